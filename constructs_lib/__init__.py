@@ -1,0 +1,57 @@
+"""Constructs for AI inference on events: SQS, Lambda, SageMaker and what binds them, as Terraform JSON.
+
+Import this package before cdktf: it opens the fast door to jsii (see `jsii_door`).
+"""
+
+# ruff: noqa: E402, I001 - the door must be open before anything imports cdktf
+from constructs_lib.jsii_door import open_door
+
+open_door()
+
+from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.event_source import QueueEventSource
+from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.pipeline import InferencePipeline
+from constructs_lib.queue import MessageQueue
+from constructs_lib.settings import (
+    ContainerModel,
+    EndpointSettings,
+    EventSourceSettings,
+    FunctionSettings,
+    HuggingFaceModel,
+    InferenceSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    QueueSettings,
+    ResultsSettings,
+    S3StateSettings,
+    ServerlessCapacity,
+    StackSettings,
+)
+from constructs_lib.stack import InferenceStack, add_stacks
+from constructs_lib.validation import SettingsError, Violation
+
+__all__ = [
+    "BatchInferenceFunction",
+    "ContainerModel",
+    "EndpointSettings",
+    "EventSourceSettings",
+    "FunctionSettings",
+    "HuggingFaceModel",
+    "InferencePipeline",
+    "InferenceSettings",
+    "InferenceStack",
+    "InstanceCapacity",
+    "MessageQueue",
+    "ModelEndpoint",
+    "PipelineSettings",
+    "QueueEventSource",
+    "QueueSettings",
+    "ResultsSettings",
+    "S3StateSettings",
+    "ServerlessCapacity",
+    "SettingsError",
+    "StackSettings",
+    "Violation",
+    "add_stacks",
+]

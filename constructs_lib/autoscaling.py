@@ -1,0 +1,66 @@
+"""How instances of an endpoint scale."""
+
+from cdktf_cdktf_provider_aws.appautoscaling_policy import (
+    AppautoscalingPolicy,
+    AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
+    AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification,
+)
+from cdktf_cdktf_provider_aws.appautoscaling_target import AppautoscalingTarget
+from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
+from constructs import Construct
+
+from constructs_lib.settings import InstanceCapacity
+
+CONCURRENT_REQUESTS = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+
+
+class InstanceAutoscaling(Construct):
+    """Target tracking on concurrent requests per instance, a metric of 10 seconds' resolution.
+
+    Nothing is made where `min_instances` equals `max_instances`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        endpoint: SagemakerEndpoint,
+        endpoint_name: str,
+        variant_name: str,
+        capacity: InstanceCapacity,
+    ) -> None:
+        super().__init__(scope, id_)
+        if capacity.min_instances == capacity.max_instances:
+            return
+        target = AppautoscalingTarget(
+            self,
+            "target",
+            service_namespace="sagemaker",
+            scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+            resource_id=f"endpoint/{endpoint_name}/variant/{variant_name}",
+            min_capacity=capacity.min_instances,
+            max_capacity=capacity.max_instances,
+            # The resource id is plain text; the variant must exist before it can be registered.
+            depends_on=[endpoint],
+        )
+        requests = capacity.concurrent_requests_per_instance * capacity.target_utilization_percent / 100
+        AppautoscalingPolicy(
+            self,
+            "policy",
+            name=f"{endpoint_name}-concurrent-requests",
+            policy_type="TargetTrackingScaling",
+            service_namespace=target.service_namespace,
+            scalable_dimension=target.scalable_dimension,
+            resource_id=target.resource_id,
+            target_tracking_scaling_policy_configuration=AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration(
+                target_value=requests,
+                predefined_metric_specification=(
+                    AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification(
+                        predefined_metric_type=CONCURRENT_REQUESTS
+                    )
+                ),
+                scale_in_cooldown=capacity.scale_in_cooldown_seconds,
+                scale_out_cooldown=capacity.scale_out_cooldown_seconds,
+            ),
+        )

@@ -1,0 +1,166 @@
+"""Binds queue to function. What must agree between the two, and with the endpoint, is derived and checked here."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
+    LambdaEventSourceMapping,
+    LambdaEventSourceMappingScalingConfig,
+)
+from constructs import Construct
+
+from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.limits import (
+    LAMBDA_PAYLOAD_BYTES,
+    MAX_MAXIMUM_CONCURRENCY,
+    MAX_RETENTION_SECONDS,
+    MIN_MAXIMUM_CONCURRENCY,
+    REAL_TIME_PAYLOAD_BYTES,
+    SERVERLESS_PAYLOAD_BYTES,
+)
+from constructs_lib.queue import MessageQueue
+from constructs_lib.settings import (
+    EventSourceSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    ServerlessCapacity,
+)
+from constructs_lib.validation import Violation, check, is_unresolved, require
+
+MAX_DERIVED_REQUESTS = 8
+ADVISED_VISIBILITY_FACTOR = 6
+
+
+class QueueEventSource(Construct):
+    """The event source mapping: batches, partial batch responses, and a bound on concurrency."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        queue: MessageQueue,
+        function: BatchInferenceFunction,
+        settings: EventSourceSettings = EventSourceSettings(),
+    ) -> None:
+        """Raises SettingsError if settings are out of bounds."""
+        super().__init__(scope, id_)
+        require(check(self.node.path, settings))
+        consume = queue.grant_consume(function.role)
+        self.mapping = LambdaEventSourceMapping(
+            self,
+            "mapping",
+            event_source_arn=queue.queue.arn,
+            function_name=function.arn,
+            batch_size=settings.batch_size,
+            maximum_batching_window_in_seconds=settings.batching_window_seconds,
+            function_response_types=["ReportBatchItemFailures"],
+            scaling_config=settings.maximum_concurrency
+            and LambdaEventSourceMappingScalingConfig(maximum_concurrency=settings.maximum_concurrency),
+            # Without the right to read the queue, Lambda keeps retrying the creation for minutes.
+            depends_on=[consume],
+        )
+
+
+def capacity_requests(capacity: ServerlessCapacity | InstanceCapacity) -> int:
+    """Return how many requests an endpoint can take at once at its largest."""
+    if isinstance(capacity, ServerlessCapacity):
+        return capacity.max_concurrency
+    return capacity.max_instances * capacity.concurrent_requests_per_instance
+
+
+def derive(settings: PipelineSettings) -> PipelineSettings:
+    """Return the settings with every derived default filled in.
+
+    visibility timeout: 6 x function timeout + batching window (Lambda's advice).
+    requests in flight in one invocation: as many as a full batch needs, 8 at most.
+    maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000.
+    """
+    source, inference, queue = settings.event_source, settings.inference, settings.queue
+    in_flight = inference.max_concurrency or min(
+        MAX_DERIVED_REQUESTS, math.ceil(source.batch_size / inference.max_records_per_request)
+    )
+    affordable = capacity_requests(settings.endpoint.capacity) // in_flight
+    concurrency = max(MIN_MAXIMUM_CONCURRENCY, min(MAX_MAXIMUM_CONCURRENCY, affordable))
+    advised = _advised_visibility_seconds(settings)
+    return replace(
+        settings,
+        queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
+        inference=replace(inference, max_concurrency=in_flight),
+        event_source=replace(source, maximum_concurrency=_or(source.maximum_concurrency, concurrency)),
+    )
+
+
+def check_chains(path: str, settings: PipelineSettings) -> tuple[list[Violation], list[str]]:
+    """Check what spans several resources. Return violations, and warnings for what works but is not advised."""
+    violations = [v for v in _chain_violations(path, settings) if not is_unresolved(v.value)]
+    return violations, list(_chain_warnings(settings))
+
+
+def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    queue, function, source = settings.queue, settings.function, settings.event_source
+    visibility, concurrency = queue.visibility_timeout_seconds, source.maximum_concurrency
+    if visibility is not None and visibility < function.timeout_seconds:
+        bound = f"at least function.timeout_seconds, {function.timeout_seconds} seconds"
+        reason = "a message would be delivered again while it is being worked on; Lambda refuses the mapping"
+        yield Violation(path, "queue.visibility_timeout_seconds", visibility, bound, reason)
+    if queue.dead_letter_retention_seconds < queue.message_retention_seconds:
+        bound = f"at least queue.message_retention_seconds, {queue.message_retention_seconds} seconds"
+        reason = "a dead letter's age counts from its first arrival on the work queue"
+        yield Violation(path, "queue.dead_letter_retention_seconds", queue.dead_letter_retention_seconds, bound, reason)
+    if source.batch_size > 10 and source.batching_window_seconds < 1:
+        reason = "Lambda: batches over 10 messages need a batching window"
+        yield Violation(path, "event_source.batching_window_seconds", 0, "at least 1 second", reason)
+    reserved = function.reserved_concurrency
+    if reserved is not None and concurrency is not None and reserved < concurrency:
+        bound = f"at least event_source.maximum_concurrency, {concurrency}"
+        reason = "throttled invocations use up a message's receives"
+        yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
+    capacity = settings.endpoint.capacity
+    if isinstance(capacity, ServerlessCapacity) and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
+        bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"
+        reason = "payload limit of serverless endpoints"
+        yield Violation(path, "inference.max_request_bytes", settings.inference.max_request_bytes, bound, reason)
+    if isinstance(capacity, InstanceCapacity) and capacity.max_instances < capacity.min_instances:
+        bound = f"at least endpoint.capacity.min_instances, {capacity.min_instances}"
+        yield Violation(path, "endpoint.capacity.max_instances", capacity.max_instances, bound, "scaling range")
+
+
+def _chain_warnings(settings: PipelineSettings) -> Iterator[str]:
+    queue, source, inference = settings.queue, settings.event_source, settings.inference
+    advised, visibility = _advised_visibility_seconds(settings), queue.visibility_timeout_seconds
+    if visibility is not None and visibility < advised:
+        yield (
+            f"queue.visibility_timeout_seconds is {visibility}: Lambda advises {advised} (6 x function timeout + "
+            "batching window), or throttled batches are delivered twice"
+        )
+    capacity = capacity_requests(settings.endpoint.capacity)
+    in_flight = (source.maximum_concurrency or 0) * (inference.max_concurrency or 1)
+    if in_flight > capacity:
+        yield (
+            f"event_source.maximum_concurrency x inference.max_concurrency is {in_flight}: the endpoint takes "
+            f"{capacity} requests at its largest and throttles the rest"
+        )
+    if source.batch_size * queue.max_message_bytes > LAMBDA_PAYLOAD_BYTES:
+        yield (
+            f"event_source.batch_size x queue.max_message_bytes is {source.batch_size * queue.max_message_bytes} "
+            f"bytes: Lambda cuts batches at {LAMBDA_PAYLOAD_BYTES}"
+        )
+    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES:
+        yield (
+            f"inference.max_request_bytes is {inference.max_request_bytes}: the InvokeEndpoint API model admits "
+            f"{REAL_TIME_PAYLOAD_BYTES}"
+        )
+    if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
+        yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
+    if queue.max_receive_count < 5:
+        yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
+
+
+def _advised_visibility_seconds(settings: PipelineSettings) -> int:
+    return ADVISED_VISIBILITY_FACTOR * settings.function.timeout_seconds + settings.event_source.batching_window_seconds
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value

@@ -1,0 +1,61 @@
+"""Roles and policies. A grant is a named intent on the thing granted; here is what it becomes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from constructs import Construct
+
+from constructs_lib.naming import Locale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """An Allow statement."""
+
+    actions: Sequence[str]
+    resources: Sequence[str]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+
+    def render(self) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
+        return {**statement, "Condition": dict(self.conditions)} if self.conditions else statement
+
+
+def policy_document(*statements: Mapping[str, Any]) -> str:
+    """Return plain policy JSON: it stands in the plan as written here."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+class ServiceRole(Construct):
+    """A role for one AWS service, and one inline policy per grant, named after what it allows."""
+
+    def __init__(self, scope: Construct, id_: str, *, name: str, service: str, description: str) -> None:
+        """`name` gets the region added: IAM names are global, and the same stack may stand in several regions."""
+        super().__init__(scope, id_)
+        locale = Locale.of(self)
+        trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
+        self.role = IamRole(
+            self,
+            "role",
+            name=f"{name}-{locale.region}",
+            description=description,
+            assume_role_policy=policy_document(trust),
+        )
+        self.arn = self.role.arn
+        self.policies: list[IamRolePolicy] = []
+
+    def allow(self, policy_name: str, *statements: Statement) -> IamRolePolicy:
+        """Attach an inline policy; depend on what is returned where the right must exist first."""
+        policy = IamRolePolicy(
+            self,
+            policy_name,
+            name=policy_name,
+            role=self.role.name,
+            policy=policy_document(*(statement.render() for statement in statements)),
+        )
+        self.policies.append(policy)
+        return policy

@@ -1,0 +1,32 @@
+"""Names and ARNs that are known when a plan is read, so that every policy in it can be read in full."""
+
+from typing import Self, cast
+
+from cdktf import TerraformStack
+from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
+from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
+from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
+from constructs import Construct, IConstruct
+
+
+class Locale(Construct):
+    """Partition, region and account of a stack: data sources, which Terraform reads while it plans."""
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        self.partition = DataAwsPartition(self, "partition").partition
+        self.account = DataAwsCallerIdentity(self, "caller").account_id
+        self.region: str = getattr(scope, "region", None) or DataAwsRegion(self, "region").region
+
+    @classmethod
+    def of(cls, scope: IConstruct) -> Self:
+        """Return the locale of the stack that the construct is in; the first call makes it."""
+        stack = TerraformStack.of(scope)
+        return cast(Self | None, stack.node.try_find_child("locale")) or cls(stack, "locale")
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def log_group_arn(self, name: str) -> str:
+        return self.arn("logs", f"log-group:{name}")

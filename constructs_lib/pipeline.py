@@ -1,0 +1,113 @@
+"""The whole road in one construct: queue, function, endpoint, results, and what binds them."""
+
+from cdktf import Annotations, TerraformOutput
+from constructs import Construct
+
+from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.event_source import QueueEventSource, check_chains, derive
+from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.queue import MessageQueue
+from constructs_lib.settings import PipelineSettings, QueueSettings
+from constructs_lib.validation import Violation, check, holds, require
+from handler.settings import HandlerSettings
+
+# The longest name made from the prefix: a role's, with the longest region name.
+MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-function-ap-southeast-4")
+
+
+class InferencePipeline(Construct):
+    """Messages in, results out: one queue, one function, one endpoint, one results queue.
+
+    `settings` of the construct holds the given ones with every derived default filled in.
+    """
+
+    def __init__(self, scope: Construct, id_: str, *, name: str, settings: PipelineSettings) -> None:
+        """`name` begins the name of every resource, so it must not change later.
+
+        Raises SettingsError with everything that is out of bounds, across all resources.
+        """
+        super().__init__(scope, id_)
+        require(check_pipeline(self.node.path, name, settings))
+        self.settings = derive(settings)
+        for warning in check_chains(self.node.path, self.settings)[1]:
+            Annotations.of(self).add_warning(warning)
+        self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
+        self.results = MessageQueue(
+            self,
+            "results",
+            name=f"{name}-results",
+            settings=QueueSettings(
+                message_retention_seconds=settings.results.message_retention_seconds,
+                max_message_bytes=MAX_MESSAGE_BYTES,
+            ),
+            dead_letter_queue=False,
+        )
+        self.endpoint = ModelEndpoint(self, "endpoint", name=name, settings=settings.endpoint)
+        self.function = BatchInferenceFunction(
+            self,
+            "function",
+            name=f"{name}-inference",
+            settings=settings.function,
+            handler_settings=self._handler_settings(),
+        )
+        self._grant()
+        self.event_source = QueueEventSource(
+            self, "event-source", queue=self.queue, function=self.function, settings=self.settings.event_source
+        )
+        self._output()
+
+    @property
+    def dead_letter_queue(self) -> MessageQueue:
+        """What could not be scored, each with its reason."""
+        assert self.queue.dead_letter_queue is not None
+        return self.queue.dead_letter_queue
+
+    def _handler_settings(self) -> HandlerSettings:
+        inference = self.settings.inference
+        return HandlerSettings(
+            endpoint_name=self.endpoint.name,
+            result_queue_url=self.results.url,
+            dead_letter_queue_url=self.dead_letter_queue.url,
+            codec=inference.codec,
+            parameters=inference.parameters,
+            max_records=inference.max_records_per_request,
+            max_bytes=inference.max_request_bytes,
+            max_concurrency=inference.max_concurrency or 1,
+            max_receives=self.settings.queue.max_receive_count,
+            metrics_namespace=inference.metrics_namespace,
+            log_level=self.settings.function.log_level,
+        )
+
+    def _grant(self) -> None:
+        role = self.function.role
+        self.endpoint.grant_invoke(role)
+        self.results.grant_send(role)
+        self.dead_letter_queue.grant_send(role)
+
+    def _output(self) -> None:
+        values = {
+            "queue_url": self.queue.url,
+            "dead_letter_queue_url": self.dead_letter_queue.url,
+            "results_queue_url": self.results.url,
+            "function_name": self.function.function.function_name,
+            "endpoint_name": self.endpoint.endpoint.name,
+        }
+        for name, value in values.items():
+            output = TerraformOutput(self, name, value=value)
+            output.override_logical_id(f"{self.node.id}_{name}".replace("-", "_"))
+
+
+def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
+    """Return everything that is out of bounds, without building anything."""
+    violations = check(path, settings)
+    prefix = Pattern(
+        "name",
+        f"(?=.{{1,{MAX_PREFIX_CHARACTERS}}}$){NAME_PATTERN}",
+        f"1 to {MAX_PREFIX_CHARACTERS} {NAME_DESCRIPTION}",
+        f"SageMaker EndpointName, and IAM role names of {ROLE_NAME_CHARACTERS} with suffix and region",
+    )
+    if not holds(prefix, name):
+        violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
+    # Values of a wrong type can't be put in relation to each other.
+    return violations or check_chains(path, derive(settings))[0]

@@ -1,0 +1,207 @@
+"""What can be set, as frozen dataclasses. Units are in the names; each default says what happens if it is left out.
+
+Nothing here imports cdktf. `limits.py` holds the bounds, `validation.py` reports what breaks them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from handler.settings import KIB, MIB
+
+DAY_SECONDS = 86_400
+# PyTorch 2.6, transformers 4.49: AWS's Hugging Face inference image for CPUs.
+HUGGING_FACE_CPU_IMAGE_TAG = "2.6.0-transformers4.49.0-cpu-py312-ubuntu22.04"
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """The work queue and its dead-letter queue."""
+
+    delay_seconds: int = 0
+    """How long a new message stays hidden; by default it can be received at once."""
+    message_retention_seconds: int = 4 * DAY_SECONDS
+    """How long an unprocessed message is kept; by default 4 days."""
+    receive_wait_seconds: int = 20
+    """Long polling: how long a receive waits for messages; by default the longest, which costs the fewest calls."""
+    max_message_bytes: int = 256 * KIB
+    """Largest message, attributes included; by default 256 KiB."""
+    visibility_timeout_seconds: int | None = None
+    """How long a received message stays hidden; by default 6 times the function's timeout plus the batching window,
+    which is Lambda's advice."""
+    max_receive_count: int = 5
+    """Receives before SQS moves a message to the dead-letter queue by itself; by default 5, which is Lambda's advice.
+    The function dead-letters with a reason on the last of them."""
+    dead_letter_retention_seconds: int = 14 * DAY_SECONDS
+    """How long a dead letter is kept, counted from its first arrival; by default 14 days, the most SQS allows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HuggingFaceModel:
+    """A model of the Hugging Face Hub on AWS's prebuilt image; the container downloads it when it starts."""
+
+    model_id: str
+    """The Hub's name of it, for instance `papluca/xlm-roberta-base-language-detection`."""
+    task: str
+    """The transformers pipeline task, for instance `text-classification`."""
+    revision: str | None = None
+    """Branch, tag or commit; by default the head of the main branch at the time a container starts."""
+    image_tag: str = HUGGING_FACE_CPU_IMAGE_TAG
+    """Tag in AWS's `huggingface-pytorch-inference` repository; by default a CPU image."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """More variables for the container; they win over the ones made from the fields above."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerModel:
+    """A container image that answers /ping and /invocations, with model data from S3."""
+
+    image_uri: str
+    """Full image URI in Amazon ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` (or `@sha256:…`)."""
+    model_data_url: str | None = None
+    """`s3://bucket/key.tar.gz`; by default the image brings its own model."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables for the container."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerlessCapacity:
+    """Pay per request, nothing when idle; the first request after a pause waits for a container to start."""
+
+    memory_mib: int = 4096
+    """Memory, which also sets the CPU share; by default 4 GiB."""
+    max_concurrency: int = 10
+    """Requests at once before SageMaker throttles; by default 10."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstanceCapacity:
+    """Real-time instances, scaled by target tracking on concurrent requests (10-second metric)."""
+
+    instance_type: str
+    """For instance `ml.m7i.xlarge`."""
+    min_instances: int = 1
+    """Never fewer; by default 1. Two or more spread over availability zones."""
+    max_instances: int = 4
+    """Never more; by default 4. Equal to `min_instances`: no autoscaling is made."""
+    concurrent_requests_per_instance: int = 4
+    """How many requests one instance serves well at once; by default 4. The event source's concurrency and the
+    scaling target derive from it."""
+    target_utilization_percent: int = 70
+    """Scale out when instances carry this share of `concurrent_requests_per_instance`; by default 70 %."""
+    scale_in_cooldown_seconds: int = 300
+    """Pause before an instance is taken away; by default 5 minutes."""
+    scale_out_cooldown_seconds: int = 60
+    """Pause before the next instance is added; by default 1 minute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointSettings:
+    """The SageMaker endpoint: which model, on what capacity."""
+
+    model: HuggingFaceModel | ContainerModel
+    capacity: ServerlessCapacity | InstanceCapacity = ServerlessCapacity()
+    """By default serverless, which costs nothing when idle."""
+    variant_name: str = "primary"
+    """Name of the production variant. It stays the same between deployments: blue/green updates and autoscaling
+    are bound to it."""
+    log_retention_days: int = 30
+    """How long the containers' logs are kept; by default 30 days."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceSettings:
+    """How records become requests."""
+
+    codec: str = "huggingface"
+    """`huggingface`, `instances`, `jsonlines`, `csv` or `single`: the container's request and response format."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    """`huggingface` only: `parameters` sent with every request, for instance {"truncation": True}."""
+    max_records_per_request: int = 32
+    """Most records in one request; by default 32."""
+    max_request_bytes: int = 4 * MIB
+    """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
+    is dead-lettered."""
+    max_concurrency: int | None = None
+    """Requests in flight at once in one invocation; by default as many as a full batch needs, 8 at most."""
+    metrics_namespace: str = "SageMakerInference"
+    """CloudWatch namespace of the function's metrics."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """The Lambda function."""
+
+    memory_mib: int = 512
+    """Memory, which also sets the CPU share; by default 512 MB."""
+    timeout_seconds: int = 30
+    """Longest invocation; by default 30 s. Set it above the time that a cold model needs to answer: a serverless
+    container may take most of its 60 s on the first request."""
+    architecture: str = "arm64"
+    """`arm64` or `x86_64`; by default arm64, which costs less for the same work."""
+    runtime: str = "python3.13"
+    """Lambda runtime; it brings boto3. By default Python 3.13."""
+    log_level: str = "INFO"
+    """Least severe log line kept; by default INFO. Message bodies are never logged."""
+    log_retention_days: int = 30
+    """How long logs are kept; by default 30 days."""
+    tracing: bool = True
+    """X-Ray active tracing; by default on."""
+    reserved_concurrency: int | None = None
+    """Concurrency set aside for, and limiting, this function; by default it shares the account's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSourceSettings:
+    """How the queue feeds the function."""
+
+    batch_size: int = 10
+    """Most messages in one invocation; by default 10. Over 10 needs a batching window."""
+    batching_window_seconds: int = 0
+    """How long Lambda gathers a batch; by default it does not wait."""
+    maximum_concurrency: int | None = None
+    """Most invocations at once; by default what the endpoint can take at its largest, divided by the requests
+    that one invocation has in flight."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsSettings:
+    """The queue that results leave by."""
+
+    message_retention_seconds: int = 4 * DAY_SECONDS
+    """How long an unread result is kept; by default 4 days."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineSettings:
+    """One road from a queue to results. Only the model has no default."""
+
+    endpoint: EndpointSettings
+    queue: QueueSettings = QueueSettings()
+    function: FunctionSettings = FunctionSettings()
+    event_source: EventSourceSettings = EventSourceSettings()
+    inference: InferenceSettings = InferenceSettings()
+    results: ResultsSettings = ResultsSettings()
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3StateSettings:
+    """Terraform state in an S3 bucket, locked by a lock file next to it (Terraform 1.10 or newer)."""
+
+    bucket: str
+    region: str
+    key: str | None = None
+    """Object key; by default `STACK/terraform.tfstate`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings:
+    """One deployment: a region, its state, and one or more pipelines."""
+
+    region: str
+    pipelines: Mapping[str, PipelineSettings]
+    """By name; the name is part of every resource's name, so it must not change later."""
+    state: S3StateSettings | None = None
+    """By default a local file, which suits one person trying things out."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """On every resource that takes tags, next to `stack` and `managed-by`."""

@@ -1,0 +1,51 @@
+"""A deployment: provider, state, tags, and one or more pipelines."""
+
+from collections.abc import Mapping
+
+from cdktf import App, LocalBackend, S3Backend, TerraformStack
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from constructs import Construct
+
+from constructs_lib.pipeline import InferencePipeline, check_pipeline
+from constructs_lib.settings import S3StateSettings, StackSettings
+from constructs_lib.validation import Violation, check, require
+
+
+class InferenceStack(TerraformStack):
+    """One Terraform stack with its pipelines, each under its own name; adding one changes nothing of the others."""
+
+    def __init__(self, scope: Construct, id_: str, settings: StackSettings) -> None:
+        """Raises SettingsError with everything that is out of bounds, in all pipelines."""
+        super().__init__(scope, id_)
+        require(check_stack(id_, settings))
+        self.region = settings.region
+        self._keep_state(id_, settings.state)
+        tags = {"stack": id_, "managed-by": "terraform", **settings.tags}
+        AwsProvider(self, "aws", region=settings.region, default_tags=[AwsProviderDefaultTags(tags=tags)])
+        self.pipelines = {
+            name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=pipeline)
+            for name, pipeline in settings.pipelines.items()
+        }
+
+    def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
+        if state is None:
+            LocalBackend(self, path=f"terraform.{id_}.tfstate")
+            return
+        key = state.key or f"{id_}/terraform.tfstate"
+        S3Backend(self, bucket=state.bucket, region=state.region, key=key, encrypt=True)
+        # cdktf's S3Backend is older than Terraform's lock file.
+        self.add_override("terraform.backend.s3.use_lockfile", True)
+
+
+def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
+    """Return everything that is out of bounds, without building anything."""
+    violations = check(id_, settings)
+    for name, pipeline in settings.pipelines.items():
+        violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
+    return violations
+
+
+def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
+    """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
+    require([violation for id_, settings in stacks.items() for violation in check_stack(id_, settings)])
+    return {id_: InferenceStack(app, id_, settings) for id_, settings in stacks.items()}

@@ -1,0 +1,108 @@
+"""One checker for all settings: every violation at once, each with path, property, value, bound and reason."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One setting out of bounds."""
+
+    path: str
+    """Construct path, for instance `dev/language`."""
+    property: str
+    value: object
+    bound: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.property} = {self.value!r}: must be {self.bound} ({self.reason})"
+
+
+class SettingsError(ValueError):
+    """Settings are out of bounds; `violations` and the message hold all of them."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        count = len(self.violations)
+        head = "1 setting is out of bounds:" if count == 1 else f"{count} settings are out of bounds:"
+        super().__init__("\n".join([head, *(f"  {violation}" for violation in self.violations)]))
+
+
+def require(violations: list[Violation]) -> None:
+    """Raise SettingsError if there are any violations."""
+    if violations:
+        raise SettingsError(violations)
+
+
+def is_unresolved(value: object) -> bool:
+    """Whether the value is a Terraform reference, known only to Terraform: no check can apply to it.
+
+    cdktf encodes references in strings with a marker and in numbers as huge negative ones; asking cdktf itself
+    (`Token.is_unresolved`) would be a call to Node for every setting.
+    """
+    if isinstance(value, str):
+        return "${" in value
+    return (isinstance(value, float) and value < -1e100) or hasattr(value, "resolve")
+
+
+def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
+    """Check a settings object and those inside it against their types and `limits.RULES`."""
+    found: list[Violation] = []
+    rules = RULES.get(type(settings), ())
+    for f in fields(settings):
+        value, name = getattr(settings, f.name), prefix + f.name
+        if is_unresolved(value):
+            continue
+        if not _has_type(value, f.type):
+            found.append(Violation(path, name, value, _type_name(f.type), f"it is a {type(value).__name__}"))
+        elif is_dataclass(value):
+            found += check(path, value, f"{name}.")
+        elif value is not None:
+            broken = (rule for rule in rules if rule.property == f.name and not holds(rule, value))
+            found += [Violation(path, name, value, _bound(rule), rule.reason) for rule in broken]
+    return found
+
+
+def _has_type(value: object, expected: Any) -> bool:
+    if get_origin(expected) in (Union, UnionType):
+        return any(_has_type(value, option) for option in get_args(expected))
+    if expected is int and isinstance(value, bool):
+        return False
+    if get_origin(expected) is Mapping or isinstance(get_origin(expected), type):
+        return isinstance(value, get_origin(expected))
+    return isinstance(value, expected)
+
+
+def _type_name(expected: Any) -> str:
+    if get_origin(expected) in (Union, UnionType):
+        return " or ".join(_type_name(option) for option in get_args(expected))
+    names = {int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
+    return names.get(expected) or ("a mapping" if get_origin(expected) else expected.__name__)
+
+
+def holds(rule: Rule, value: Any) -> bool:
+    """Whether a value of the right type keeps to the rule."""
+    match rule:
+        case Range(low=low, high=high, step=step):
+            return bool(low <= value <= high and (value - low) % step == 0)
+        case OneOf(values=values):
+            return value in values
+        case Pattern(regex=regex):
+            return re.fullmatch(regex, value) is not None
+
+
+def _bound(rule: Rule) -> str:
+    match rule:
+        case Range(low=low, high=high, unit=unit, step=step):
+            steps = f" in steps of {step}" if step > 1 else ""
+            return f"{low} to {high}{' ' + unit if unit else ''}{steps}"
+        case OneOf(values=values):
+            return "one of " + ", ".join(str(value) for value in values)
+        case Pattern(description=description):
+            return description

@@ -1,0 +1,65 @@
+"""Which stacks exist, with which settings: language identification of support messages, as dev and as prod."""
+
+import os
+import sys
+
+from constructs_lib import (  # first: it makes importing cdktf fast
+    EndpointSettings,
+    FunctionSettings,
+    HuggingFaceModel,
+    InferenceSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    ServerlessCapacity,
+    SettingsError,
+    StackSettings,
+    add_stacks,
+)
+
+from cdktf import App
+
+REGION = os.environ.get("AWS_REGION", "eu-central-1")
+
+MODEL = HuggingFaceModel(model_id="papluca/xlm-roberta-base-language-detection", task="text-classification")
+
+# A support message has a few KiB; one over 128 KiB is somebody's log file, and is dead-lettered rather than scored.
+# The model reads 512 tokens; `truncation` lets it take longer texts.
+INFERENCE = InferenceSettings(max_request_bytes=128 * 1024, parameters={"truncation": True})
+
+# The first answer of a cold container may take most of the 60 s that SageMaker allows.
+FUNCTION = FunctionSettings(timeout_seconds=90)
+
+
+def language(capacity: ServerlessCapacity | InstanceCapacity) -> PipelineSettings:
+    return PipelineSettings(
+        endpoint=EndpointSettings(model=MODEL, capacity=capacity), inference=INFERENCE, function=FUNCTION
+    )
+
+
+STACKS = {
+    # Costs nothing while idle.
+    "dev": StackSettings(
+        region=REGION,
+        pipelines={"language": language(ServerlessCapacity(memory_mib=6144, max_concurrency=10))},
+    ),
+    # Always warm, two availability zones, scaled by load.
+    "prod": StackSettings(
+        region=REGION,
+        pipelines={
+            "language": language(InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=8))
+        },
+    ),
+}
+
+
+def build_app(outdir: str | None = None) -> App:
+    app = App(outdir=outdir)
+    add_stacks(app, STACKS)
+    return app
+
+
+if __name__ == "__main__":
+    try:
+        build_app().synth()
+    except SettingsError as error:
+        sys.exit(str(error))
