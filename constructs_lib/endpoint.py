@@ -28,7 +28,7 @@ from constructs_lib.settings import (
     InstanceCapacity,
     ServerlessCapacity,
 )
-from constructs_lib.validation import check, require
+from constructs_lib.validation import require_valid
 
 HUGGING_FACE_REPOSITORY = "huggingface-pytorch-inference"
 
@@ -46,7 +46,7 @@ class ModelEndpoint(Construct):
     def __init__(self, scope: Construct, id_: str, *, name: str, settings: EndpointSettings) -> None:
         """Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
-        require(check(self.node.path, settings))
+        require_valid(self, settings)
         self.name = name
         self.settings = settings
         self.locale = Locale.of(self)

@@ -26,7 +26,7 @@ from constructs_lib.settings import (
     PipelineSettings,
     ServerlessCapacity,
 )
-from constructs_lib.validation import Violation, check, is_unresolved, require
+from constructs_lib.validation import Violation, is_unresolved, require_valid
 
 MAX_DERIVED_REQUESTS = 8
 ADVISED_VISIBILITY_FACTOR = 6
@@ -46,7 +46,7 @@ class QueueEventSource(Construct):
     ) -> None:
         """Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
-        require(check(self.node.path, settings))
+        require_valid(self, settings)
         consume = queue.grant_consume(function.role)
         self.mapping = LambdaEventSourceMapping(
             self,
@@ -92,10 +92,9 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     )
 
 
-def check_chains(path: str, settings: PipelineSettings) -> tuple[list[Violation], list[str]]:
-    """Check what spans several resources. Return violations, and warnings for what works but is not advised."""
-    violations = [v for v in _chain_violations(path, settings) if not is_unresolved(v.value)]
-    return violations, list(_chain_warnings(settings))
+def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
+    """Return what can't work across resources."""
+    return [v for v in _chain_violations(path, settings) if not is_unresolved(v.value)]
 
 
 def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
@@ -127,7 +126,8 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         yield Violation(path, "endpoint.capacity.max_instances", capacity.max_instances, bound, "scaling range")
 
 
-def _chain_warnings(settings: PipelineSettings) -> Iterator[str]:
+def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
+    """Return what works but is not advised, across resources."""
     queue, source, inference = settings.queue, settings.event_source, settings.inference
     advised, visibility = _advised_visibility_seconds(settings), queue.visibility_timeout_seconds
     if visibility is not None and visibility < advised:

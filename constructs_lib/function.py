@@ -14,9 +14,9 @@ from constructs import Construct
 
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.naming import Locale
-from constructs_lib.packaging import stage_handler
+from constructs_lib.packaging import package_handler
 from constructs_lib.settings import FunctionSettings
-from constructs_lib.validation import check, require
+from constructs_lib.validation import require_valid
 from handler.settings import HandlerSettings
 
 
@@ -38,7 +38,7 @@ class BatchInferenceFunction(Construct):
     ) -> None:
         """Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
-        require(check(self.node.path, settings))
+        require_valid(self, settings)
         self.name = name
         self.role = ServiceRole(
             self,
@@ -67,9 +67,9 @@ class BatchInferenceFunction(Construct):
     def _make_function(
         self, settings: FunctionSettings, handler_settings: HandlerSettings, log_group: CloudwatchLogGroup
     ) -> LambdaFunction:
-        staged, content_hash = stage_handler()
+        archive, content_hash = package_handler()
         code = TerraformAsset(
-            self, "code", path=str(staged), type=AssetType.ARCHIVE, asset_hash=content_hash[:32]
+            self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32]
         )
         return LambdaFunction(
             self,

@@ -1,19 +1,36 @@
-// Preloaded into jsii's Node process by jsii_door.py. Two things, each of them slower but never wrong if it misses.
+// Preloaded into jsii's Node process by jsii_door.py. Each part is slower but never wrong where it does not fit.
 "use strict";
 const Module = require("node:module");
 const threads = require("node:worker_threads");
 
 // 1. A provider's lib/index.js requires every module of the provider (2,200 for AWS) although a stack uses a dozen.
-// Here each of its `exports.x = require("./x");` lines becomes a getter that requires on first use.
+// Here its `exports.x = require("./x");` lines become getters that require on first use.
 const PROVIDER_INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
 const EAGER_EXPORT = /^exports\.(\w+) = require\("(\.\/[^"]+)"\);$/gm;
-const LAZY_EXPORT =
-  'Object.defineProperty(exports, "$1", { enumerable: true, configurable: true, get: () => require("$2") });';
+const DEFINE_LAZY =
+  "for (const [name, path] of Object.entries(LAZY))" +
+  " Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => require(path) });";
+
+function lazily(text) {
+  const lazy = {};
+  const rest = text.replace(EAGER_EXPORT, (_, name, path) => ((lazy[name] = path), ""));
+  return `${rest.replace(SOURCE_MAP, "")}\nconst LAZY = ${JSON.stringify(lazy)};\n${DEFINE_LAZY}\n`;
+}
+const SOURCE_MAP = /^\/\/# sourceMappingURL=.*$/m;
+
+// Likewise cdktf requires archiver (170 modules), which it uses in another process only.
+const CDKTF_FS = /[\\/]cdktf[\\/]lib[\\/]private[\\/]fs\.js$/;
+const EAGER_ARCHIVER = 'const archiver = require("archiver");';
+const LAZY_ARCHIVER = 'const archiver = (...options) => require("archiver")(...options);';
+
+function rewrite(text, filename) {
+  if (PROVIDER_INDEX.test(filename)) return lazily(text);
+  return CDKTF_FS.test(filename) ? text.replace(EAGER_ARCHIVER, LAZY_ARCHIVER) : text;
+}
 
 const compile = Module.prototype._compile;
 Module.prototype._compile = function (text, filename, ...rest) {
-  const source = PROVIDER_INDEX.test(filename) ? text.replace(EAGER_EXPORT, LAZY_EXPORT) : text;
-  return compile.call(this, source, filename, ...rest);
+  return compile.call(this, rewrite(text, filename), filename, ...rest);
 };
 
 // 2. jsii replaces parsing the provider's 130 MB assembly by a small index, which a worker thread builds after the

@@ -1,12 +1,15 @@
 """Names and ARNs that are known when a plan is read, so that every policy in it can be read in full."""
 
-from typing import Self, cast
+from weakref import WeakKeyDictionary
 
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
 from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
+
+
+_locales: "WeakKeyDictionary[TerraformStack, Locale]" = WeakKeyDictionary()
 
 
 class Locale(Construct):
@@ -19,10 +22,12 @@ class Locale(Construct):
         self.region: str = getattr(scope, "region", None) or DataAwsRegion(self, "region").region
 
     @classmethod
-    def of(cls, scope: IConstruct) -> Self:
+    def of(cls, scope: IConstruct) -> "Locale":
         """Return the locale of the stack that the construct is in; the first call makes it."""
         stack = TerraformStack.of(scope)
-        return cast(Self | None, stack.node.try_find_child("locale")) or cls(stack, "locale")
+        if stack not in _locales:
+            _locales[stack] = cls(stack, "locale")
+        return _locales[stack]
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""

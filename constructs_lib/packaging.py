@@ -1,47 +1,43 @@
-"""The handler as a reproducible asset: the same files give the same hash and the same bytes everywhere."""
+"""The handler as a reproducible zip: the same files give the same bytes and the same hash everywhere."""
 
 import hashlib
 import os
-import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import handler
 
 HANDLER_PACKAGE = Path(handler.__file__).parent
 BUILD_FOLDER = HANDLER_PACKAGE.parent / ".build" / "function"
-# The earliest time a zip entry can hold, with a day's room for time zones.
-FIXED_TIME = 315_619_200
+EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+READABLE_BY_ALL = 0o100644 << 16
 
 
-def stage_handler(build_folder: Path = BUILD_FOLDER) -> tuple[Path, str]:
-    """Copy the handler package to a folder ready to be zipped; return that folder and the content's SHA-256.
+def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_FOLDER) -> tuple[Path, str]:
+    """Zip the package's Python files, under the package's name; return the zip's path and the content's SHA-256.
 
-    TerraformAsset alone would hash caches, ignore renames and zip the checkout's times and modes. Staged are the
-    package's Python files only, with fixed times and modes; the hash covers each relative path and its bytes.
+    TerraformAsset's own archiving would hash caches, ignore renames, zip the checkout's times and modes, and calls
+    `node` through a shell, which fails where Node is not on the PATH or the path has a space. So the asset is this
+    file: entries in order, with fixed times and modes. The hash covers each relative path and its bytes.
     """
-    files = sorted(path.relative_to(HANDLER_PACKAGE.parent) for path in HANDLER_PACKAGE.rglob("*.py"))
+    files = {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
     digest = hashlib.sha256()
-    for file in files:
-        content = (HANDLER_PACKAGE.parent / file).read_bytes()
-        digest.update(f"{file.as_posix()}\0{len(content)}\0".encode() + content)
-    staged = build_folder / digest.hexdigest()[:16]
-    if not staged.is_dir():
-        _stage(files, staged)
-    return staged, digest.hexdigest()
-
-
-def _stage(files: list[Path], staged: Path) -> None:
-    staged.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=staged.parent))
-    for file in files:
-        target = work / file
+    for name, content in sorted(files.items()):
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    target = build_folder / digest.hexdigest()[:16] / f"{package.name}.zip"
+    if not target.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(HANDLER_PACKAGE.parent / file, target)
-    for path in (work, *work.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-        os.utime(path, (FIXED_TIME, FIXED_TIME))
-    try:
-        work.rename(staged)
-    except OSError:  # another process staged the same content meanwhile
-        shutil.rmtree(work)
+        _write_zip(target, files)
+    return target, digest.hexdigest()
+
+
+def _write_zip(target: Path, files: dict[str, bytes]) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(descriptor, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, EARLIEST_ZIP_TIME)
+            entry.external_attr = READABLE_BY_ALL
+            entry.create_system = 3  # Unix, on every system, so that the mode counts
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
+    os.replace(temporary, target)  # at once, so that two processes can package the same content

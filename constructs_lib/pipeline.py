@@ -4,12 +4,12 @@ from cdktf import Annotations, TerraformOutput
 from constructs import Construct
 
 from constructs_lib.endpoint import ModelEndpoint
-from constructs_lib.event_source import QueueEventSource, check_chains, derive
+from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import PipelineSettings, QueueSettings
-from constructs_lib.validation import Violation, check, holds, require
+from constructs_lib.validation import SettingsError, Violation, check, holds
 from handler.settings import HandlerSettings
 
 # The longest name made from the prefix: a role's, with the longest region name.
@@ -28,9 +28,11 @@ class InferencePipeline(Construct):
         Raises SettingsError with everything that is out of bounds, across all resources.
         """
         super().__init__(scope, id_)
-        require(check_pipeline(self.node.path, name, settings))
+        self.id = id_
+        if check_pipeline("", name, settings):
+            raise SettingsError(check_pipeline(self.node.path, name, settings))
         self.settings = derive(settings)
-        for warning in check_chains(self.node.path, self.settings)[1]:
+        for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
         self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
         self.results = MessageQueue(
@@ -95,7 +97,7 @@ class InferencePipeline(Construct):
         }
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
-            output.override_logical_id(f"{self.node.id}_{name}".replace("-", "_"))
+            output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))
 
 
 def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
@@ -110,4 +112,4 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     if not holds(prefix, name):
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
     # Values of a wrong type can't be put in relation to each other.
-    return violations or check_chains(path, derive(settings))[0]
+    return violations or chain_violations(path, derive(settings))

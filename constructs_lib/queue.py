@@ -12,7 +12,7 @@ from constructs_lib.iam import ServiceRole, Statement, policy_document
 from constructs_lib.limits import MAX_MESSAGE_BYTES
 from constructs_lib.naming import Locale
 from constructs_lib.settings import QueueSettings
-from constructs_lib.validation import check, require
+from constructs_lib.validation import require_valid
 
 
 class MessageQueue(Construct):
@@ -33,7 +33,7 @@ class MessageQueue(Construct):
     ) -> None:
         """Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
-        require(check(self.node.path, settings))
+        require_valid(self, settings)
         self.id = id_
         self.name = name
         self.arn = Locale.of(self).arn("sqs", name)

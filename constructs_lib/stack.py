@@ -8,7 +8,7 @@ from constructs import Construct
 
 from constructs_lib.pipeline import InferencePipeline, check_pipeline
 from constructs_lib.settings import S3StateSettings, StackSettings
-from constructs_lib.validation import Violation, check, require
+from constructs_lib.validation import SettingsError, Violation, check
 
 
 class InferenceStack(TerraformStack):
@@ -17,7 +17,8 @@ class InferenceStack(TerraformStack):
     def __init__(self, scope: Construct, id_: str, settings: StackSettings) -> None:
         """Raises SettingsError with everything that is out of bounds, in all pipelines."""
         super().__init__(scope, id_)
-        require(check_stack(id_, settings))
+        if violations := check_stack(id_, settings):
+            raise SettingsError(violations)
         self.region = settings.region
         self._keep_state(id_, settings.state)
         tags = {"stack": id_, "managed-by": "terraform", **settings.tags}
@@ -47,5 +48,6 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
 
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
     """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
-    require([violation for id_, settings in stacks.items() for violation in check_stack(id_, settings)])
+    if violations := [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]:
+        raise SettingsError(violations)
     return {id_: InferenceStack(app, id_, settings) for id_, settings in stacks.items()}

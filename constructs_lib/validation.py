@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from constructs import Construct
+
 from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
 
 
@@ -34,10 +36,10 @@ class SettingsError(ValueError):
         super().__init__("\n".join([head, *(f"  {violation}" for violation in self.violations)]))
 
 
-def require(violations: list[Violation]) -> None:
-    """Raise SettingsError if there are any violations."""
-    if violations:
-        raise SettingsError(violations)
+def require_valid(construct: Construct, settings: Any) -> None:
+    """Raise SettingsError with everything in the settings that is out of bounds."""
+    if check("", settings):  # the path costs two calls to Node: asked for only when it is needed
+        raise SettingsError(check(construct.node.path, settings))
 
 
 def is_unresolved(value: object) -> bool:
