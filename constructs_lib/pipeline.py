@@ -10,7 +10,7 @@ from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATT
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import PipelineSettings, QueueSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
-from handler.settings import HandlerSettings
+from handler.settings import HandlerSettings, request_timeout_seconds
 
 # The longest name made from the prefix: a role's, with the longest region name.
 MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-function-ap-southeast-4")
@@ -76,6 +76,7 @@ class InferencePipeline(Construct):
             max_records=inference.max_records_per_request,
             max_bytes=inference.max_request_bytes,
             max_concurrency=inference.max_concurrency or 1,
+            request_timeout_seconds=request_timeout_seconds(self.settings.function.timeout_seconds),
             max_receives=self.settings.queue.max_receive_count,
             metrics_namespace=inference.metrics_namespace,
             log_level=self.settings.function.log_level,

@@ -14,6 +14,19 @@ CODECS = ("huggingface", "instances", "jsonlines", "csv", "single")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
+def reserve_seconds(invocation_seconds: float) -> float:
+    """Return the part of an invocation that is kept for delivering results: a fifth, 5 s at most.
+
+    As much again is kept before it, in which no request starts any more.
+    """
+    return min(5.0, 0.2 * invocation_seconds)
+
+
+def request_timeout_seconds(invocation_seconds: int) -> int:
+    """Return how long one request may take in such an invocation: 70 s, above SageMaker's own 60 s, or what is left."""
+    return max(1, min(70, int(invocation_seconds - 2 * reserve_seconds(invocation_seconds))))
+
+
 class ConfigurationError(RuntimeError):
     """The deployment is wrong (environment, permissions, names): no record is to blame, and none is dead-lettered."""
 
@@ -38,6 +51,9 @@ class HandlerSettings:
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB."""
     max_concurrency: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
+    request_timeout_seconds: int = 70
+    """How long to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
+    the 60 s that SageMaker gives a container, so that its own answer comes first."""
     max_receives: int = 5
     """A record that the endpoint keeps failing on is dead-lettered with its reason on this receive (1 or more);
     the constructs set it to the queue's `max_receive_count`."""

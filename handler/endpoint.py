@@ -1,0 +1,44 @@
+"""One request to the SageMaker endpoint."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from handler.codecs import Codec, Item, encode
+from handler.settings import HandlerSettings
+
+CONNECT_TIMEOUT_SECONDS = 3
+
+
+class Endpoint:
+    """Scores micro-batches; a failure is raised as botocore raises it, at once.
+
+    botocore's own retries are off: it would run a hung inference up to five times, and leave alone some faults that
+    are worth a retry. The executor owns them.
+    """
+
+    def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
+        self._name = settings.endpoint_name
+        self._codec = codec
+        self._client = boto3.client(
+            "sagemaker-runtime",
+            config=Config(
+                retries={"total_max_attempts": 1},
+                connect_timeout=CONNECT_TIMEOUT_SECONDS,
+                read_timeout=settings.request_timeout_seconds,
+                max_pool_connections=settings.max_concurrency,
+                tcp_keepalive=True,
+            ),
+        )
+
+    def score(self, items: Sequence[Item]) -> Sequence[Any]:
+        """Return one result per item. Raises what botocore raises, or UnexpectedResponse."""
+        response = self._client.invoke_endpoint(
+            EndpointName=self._name,
+            ContentType=self._codec.content_type,
+            Accept=self._codec.accept,
+            Body=encode(self._codec, items),
+        )
+        return self._codec.decode(response["Body"].read(), len(items))

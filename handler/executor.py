@@ -1,0 +1,169 @@
+"""Runs micro-batches against the endpoint: a few at once, within the time left, retried, halved, never lost."""
+
+import heapq
+import itertools
+import random
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+
+from handler.codecs import Item
+from handler.endpoint import Endpoint
+from handler.faults import TREATMENTS, Fault, classify
+from handler.metrics import Metrics
+from handler.microbatch import MicroBatch
+from handler.settings import ConfigurationError, reserve_seconds
+
+# Halving costs about 2k x log2(n) requests for k bad records in n; past this many, the rest is returned instead.
+MAX_SPLITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A record's result."""
+
+    item: Item
+    result: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A record that got no result, and what stood in its way. `alone` if it was sent by itself."""
+
+    item: Item
+    fault: Fault
+    detail: str
+    alone: bool
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`."""
+
+    launch: float
+    answer: float
+
+    @classmethod
+    def within(cls, seconds: float) -> "Deadline":
+        """Return the deadline of an invocation with so much time left; what is kept back delivers the results."""
+        reserve = reserve_seconds(seconds)
+        end = time.monotonic() + seconds
+        return cls(launch=end - 2 * reserve, answer=end - reserve)
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    items: MicroBatch
+    tries: int = 0
+    started: float = 0.0
+
+
+class Executor:
+    """Lives as long as the function's sandbox; `limit` is what it has learned of the endpoint's capacity."""
+
+    def __init__(self, endpoint: Endpoint, max_concurrency: int) -> None:
+        self._endpoint = endpoint
+        self._max_concurrency = max_concurrency
+        self._pool = ThreadPoolExecutor(max_concurrency, thread_name_prefix="inference")
+        self.limit = max_concurrency
+        """Requests in flight at once: halved when the endpoint throttles, one more with each success."""
+        self.abandoned = False
+        """Whether a request was left behind at a deadline; its thread is still busy, so make a new executor."""
+
+    def run(self, batches: Iterable[MicroBatch], deadline: Deadline, metrics: Metrics) -> Iterator[Scored | Failed]:
+        """Yield what became of every item, as it becomes known.
+
+        Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
+        """
+        return _Run(self, list(batches), deadline, metrics).outcomes()
+
+    def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
+        return self._pool.submit(self._endpoint.score, items)
+
+    def learn(self, throttled: bool) -> None:
+        self.limit = max(1, self.limit // 2) if throttled else min(self._max_concurrency, self.limit + 1)
+
+
+class _Run:
+    """One invocation's requests; nothing of it outlives the invocation."""
+
+    def __init__(self, executor: Executor, batches: list[MicroBatch], deadline: Deadline, metrics: Metrics) -> None:
+        self._executor = executor
+        self._ready = deque(_Attempt(batch) for batch in batches)
+        self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
+        self._running: dict[Future[Sequence[Any]], _Attempt] = {}
+        self._deadline = deadline
+        self._metrics = metrics
+        self._order = itertools.count()  # tells equal moments apart in the heap
+        self._splits = 0
+
+    def outcomes(self) -> Iterator[Scored | Failed]:
+        while self._ready or self._paused or self._running:
+            self._launch()
+            now = time.monotonic()
+            if now >= self._deadline.answer or (now >= self._deadline.launch and not self._running):
+                yield from self._abandon()
+                return
+            pause = min(self._next_event(), self._deadline.answer) - now
+            if not self._running:
+                time.sleep(max(0.0, pause))
+                continue
+            done, _ = wait(self._running, timeout=max(0.0, pause), return_when=FIRST_COMPLETED)
+            for future in done:
+                yield from self._settle(self._running.pop(future), future)
+
+    def _launch(self) -> None:
+        now = time.monotonic()
+        while self._paused and self._paused[0][0] <= now:
+            self._ready.append(heapq.heappop(self._paused)[2])
+        while self._ready and now < self._deadline.launch and len(self._running) < self._executor.limit:
+            attempt = self._ready.popleft()
+            attempt.tries, attempt.started = attempt.tries + 1, now
+            self._running[self._executor.submit(attempt.items)] = attempt
+
+    def _next_event(self) -> float:
+        """Return when something can change without a request ending: a pause ends, or launching does."""
+        if self._paused and len(self._running) < self._executor.limit:
+            return min(self._paused[0][0], self._deadline.launch)
+        return self._deadline.answer
+
+    def _settle(self, attempt: _Attempt, future: "Future[Sequence[Any]]") -> Iterator[Scored | Failed]:
+        self._metrics.request(time.monotonic() - attempt.started, len(attempt.items))
+        error = future.exception()
+        if error is None:
+            self._executor.learn(throttled=False)
+            yield from (Scored(item, result) for item, result in zip(attempt.items, future.result(), strict=True))
+            return
+        if not isinstance(error, Exception):
+            raise error
+        fault = classify(error)
+        self._metrics.fault(fault)
+        if fault is Fault.CONFIGURATION:
+            raise ConfigurationError(str(error)) from error
+        if fault is Fault.THROTTLED:
+            self._executor.learn(throttled=True)
+        yield from self._treat(attempt, fault, str(error))
+
+    def _treat(self, attempt: _Attempt, fault: Fault, detail: str) -> Iterator[Failed]:
+        treatment = TREATMENTS[fault]
+        if attempt.tries <= treatment.retries:
+            ceiling = 2 * treatment.delay_seconds * 2 ** (attempt.tries - 1)
+            pause_ends = time.monotonic() + random.uniform(0, ceiling)
+            heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
+        elif treatment.split and len(attempt.items) > 1 and self._splits < MAX_SPLITS:
+            self._splits += 1
+            self._metrics.bisections += 1
+            half = len(attempt.items) // 2
+            self._ready += (_Attempt(attempt.items[:half]), _Attempt(attempt.items[half:]))
+        else:
+            alone = len(attempt.items) == 1
+            yield from (Failed(item, fault, detail, alone) for item in attempt.items)
+
+    def _abandon(self) -> Iterator[Failed]:
+        self._executor.abandoned = bool(self._running)
+        paused = (attempt for _, _, attempt in self._paused)
+        for attempt in (*self._ready, *paused, *self._running.values()):
+            yield from (Failed(item, Fault.DEADLINE, "the invocation's time ran out", False) for item in attempt.items)

@@ -1,0 +1,131 @@
+"""What an error means, and what is right then. Errors are told by their code; the HTTP status decides only unknown ones."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from handler.codecs import UnexpectedResponse
+from handler.records import Reason
+
+
+class Fault(str, Enum):
+    """Kinds of failure of one request."""
+
+    THROTTLED = "throttled"
+    NOT_READY = "model-not-ready"
+    UNAVAILABLE = "service-unavailable"
+    DEPENDENCY = "internal-dependency"
+    CONNECTION = "connection-failed"
+    READ_TIMEOUT = "read-timeout"
+    CONTAINER_TIMEOUT = "container-timeout"
+    MODEL_REFUSED = "model-refused"
+    MODEL_FAILED = "model-failed"
+    TOO_LARGE = "request-too-large"
+    UNEXPECTED_RESPONSE = "unexpected-response"
+    DEADLINE = "deadline"
+    CONFIGURATION = "configuration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Treatment:
+    """What to do with a micro-batch after a fault."""
+
+    retries: int = 0
+    """How often the same micro-batch is sent again."""
+    delay_seconds: float = 0.0
+    """Mean pause before the first retry; it doubles with each, with full jitter."""
+    split: bool = False
+    """Halve what holds more than one record, so that one bad record does not take its neighbours along."""
+    dead_letter: Reason | None = None
+    """Reason to dead-letter a lone record; without one it is returned."""
+    dead_letter_at_last_receive: bool = False
+    """Dead-letter a lone record as unprocessable once it has no receive left."""
+    endpoint_down: bool = False
+    """If nothing else happened in an invocation, the endpoint as a whole is down."""
+
+
+TREATMENTS = {
+    Fault.THROTTLED: Treatment(retries=3, delay_seconds=0.2),
+    Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0),
+    Fault.UNAVAILABLE: Treatment(retries=2, delay_seconds=0.1, endpoint_down=True),
+    Fault.DEPENDENCY: Treatment(retries=1, delay_seconds=0.1, endpoint_down=True),
+    # A socket that the other side closed while it was idle: the request never arrived, so at once.
+    Fault.CONNECTION: Treatment(retries=1, endpoint_down=True),
+    # The container may still be at work on it: sending the same again would pile up.
+    Fault.READ_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True, endpoint_down=True),
+    Fault.CONTAINER_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True),
+    Fault.MODEL_REFUSED: Treatment(split=True, dead_letter=Reason.MODEL_ERROR),
+    # Many containers report bad input as 500.
+    Fault.MODEL_FAILED: Treatment(retries=1, delay_seconds=0.1, split=True, dead_letter_at_last_receive=True),
+    Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE),
+    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter_at_last_receive=True),
+    Fault.DEADLINE: Treatment(),
+}
+
+_BY_CODE = {
+    "ThrottlingException": Fault.THROTTLED,
+    "Throttling": Fault.THROTTLED,
+    "TooManyRequestsException": Fault.THROTTLED,
+    "ModelNotReadyException": Fault.NOT_READY,
+    "InternalFailure": Fault.UNAVAILABLE,
+    "InternalServerException": Fault.UNAVAILABLE,
+    "ServiceUnavailable": Fault.UNAVAILABLE,
+    "ServiceUnavailableException": Fault.UNAVAILABLE,
+    "InternalDependencyException": Fault.DEPENDENCY,
+    "RequestEntityTooLarge": Fault.TOO_LARGE,
+    "RequestEntityTooLargeException": Fault.TOO_LARGE,
+    # No such endpoint or variant, no right, no valid signature: the deployment is at fault, not the data.
+    "ValidationError": Fault.CONFIGURATION,
+    "ValidationException": Fault.CONFIGURATION,
+    "AccessDeniedException": Fault.CONFIGURATION,
+    "AccessDenied": Fault.CONFIGURATION,
+    "ExpiredTokenException": Fault.CONFIGURATION,
+    "ExpiredToken": Fault.CONFIGURATION,
+    "UnrecognizedClientException": Fault.CONFIGURATION,
+    "InvalidClientTokenId": Fault.CONFIGURATION,
+    "InvalidSignatureException": Fault.CONFIGURATION,
+    "SignatureDoesNotMatch": Fault.CONFIGURATION,
+}
+
+
+def classify(error: Exception) -> Fault:
+    """Return the kind of fault that an exception of one request stands for; re-raise what is none."""
+    if isinstance(error, ClientError):
+        return _classify_client_error(error)
+    if isinstance(error, UnexpectedResponse):
+        return Fault.UNEXPECTED_RESPONSE
+    if isinstance(error, ReadTimeoutError):
+        return Fault.READ_TIMEOUT
+    if isinstance(error, (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError)):
+        return Fault.CONNECTION
+    if isinstance(error, BotoCoreError):
+        return Fault.CONFIGURATION
+    raise error
+
+
+def _classify_client_error(error: ClientError) -> Fault:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code == "ModelError":
+        return _classify_model_error(int(error.response.get("OriginalStatusCode") or 0))
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    by_status = {413: Fault.TOO_LARGE, 429: Fault.THROTTLED, 530: Fault.DEPENDENCY}
+    return by_status.get(status) or (Fault.UNAVAILABLE if status >= 500 else Fault.CONFIGURATION)
+
+
+def _classify_model_error(original_status: int) -> Fault:
+    """SageMaker wraps the container's own answer; 0 means that it gave none within its 60 s."""
+    by_status = {0: Fault.CONTAINER_TIMEOUT, 413: Fault.TOO_LARGE, 429: Fault.THROTTLED}
+    if original_status in by_status:
+        return by_status[original_status]
+    return Fault.MODEL_FAILED if original_status >= 500 else Fault.MODEL_REFUSED

@@ -1,0 +1,175 @@
+"""The function's entry point: a batch of SQS records in, the records to be delivered again out."""
+
+import functools
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+
+from handler.codecs import Item, MalformedRecord, codec_for
+from handler.endpoint import Endpoint
+from handler.executor import Deadline, Executor, Failed, Scored
+from handler.faults import TREATMENTS
+from handler.metrics import Metrics
+from handler.microbatch import cut, request_bytes
+from handler.records import BatchResponse, Ledger, Reason, Record, read_records
+from handler.settings import HandlerSettings
+from handler.sinks import MAX_BATCH_BYTES, Outbox, dead_letter_entry, result_entry
+
+logger = logging.getLogger(__name__)
+
+SENDERS = 4
+
+
+class Context(Protocol):
+    """What is used of Lambda's context object."""
+
+    function_name: str
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class EndpointDownError(RuntimeError):
+    """Not one record could be scored because the endpoint is down; raised so that Lambda's poller slows down."""
+
+
+class BatchInference:
+    """Scores batches; made once a sandbox, holds the clients."""
+
+    def __init__(self, settings: HandlerSettings) -> None:
+        logger.setLevel(settings.log_level)
+        self._settings = settings
+        self._codec = codec_for(settings)
+        self._executor = self._new_executor()
+        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
+        self._sqs = boto3.client(
+            "sqs",
+            config=Config(retries={"mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=SENDERS),
+        )
+        self._cold = True
+
+    def process(self, event: Mapping[str, Any], context: Context) -> BatchResponse:
+        """Bring every record of the event to one end: succeeded, dead-lettered, or returned to the queue.
+
+        Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
+        returns the whole batch.
+        """
+        deadline = Deadline.within(context.get_remaining_time_in_millis() / 1000)
+        metrics = Metrics()
+        records = read_records(event)
+        ledger = Ledger(records)
+        results = Outbox(self._sqs, self._settings.result_queue_url, self._senders)
+        dead_letters = Outbox(self._sqs, self._settings.dead_letter_queue_url, self._senders)
+
+        failures = self._score(records, deadline, metrics, ledger, results, dead_letters)
+        self._deliver(ledger, metrics, results, dead_letters)
+        self._report(ledger, metrics, context)
+        if failures and not ledger.succeeded and not ledger.dead_lettered:
+            if all(TREATMENTS[failure.fault].endpoint_down for failure in failures):
+                raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {failures[0].detail}")
+        return ledger.response()
+
+    def _score(
+        self,
+        records: Sequence[Record],
+        deadline: Deadline,
+        metrics: Metrics,
+        ledger: Ledger,
+        results: Outbox,
+        dead_letters: Outbox,
+    ) -> list[Failed]:
+        """Hand what can be delivered to the outboxes; give back the rest, and return it."""
+        started = time.monotonic()
+        settings, failures = self._settings, []
+        items = list(self._parse(records, dead_letters))
+        batches = cut(self._codec, items, settings.max_records, settings.max_bytes)
+        for outcome in self._executor.run(batches, deadline, metrics):
+            record = outcome.item.record
+            if isinstance(outcome, Scored):
+                entry = result_entry(record, settings.endpoint_name, outcome.result)
+                if entry.size > MAX_BATCH_BYTES:
+                    detail = f"the result has {entry.size} bytes, the queue takes {MAX_BATCH_BYTES}"
+                    dead_letters.add(dead_letter_entry(record, settings.endpoint_name, Reason.RESULT_TOO_LARGE, detail))
+                else:
+                    results.add(entry)
+            elif reason := self._dead_letter_reason(outcome):
+                dead_letters.add(dead_letter_entry(record, settings.endpoint_name, reason, outcome.detail))
+            else:
+                failures.append(outcome)
+                ledger.give_back(record.message_id, outcome.fault.value)
+        if self._executor.abandoned:
+            self._executor = self._new_executor()
+        metrics.scoring_seconds = time.monotonic() - started
+        return failures
+
+    def _parse(self, records: Sequence[Record], dead_letters: Outbox) -> Iterator[Item]:
+        """Yield what can be sent to the endpoint; dead-letter what never can."""
+        name, limit = self._settings.endpoint_name, self._settings.max_bytes
+        for record in records:
+            try:
+                item = self._codec.parse(record)
+            except MalformedRecord as error:
+                dead_letters.add(dead_letter_entry(record, name, Reason.MALFORMED, str(error)))
+                continue
+            size = request_bytes(self._codec, item)
+            if size > limit:
+                detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
+                dead_letters.add(dead_letter_entry(record, name, Reason.TOO_LARGE, detail))
+            else:
+                yield item
+
+    def _dead_letter_reason(self, failed: Failed) -> Reason | None:
+        treatment = TREATMENTS[failed.fault]
+        if not failed.alone:
+            return None
+        if treatment.dead_letter_at_last_receive and failed.item.record.receive_count >= self._settings.max_receives:
+            return Reason.UNPROCESSABLE
+        return treatment.dead_letter
+
+    def _deliver(self, ledger: Ledger, metrics: Metrics, results: Outbox, dead_letters: Outbox) -> None:
+        """Wait until the sinks have acknowledged; give back what they did not take."""
+        started = time.monotonic()
+        for entry, error in results.close():
+            if error is None:
+                ledger.succeed(entry.message_id)
+            else:
+                ledger.give_back(entry.message_id, f"result not sent: {error}")
+        for entry, error in dead_letters.close():
+            if error is None:
+                ledger.dead_letter(entry.message_id, entry.attributes["reason"])
+            else:
+                ledger.give_back(entry.message_id, f"dead letter not sent: {error}")
+        metrics.sink_seconds = time.monotonic() - started
+
+    def _report(self, ledger: Ledger, metrics: Metrics, context: Context) -> None:
+        for reason, ids in ledger.dead_lettered.items():
+            logger.warning("dead-lettered: %s", reason, extra={"reason": reason, "message_ids": ids})
+        for why, ids in ledger.returned.items():
+            logger.warning("returned to the queue: %s", why, extra={"reason": why, "message_ids": ids})
+        dimensions = {"Endpoint": self._settings.endpoint_name, "FunctionName": context.function_name}
+        namespace, limit = self._settings.metrics_namespace, self._executor.limit
+        line = metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
+        print(line, flush=True)
+        self._cold = False
+
+    def _new_executor(self) -> Executor:
+        return Executor(Endpoint(self._settings, self._codec), self._settings.max_concurrency)
+
+
+@functools.cache
+def _inference() -> BatchInference:
+    return BatchInference(HandlerSettings.from_environment(os.environ))
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    _inference()  # in Lambda's init phase, which has a full processor
+
+
+def handler(event: Mapping[str, Any], context: Context) -> BatchResponse:
+    """Lambda's entry point."""
+    return _inference().process(event, context)
