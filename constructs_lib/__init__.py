@@ -3,7 +3,7 @@
 Import this package before cdktf: it opens the fast door to jsii (see `jsii_door`).
 """
 
-# ruff: noqa: E402, I001 - the door must be open before anything imports cdktf
+# ruff: noqa: E402 - the door must be open before anything imports cdktf
 from constructs_lib.jsii_door import open_door
 
 open_door()

@@ -1,5 +1,7 @@
 """How instances of an endpoint scale."""
 
+from constructs_lib.settings import InstanceCapacity
+
 from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicy,
     AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration,
@@ -8,8 +10,6 @@ from cdktf_cdktf_provider_aws.appautoscaling_policy import (
 from cdktf_cdktf_provider_aws.appautoscaling_target import AppautoscalingTarget
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from constructs import Construct
-
-from constructs_lib.settings import InstanceCapacity
 
 CONCURRENT_REQUESTS = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 

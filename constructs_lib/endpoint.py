@@ -5,19 +5,6 @@ import json
 import re
 from typing import Any
 
-from cdktf import TerraformResourceLifecycle, Tokenization
-from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
-from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
-from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
-from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
-    SagemakerEndpointConfiguration,
-    SagemakerEndpointConfigurationProductionVariants,
-    SagemakerEndpointConfigurationProductionVariantsServerlessConfig,
-)
-from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel, SagemakerModelPrimaryContainer
-from constructs import Construct
-
 from constructs_lib.autoscaling import InstanceAutoscaling
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.naming import Locale
@@ -29,6 +16,19 @@ from constructs_lib.settings import (
     ServerlessCapacity,
 )
 from constructs_lib.validation import require_valid
+
+from cdktf import DefaultTokenResolver, StringConcat, TerraformResourceLifecycle, Tokenization
+from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
+from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
+    SagemakerEndpointConfiguration,
+    SagemakerEndpointConfigurationProductionVariants,
+    SagemakerEndpointConfigurationProductionVariantsServerlessConfig,
+)
+from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel, SagemakerModelPrimaryContainer
+from constructs import Construct
 
 HUGGING_FACE_REPOSITORY = "huggingface-pytorch-inference"
 
@@ -83,9 +83,7 @@ class ModelEndpoint(Construct):
             image_uri = model.image_uri
             parts = re.fullmatch(r"(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)[:@].+", image_uri)
             # A Terraform reference instead of text: the repository can't be told, only the account's own admitted.
-            account, region, repository = (
-                parts.groups() if parts else (self.locale.account, self.locale.region, "*")
-            )
+            account, region, repository = parts.groups() if parts else (self.locale.account, self.locale.region, "*")
         return image_uri, f"arn:{self.locale.partition}:ecr:{region}:{account}:repository/{repository}"
 
     def _make_role(self, repository_arn: str) -> ServiceRole:
@@ -188,11 +186,6 @@ class ModelEndpoint(Construct):
         """Return 8 hex digits that change with the content; references count by what they refer to."""
         text = json.dumps(content, sort_keys=True)
         if "${TfToken" in text:
-            text = str(Tokenization.resolve(text, scope=self, preparing=False, resolver=_resolver()))
+            resolver = DefaultTokenResolver(StringConcat())
+            text = Tokenization.resolve(text, scope=self, preparing=False, resolver=resolver)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _resolver() -> Any:
-    from cdktf import DefaultTokenResolver, StringConcat
-
-    return DefaultTokenResolver(StringConcat())

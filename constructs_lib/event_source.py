@@ -4,12 +4,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
-    LambdaEventSourceMapping,
-    LambdaEventSourceMappingScalingConfig,
-)
-from constructs import Construct
-
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.limits import (
     LAMBDA_PAYLOAD_BYTES,
@@ -27,6 +21,12 @@ from constructs_lib.settings import (
     ServerlessCapacity,
 )
 from constructs_lib.validation import Violation, is_unresolved, require_valid
+
+from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
+    LambdaEventSourceMapping,
+    LambdaEventSourceMappingScalingConfig,
+)
+from constructs import Construct
 
 MAX_DERIVED_REQUESTS = 8
 ADVISED_VISIBILITY_FACTOR = 6
@@ -56,8 +56,9 @@ class QueueEventSource(Construct):
             batch_size=settings.batch_size,
             maximum_batching_window_in_seconds=settings.batching_window_seconds,
             function_response_types=["ReportBatchItemFailures"],
-            scaling_config=settings.maximum_concurrency
-            and LambdaEventSourceMappingScalingConfig(maximum_concurrency=settings.maximum_concurrency),
+            scaling_config=None
+            if settings.maximum_concurrency is None
+            else LambdaEventSourceMappingScalingConfig(maximum_concurrency=settings.maximum_concurrency),
             # Without the right to read the queue, Lambda keeps retrying the creation for minutes.
             depends_on=[consume],
         )

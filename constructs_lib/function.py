@@ -2,6 +2,12 @@
 
 import base64
 
+from constructs_lib.iam import ServiceRole, Statement
+from constructs_lib.naming import Locale
+from constructs_lib.packaging import package_handler
+from constructs_lib.settings import FunctionSettings
+from constructs_lib.validation import require_valid
+
 from cdktf import AssetType, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.lambda_function import (
@@ -12,11 +18,6 @@ from cdktf_cdktf_provider_aws.lambda_function import (
 )
 from constructs import Construct
 
-from constructs_lib.iam import ServiceRole, Statement
-from constructs_lib.naming import Locale
-from constructs_lib.packaging import package_handler
-from constructs_lib.settings import FunctionSettings
-from constructs_lib.validation import require_valid
 from handler.settings import HandlerSettings
 
 
@@ -60,17 +61,13 @@ class BatchInferenceFunction(Construct):
         stream = f"{Locale.of(self).log_group_arn(log_group_name)}:log-stream:*"
         write = Statement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[stream])
         self.role.allow("write-logs", write)
-        return CloudwatchLogGroup(
-            self, "logs", name=log_group_name, retention_in_days=settings.log_retention_days
-        )
+        return CloudwatchLogGroup(self, "logs", name=log_group_name, retention_in_days=settings.log_retention_days)
 
     def _make_function(
         self, settings: FunctionSettings, handler_settings: HandlerSettings, log_group: CloudwatchLogGroup
     ) -> LambdaFunction:
         archive, content_hash = package_handler()
-        code = TerraformAsset(
-            self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32]
-        )
+        code = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
         return LambdaFunction(
             self,
             "function",
@@ -88,7 +85,9 @@ class BatchInferenceFunction(Construct):
             environment=LambdaFunctionEnvironment(variables=handler_settings.to_environment()),
             logging_config=LambdaFunctionLoggingConfig(
                 log_format="JSON",
-                application_log_level="FATAL" if settings.log_level == "CRITICAL" else settings.log_level.replace("WARNING", "WARN"),
+                application_log_level="FATAL"
+                if settings.log_level == "CRITICAL"
+                else settings.log_level.replace("WARNING", "WARN"),
                 system_log_level="WARN",
                 log_group=log_group.name,
             ),

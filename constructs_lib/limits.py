@@ -16,6 +16,7 @@ from constructs_lib.settings import (
     ServerlessCapacity,
     StackSettings,
 )
+
 from handler.settings import CODECS, KIB, LOG_LEVELS, MIB
 
 
@@ -63,7 +64,30 @@ NAME_PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
 NAME_DESCRIPTION = "letters, digits and single hyphens between them"
 
 # CloudWatch Logs: PutRetentionPolicy
-LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+LOG_RETENTION_DAYS = (
+    1,
+    3,
+    5,
+    7,
+    14,
+    30,
+    60,
+    90,
+    120,
+    150,
+    180,
+    365,
+    400,
+    545,
+    731,
+    1096,
+    1827,
+    2192,
+    2557,
+    2922,
+    3288,
+    3653,
+)
 
 RULES: dict[type, tuple[Rule, ...]] = {
     QueueSettings: (
@@ -83,7 +107,9 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("timeout_seconds", 1, 900, "seconds", "Lambda Timeout"),
         Range("reserved_concurrency", 0, 100_000, "invocations", "Lambda ReservedConcurrentExecutions"),
         OneOf("architecture", ("arm64", "x86_64"), "Lambda Architectures"),
-        Pattern("runtime", r"python3\.(1[1-9]|[2-9]\d)", "a Python runtime, python3.11 or newer", "the handler's language"),
+        Pattern(
+            "runtime", r"python3\.(1[1-9]|[2-9]\d)", "a Python runtime, python3.11 or newer", "the handler's language"
+        ),
         OneOf("log_level", LOG_LEVELS, "Python's log levels"),
         OneOf("log_retention_days", LOG_RETENTION_DAYS, "CloudWatch Logs RetentionInDays"),
     ),
@@ -103,11 +129,17 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
         Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
         Range("max_concurrency", 1, 1000, "requests", "threads in one function"),
-        Pattern("metrics_namespace", r"(?!AWS/)[\w./#:-]{1,255}", "1 to 255 of A-Z a-z 0-9 . - _ / # :, not AWS/…",
-                "CloudWatch Namespace"),
+        Pattern(
+            "metrics_namespace",
+            r"(?!AWS/)[\w./#:-]{1,255}",
+            "1 to 255 of A-Z a-z 0-9 . - _ / # :, not AWS/…",
+            "CloudWatch Namespace",
+        ),
     ),
     EndpointSettings: (
-        Pattern("variant_name", f"(?=.{{1,63}}$){NAME_PATTERN}", f"1 to 63 {NAME_DESCRIPTION}", "SageMaker VariantName"),
+        Pattern(
+            "variant_name", f"(?=.{{1,63}}$){NAME_PATTERN}", f"1 to 63 {NAME_DESCRIPTION}", "SageMaker VariantName"
+        ),
         OneOf("log_retention_days", LOG_RETENTION_DAYS, "CloudWatch Logs RetentionInDays"),
     ),
     HuggingFaceModel: (
@@ -122,7 +154,9 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "an Amazon ECR image URI with a tag or digest",
             "SageMaker pulls from ECR; the role's rights are made for its repository",
         ),
-        Pattern("model_data_url", r"s3://[a-z0-9.-]{3,63}/.+\.tar\.gz", "s3://bucket/key.tar.gz", "SageMaker ModelDataUrl"),
+        Pattern(
+            "model_data_url", r"s3://[a-z0-9.-]{3,63}/.+\.tar\.gz", "s3://bucket/key.tar.gz", "SageMaker ModelDataUrl"
+        ),
     ),
     ServerlessCapacity: (
         Range("memory_mib", 1024, 6144, "MB", "SageMaker ServerlessConfig MemorySizeInMB", step=1024),

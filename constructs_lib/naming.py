@@ -8,7 +8,6 @@ from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
 
-
 _locales: "WeakKeyDictionary[TerraformStack, Locale]" = WeakKeyDictionary()
 
 

@@ -40,4 +40,4 @@ def _write_zip(target: Path, files: dict[str, bytes]) -> None:
             entry.external_attr = READABLE_BY_ALL
             entry.create_system = 3  # Unix, on every system, so that the mode counts
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
-    os.replace(temporary, target)  # at once, so that two processes can package the same content
+    Path(temporary).replace(target)  # at once, so that two processes can package the same content

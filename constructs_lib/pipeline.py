@@ -1,8 +1,5 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
-from cdktf import Annotations, TerraformOutput
-from constructs import Construct
-
 from constructs_lib.endpoint import ModelEndpoint
 from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive
 from constructs_lib.function import BatchInferenceFunction
@@ -10,6 +7,10 @@ from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATT
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import PipelineSettings, QueueSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
+
+from cdktf import Annotations, TerraformOutput
+from constructs import Construct
+
 from handler.settings import HandlerSettings, request_timeout_seconds
 
 # The longest name made from the prefix: a role's, with the longest region name.

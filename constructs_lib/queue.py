@@ -2,17 +2,17 @@
 
 import json
 
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
-from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
-from cdktf_cdktf_provider_aws.sqs_queue_policy import SqsQueuePolicy
-from cdktf_cdktf_provider_aws.sqs_queue_redrive_allow_policy import SqsQueueRedriveAllowPolicy
-from constructs import Construct
-
 from constructs_lib.iam import ServiceRole, Statement, policy_document
 from constructs_lib.limits import MAX_MESSAGE_BYTES
 from constructs_lib.naming import Locale
 from constructs_lib.settings import QueueSettings
 from constructs_lib.validation import require_valid
+
+from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
+from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
+from cdktf_cdktf_provider_aws.sqs_queue_policy import SqsQueuePolicy
+from cdktf_cdktf_provider_aws.sqs_queue_redrive_allow_policy import SqsQueueRedriveAllowPolicy
+from constructs import Construct
 
 
 class MessageQueue(Construct):

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 
-from cdktf import App, LocalBackend, S3Backend, TerraformStack
-from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
-from constructs import Construct
-
 from constructs_lib.pipeline import InferencePipeline, check_pipeline
 from constructs_lib.settings import S3StateSettings, StackSettings
 from constructs_lib.validation import SettingsError, Violation, check
+
+from cdktf import App, LocalBackend, S3Backend, TerraformStack
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from constructs import Construct
 
 
 class InferenceStack(TerraformStack):

@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
-from constructs import Construct
-
 from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
+
+from constructs import Construct
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from handler.records import Record
 from handler.settings import HandlerSettings
 
 
-class MalformedRecord(ValueError):
+class MalformedRecordError(ValueError):
     """The body is not what the codec takes."""
 
 
-class UnexpectedResponse(ValueError):
+class UnexpectedResponseError(ValueError):
     """The response is not one result per record, so no result can be told to belong to a record."""
 
 
@@ -36,13 +36,13 @@ class Codec(Protocol):
     """Most records that one request can hold."""
 
     def parse(self, record: Record) -> Item:
-        """Check a record before the endpoint is called. Raises MalformedRecord."""
+        """Check a record before the endpoint is called. Raises MalformedRecordError."""
 
     def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
         """Return what stands before, between and after the payloads of a request."""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        """Return one result per record. Raises UnexpectedResponse."""
+        """Return one result per record. Raises UnexpectedResponseError."""
 
 
 NO_LIMIT = 1_000_000
@@ -64,12 +64,12 @@ class HuggingFaceCodec:
     def parse(self, record: Record) -> Item:
         body = _load_record(record.body)
         if not isinstance(body, dict) or "inputs" not in body:
-            raise MalformedRecord('the body must be a JSON object with "inputs"')
+            raise MalformedRecordError('the body must be a JSON object with "inputs"')
         inputs, parameters = body["inputs"], body.get("parameters")
         if not isinstance(inputs, (str, dict)) or not inputs:
-            raise MalformedRecord('"inputs" must be a text or an object, and not empty')
+            raise MalformedRecordError('"inputs" must be a text or an object, and not empty')
         if parameters is not None and not isinstance(parameters, dict):
-            raise MalformedRecord('"parameters" must be an object')
+            raise MalformedRecordError('"parameters" must be an object')
         share = _compact({**self.parameters, **parameters}) if parameters else self._default_share
         _encode(share)
         return Item(record, _encode(_compact(inputs)), share)
@@ -96,7 +96,7 @@ class InstancesCodec:
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
         response = _load_response(body)
         if not isinstance(response, dict):
-            raise UnexpectedResponse('the response must be an object with "predictions"')
+            raise UnexpectedResponseError('the response must be an object with "predictions"')
         return _checked(response.get("predictions"), count)
 
 
@@ -125,9 +125,9 @@ class CsvCodec:
     def parse(self, record: Record) -> Item:
         row = record.body.strip("\r\n")
         if not row.strip():
-            raise MalformedRecord("the body must be a CSV row, and not empty")
+            raise MalformedRecordError("the body must be a CSV row, and not empty")
         if "\n" in row or "\r" in row:
-            raise MalformedRecord("the body must be one CSV row, without line breaks")
+            raise MalformedRecordError("the body must be one CSV row, without line breaks")
         return Item(record, _encode(row))
 
     def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
@@ -137,7 +137,7 @@ class CsvCodec:
         try:
             rows = [line.split(",") for line in body.decode().splitlines() if line.strip()]
         except UnicodeDecodeError as error:
-            raise UnexpectedResponse(f"the response is not UTF-8: {error}") from error
+            raise UnexpectedResponseError(f"the response is not UTF-8: {error}") from error
         if len(rows) == 1 and count > 1:
             rows = [[field] for field in rows[0]]
         return [_numbers(row) for row in _checked(rows, count)]
@@ -151,7 +151,7 @@ class SingleCodec:
 
     def parse(self, record: Record) -> Item:
         if not record.body.strip():
-            raise MalformedRecord("the body must not be empty")
+            raise MalformedRecordError("the body must not be empty")
         return Item(record, _encode(record.body))
 
     def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
@@ -160,7 +160,7 @@ class SingleCodec:
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
         try:
             return [_load_response(body)]
-        except UnexpectedResponse:
+        except UnexpectedResponseError:
             return [body.decode(errors="replace")]
 
 
@@ -186,14 +186,14 @@ def _load_record(body: str) -> Any:
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise MalformedRecord(f"the body is not JSON: {error}") from error
+        raise MalformedRecordError(f"the body is not JSON: {error}") from error
 
 
 def _load_response(body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise UnexpectedResponse(f"the response is not JSON: {error}") from error
+        raise UnexpectedResponseError(f"the response is not JSON: {error}") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -208,14 +208,14 @@ def _encode(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError as error:
-        raise MalformedRecord(f"the body is not valid Unicode: {error.reason}") from error
+        raise MalformedRecordError(f"the body is not valid Unicode: {error.reason}") from error
 
 
 def _checked(results: Any, count: int) -> Sequence[Any]:
     if not isinstance(results, list):
-        raise UnexpectedResponse("the response must hold a list of results")
+        raise UnexpectedResponseError("the response must hold a list of results")
     if len(results) != count:
-        raise UnexpectedResponse(f"{len(results)} results came back for {count} records")
+        raise UnexpectedResponseError(f"{len(results)} results came back for {count} records")
     return results
 
 

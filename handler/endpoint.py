@@ -34,7 +34,7 @@ class Endpoint:
         )
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Return one result per item. Raises what botocore raises, or UnexpectedResponse."""
+        """Return one result per item. Raises what botocore raises, or UnexpectedResponseError."""
         response = self._client.invoke_endpoint(
             EndpointName=self._name,
             ContentType=self._codec.content_type,

@@ -1,7 +1,11 @@
-"""What an error means, and what is right then. Errors are told by their code; the HTTP status decides only unknown ones."""
+"""What an error means, and what is right then.
+
+Errors are told apart by their code; the HTTP status decides only where the code is unknown.
+"""
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
+from typing import Any
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -13,11 +17,11 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handler.codecs import UnexpectedResponse
+from handler.codecs import UnexpectedResponseError
 from handler.records import Reason
 
 
-class Fault(str, Enum):
+class Fault(StrEnum):
     """Kinds of failure of one request."""
 
     THROTTLED = "throttled"
@@ -101,7 +105,7 @@ def classify(error: Exception) -> Fault:
     """Return the kind of fault that an exception of one request stands for; re-raise what is none."""
     if isinstance(error, ClientError):
         return _classify_client_error(error)
-    if isinstance(error, UnexpectedResponse):
+    if isinstance(error, UnexpectedResponseError):
         return Fault.UNEXPECTED_RESPONSE
     if isinstance(error, ReadTimeoutError):
         return Fault.READ_TIMEOUT
@@ -115,7 +119,8 @@ def classify(error: Exception) -> Fault:
 def _classify_client_error(error: ClientError) -> Fault:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "ModelError":
-        return _classify_model_error(int(error.response.get("OriginalStatusCode") or 0))
+        original_status: Any = error.response.get("OriginalStatusCode")
+        return _classify_model_error(int(original_status or 0))
     if code in _BY_CODE:
         return _BY_CODE[code]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

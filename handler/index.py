@@ -6,12 +6,13 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
-from handler.codecs import Item, MalformedRecord, codec_for
+from handler.codecs import Item, MalformedRecordError, codec_for
 from handler.endpoint import Endpoint
 from handler.executor import Deadline, Executor, Failed, Scored
 from handler.faults import TREATMENTS
@@ -49,7 +50,9 @@ class BatchInference:
         self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
         self._sqs = boto3.client(
             "sqs",
-            config=Config(retries={"mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=SENDERS),
+            config=Config(
+                retries={"mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=SENDERS
+            ),
         )
         self._cold = True
 
@@ -59,52 +62,41 @@ class BatchInference:
         Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
         returns the whole batch.
         """
-        deadline = Deadline.within(context.get_remaining_time_in_millis() / 1000)
-        metrics = Metrics()
-        records = read_records(event)
-        ledger = Ledger(records)
-        results = Outbox(self._sqs, self._settings.result_queue_url, self._senders)
-        dead_letters = Outbox(self._sqs, self._settings.dead_letter_queue_url, self._senders)
+        settings, records = self._settings, read_records(event)
+        run = _Invocation(
+            deadline=Deadline.within(context.get_remaining_time_in_millis() / 1000),
+            ledger=Ledger(records),
+            metrics=Metrics(),
+            results=Outbox(self._sqs, settings.result_queue_url, self._senders),
+            dead_letters=Outbox(self._sqs, settings.dead_letter_queue_url, self._senders),
+        )
+        failures = self._score(records, run)
+        _deliver(run)
+        self._report(run, context)
+        if failures and not run.ledger.succeeded and not run.ledger.dead_lettered:
+            down = all(TREATMENTS[failure.fault].endpoint_down for failure in failures)
+            if down and len(failures) == len(records):
+                raise EndpointDownError(f"endpoint {settings.endpoint_name}: {failures[0].detail}")
+        return run.ledger.response()
 
-        failures = self._score(records, deadline, metrics, ledger, results, dead_letters)
-        self._deliver(ledger, metrics, results, dead_letters)
-        self._report(ledger, metrics, context)
-        if failures and not ledger.succeeded and not ledger.dead_lettered:
-            if all(TREATMENTS[failure.fault].endpoint_down for failure in failures):
-                raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {failures[0].detail}")
-        return ledger.response()
-
-    def _score(
-        self,
-        records: Sequence[Record],
-        deadline: Deadline,
-        metrics: Metrics,
-        ledger: Ledger,
-        results: Outbox,
-        dead_letters: Outbox,
-    ) -> list[Failed]:
-        """Hand what can be delivered to the outboxes; give back the rest, and return it."""
+    def _score(self, records: Sequence[Record], run: "_Invocation") -> list[Failed]:
+        """Hand what can be delivered to the outboxes; give back the rest to the queue, and return it."""
         started = time.monotonic()
         settings, failures = self._settings, []
-        items = list(self._parse(records, dead_letters))
+        items = list(self._parse(records, run.dead_letters))
         batches = cut(self._codec, items, settings.max_records, settings.max_bytes)
-        for outcome in self._executor.run(batches, deadline, metrics):
+        for outcome in self._executor.run(batches, run.deadline, run.metrics):
             record = outcome.item.record
             if isinstance(outcome, Scored):
-                entry = result_entry(record, settings.endpoint_name, outcome.result)
-                if entry.size > MAX_BATCH_BYTES:
-                    detail = f"the result has {entry.size} bytes, the queue takes {MAX_BATCH_BYTES}"
-                    dead_letters.add(dead_letter_entry(record, settings.endpoint_name, Reason.RESULT_TOO_LARGE, detail))
-                else:
-                    results.add(entry)
+                self._hand_over(record, outcome.result, run)
             elif reason := self._dead_letter_reason(outcome):
-                dead_letters.add(dead_letter_entry(record, settings.endpoint_name, reason, outcome.detail))
+                run.dead_letters.add(dead_letter_entry(record, settings.endpoint_name, reason, outcome.detail))
             else:
                 failures.append(outcome)
-                ledger.give_back(record.message_id, outcome.fault.value)
+                run.ledger.give_back(record.message_id, outcome.fault.value)
         if self._executor.abandoned:
             self._executor = self._new_executor()
-        metrics.scoring_seconds = time.monotonic() - started
+        run.metrics.scoring_seconds = time.monotonic() - started
         return failures
 
     def _parse(self, records: Sequence[Record], dead_letters: Outbox) -> Iterator[Item]:
@@ -113,7 +105,7 @@ class BatchInference:
         for record in records:
             try:
                 item = self._codec.parse(record)
-            except MalformedRecord as error:
+            except MalformedRecordError as error:
                 dead_letters.add(dead_letter_entry(record, name, Reason.MALFORMED, str(error)))
                 continue
             size = request_bytes(self._codec, item)
@@ -123,6 +115,15 @@ class BatchInference:
             else:
                 yield item
 
+    def _hand_over(self, record: Record, result: Any, run: "_Invocation") -> None:
+        name = self._settings.endpoint_name
+        entry = result_entry(record, name, result)
+        if entry.size <= MAX_BATCH_BYTES:
+            run.results.add(entry)
+        else:
+            detail = f"the result has {entry.size} bytes, the queue takes {MAX_BATCH_BYTES}"
+            run.dead_letters.add(dead_letter_entry(record, name, Reason.RESULT_TOO_LARGE, detail))
+
     def _dead_letter_reason(self, failed: Failed) -> Reason | None:
         treatment = TREATMENTS[failed.fault]
         if not failed.alone:
@@ -131,34 +132,47 @@ class BatchInference:
             return Reason.UNPROCESSABLE
         return treatment.dead_letter
 
-    def _deliver(self, ledger: Ledger, metrics: Metrics, results: Outbox, dead_letters: Outbox) -> None:
-        """Wait until the sinks have acknowledged; give back what they did not take."""
-        started = time.monotonic()
-        for entry, error in results.close():
-            if error is None:
-                ledger.succeed(entry.message_id)
-            else:
-                ledger.give_back(entry.message_id, f"result not sent: {error}")
-        for entry, error in dead_letters.close():
-            if error is None:
-                ledger.dead_letter(entry.message_id, entry.attributes["reason"])
-            else:
-                ledger.give_back(entry.message_id, f"dead letter not sent: {error}")
-        metrics.sink_seconds = time.monotonic() - started
-
-    def _report(self, ledger: Ledger, metrics: Metrics, context: Context) -> None:
+    def _report(self, run: "_Invocation", context: Context) -> None:
+        ledger = run.ledger
         for reason, ids in ledger.dead_lettered.items():
             logger.warning("dead-lettered: %s", reason, extra={"reason": reason, "message_ids": ids})
         for why, ids in ledger.returned.items():
             logger.warning("returned to the queue: %s", why, extra={"reason": why, "message_ids": ids})
         dimensions = {"Endpoint": self._settings.endpoint_name, "FunctionName": context.function_name}
         namespace, limit = self._settings.metrics_namespace, self._executor.limit
-        line = metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
+        line = run.metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
         print(line, flush=True)
         self._cold = False
 
     def _new_executor(self) -> Executor:
         return Executor(Endpoint(self._settings, self._codec), self._settings.max_concurrency)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Invocation:
+    """What belongs to one invocation; nothing of it is left for the next."""
+
+    deadline: Deadline
+    ledger: Ledger
+    metrics: Metrics
+    results: Outbox
+    dead_letters: Outbox
+
+
+def _deliver(run: _Invocation) -> None:
+    """Wait until the sinks have acknowledged; give back what they did not take."""
+    started = time.monotonic()
+    for entry, error in run.results.close():
+        if error is None:
+            run.ledger.succeed(entry.message_id)
+        else:
+            run.ledger.give_back(entry.message_id, f"result not sent: {error}")
+    for entry, error in run.dead_letters.close():
+        if error is None:
+            run.ledger.dead_letter(entry.message_id, entry.attributes["reason"])
+        else:
+            run.ledger.give_back(entry.message_id, f"dead letter not sent: {error}")
+    run.metrics.sink_seconds = time.monotonic() - started
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any, TypedDict
 
 
@@ -26,7 +26,7 @@ class Record:
     source_arn: str
 
 
-class Reason(str, Enum):
+class Reason(StrEnum):
     """Why a record is dead-lettered; the dead letter's `reason` attribute."""
 
     MALFORMED = "malformed"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -48,7 +48,7 @@ def result_entry(record: Record, endpoint_name: str, result: Any) -> Entry:
         "source": record.source_arn,
         "type": EVENT_TYPE,
         "subject": record.message_id,
-        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         "data": {"endpoint": endpoint_name, "result": result},
     }
@@ -127,7 +127,9 @@ class Outbox:
         except BotoCoreError as error:
             return {entry.message_id: str(error) for entry in entries}
         acknowledged = {answer["Id"] for answer in response.get("Successful", [])}
-        reasons = {answer["Id"]: f"{answer['Code']}: {answer.get('Message', '')}" for answer in response.get("Failed", [])}
+        reasons = {
+            answer["Id"]: f"{answer['Code']}: {answer.get('Message', '')}" for answer in response.get("Failed", [])
+        }
         return {
             entry.message_id: reasons.get(str(number), "not acknowledged")
             for number, entry in enumerate(entries)

