@@ -44,7 +44,7 @@ class BatchInferenceFunction(Construct):
         self.role = ServiceRole(
             self,
             "role",
-            name=f"{name}-function",
+            name=name,
             service="lambda",
             description=f"The batch inference function {name}",
         )

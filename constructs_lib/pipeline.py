@@ -14,7 +14,7 @@ from constructs import Construct
 from handler.settings import HandlerSettings, request_timeout_seconds
 
 # The longest name made from the prefix: a role's, with the longest region name.
-MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-function-ap-southeast-4")
+MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-inference-ap-southeast-4")
 
 
 class InferencePipeline(Construct):

@@ -1,0 +1,184 @@
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from constructs_lib import (
+    EndpointSettings,
+    EventSourceSettings,
+    FunctionSettings,
+    HuggingFaceModel,
+    InferenceSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    QueueSettings,
+    ServerlessCapacity,
+)
+from constructs_lib.event_source import chain_violations, chain_warnings, derive
+
+from tests.constructs.synthesized import Synthesized
+
+HUB = HuggingFaceModel(model_id="owner/model", task="text-classification")
+
+
+def test_the_mapping_reports_partial_failures_and_waits_for_its_rights(smallest: Synthesized) -> None:
+    mapping = smallest.one("aws_lambda_event_source_mapping")
+    queue, function = smallest.reference("aws_sqs_queue", "work_queue"), smallest.reference("aws_lambda_function")
+    assert mapping["event_source_arn"] == f"${{{queue}.arn}}"
+    assert mapping["function_name"] == f"${{{function}.arn}}"
+    assert mapping["batch_size"] == 10
+    assert mapping["maximum_batching_window_in_seconds"] == 0
+    assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
+    assert mapping["scaling_config"] == {"maximum_concurrency": 10}
+    assert mapping["depends_on"] == [smallest.reference("aws_iam_role_policy", "consume-work")]
+
+
+def test_every_event_source_setting_arrives(synth_pipeline: Callable[..., Synthesized]) -> None:
+    source = EventSourceSettings(batch_size=500, batching_window_seconds=5, maximum_concurrency=3)
+    queue = QueueSettings(max_message_bytes=4096)
+    mapping = synth_pipeline(event_source=source, queue=queue).one("aws_lambda_event_source_mapping")
+    assert mapping["batch_size"] == 500
+    assert mapping["maximum_batching_window_in_seconds"] == 5
+    assert mapping["scaling_config"] == {"maximum_concurrency": 3}
+
+
+def test_the_visibility_timeout_follows_the_function(synth_pipeline: Callable[..., Synthesized]) -> None:
+    synthesized = synth_pipeline(
+        function=FunctionSettings(timeout_seconds=40), event_source=EventSourceSettings(batching_window_seconds=7)
+    )
+    assert synthesized.one("aws_sqs_queue", "work_queue")["visibility_timeout_seconds"] == 247
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "max_records", "in_flight"),
+    [(10, 32, 1), (10, 4, 3), (100, 25, 4), (10_000, 25, 8)],
+)
+def test_requests_in_flight_are_as_many_as_a_full_batch_needs(
+    pipeline_settings: PipelineSettings, batch_size: int, max_records: int, in_flight: int
+) -> None:
+    settings = replace(
+        pipeline_settings,
+        event_source=EventSourceSettings(batch_size=batch_size, batching_window_seconds=1),
+        inference=InferenceSettings(max_records_per_request=max_records),
+    )
+    assert derive(settings).inference.max_concurrency == in_flight
+
+
+@pytest.mark.parametrize(
+    ("capacity", "in_flight", "maximum_concurrency"),
+    [
+        (ServerlessCapacity(max_concurrency=50), 4, 12),
+        (ServerlessCapacity(max_concurrency=1), 1, 2),
+        (InstanceCapacity(instance_type="ml.m5.large", max_instances=6), 3, 8),
+        (InstanceCapacity(instance_type="ml.m5.large", max_instances=900), 1, 1000),
+    ],
+)
+def test_the_event_source_asks_no_more_than_the_endpoint_can_take(
+    capacity: ServerlessCapacity | InstanceCapacity, in_flight: int, maximum_concurrency: int
+) -> None:
+    settings = PipelineSettings(
+        endpoint=EndpointSettings(model=HUB, capacity=capacity),
+        inference=InferenceSettings(max_concurrency=in_flight),
+    )
+    assert derive(settings).event_source.maximum_concurrency == maximum_concurrency
+
+
+def test_what_is_set_by_hand_stays(pipeline_settings: PipelineSettings) -> None:
+    settings = replace(
+        pipeline_settings,
+        queue=QueueSettings(visibility_timeout_seconds=500),
+        event_source=EventSourceSettings(maximum_concurrency=3),
+        inference=InferenceSettings(max_concurrency=2),
+    )
+    assert derive(settings) == settings
+
+
+VIOLATIONS = [
+    (
+        {"queue": QueueSettings(visibility_timeout_seconds=29)},
+        "p queue.visibility_timeout_seconds = 29: must be at least function.timeout_seconds, 30 seconds "
+        "(a message would be delivered again while it is being worked on; Lambda refuses the mapping)",
+    ),
+    (
+        {"queue": QueueSettings(dead_letter_retention_seconds=3600)},
+        "p queue.dead_letter_retention_seconds = 3600: must be at least queue.message_retention_seconds, "
+        "345600 seconds (a dead letter's age counts from its first arrival on the work queue)",
+    ),
+    (
+        {"event_source": EventSourceSettings(batch_size=11)},
+        "p event_source.batching_window_seconds = 0: must be at least 1 second "
+        "(Lambda: batches over 10 messages need a batching window)",
+    ),
+    (
+        {"function": FunctionSettings(reserved_concurrency=9)},
+        "p function.reserved_concurrency = 9: must be at least event_source.maximum_concurrency, 10 "
+        "(throttled invocations use up a message's receives)",
+    ),
+    (
+        {"inference": InferenceSettings(max_request_bytes=4_194_305)},
+        "p inference.max_request_bytes = 4194305: must be at most 4194304 bytes "
+        "(payload limit of serverless endpoints)",
+    ),
+    (
+        {
+            "endpoint": EndpointSettings(
+                model=HUB, capacity=InstanceCapacity(instance_type="ml.m5.large", min_instances=3, max_instances=2)
+            )
+        },
+        "p endpoint.capacity.max_instances = 2: must be at least endpoint.capacity.min_instances, 3 (scaling range)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), VIOLATIONS)
+def test_what_cannot_work_across_resources_is_refused(
+    pipeline_settings: PipelineSettings, changes: dict[str, object], text: str
+) -> None:
+    settings = derive(replace(pipeline_settings, **changes))  # type: ignore[arg-type]
+    assert [str(violation) for violation in chain_violations("p", settings)] == [text]
+
+
+WARNINGS = [
+    (
+        {"queue": QueueSettings(visibility_timeout_seconds=100)},
+        "queue.visibility_timeout_seconds is 100: Lambda advises 180 (6 x function timeout + batching window), "
+        "or throttled batches are delivered twice",
+    ),
+    (
+        {"event_source": EventSourceSettings(maximum_concurrency=11)},
+        "event_source.maximum_concurrency x inference.max_concurrency is 11: the endpoint takes 10 requests "
+        "at its largest and throttles the rest",
+    ),
+    (
+        {"queue": QueueSettings(max_message_bytes=1_048_576)},
+        "event_source.batch_size x queue.max_message_bytes is 10485760 bytes: Lambda cuts batches at 6291456",
+    ),
+    (
+        {"queue": QueueSettings(max_receive_count=4)},
+        "queue.max_receive_count is 4: Lambda advises at least 5",
+    ),
+    (
+        {"queue": QueueSettings(dead_letter_retention_seconds=345_600)},
+        "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them",
+    ),
+    (
+        {
+            "endpoint": EndpointSettings(model=HUB, capacity=InstanceCapacity(instance_type="ml.m5.large")),
+            "inference": InferenceSettings(max_request_bytes=6_291_457),
+        },
+        "inference.max_request_bytes is 6291457: the InvokeEndpoint API model admits 6291456",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "text"), WARNINGS)
+def test_what_is_not_advised_is_warned_of(
+    pipeline_settings: PipelineSettings, changes: dict[str, object], text: str
+) -> None:
+    settings = derive(replace(pipeline_settings, **changes))  # type: ignore[arg-type]
+    assert chain_violations("p", settings) == []
+    assert list(chain_warnings(settings)) == [text]
+
+
+def test_the_smallest_pipeline_has_no_warnings(pipeline_settings: PipelineSettings) -> None:
+    assert list(chain_warnings(derive(pipeline_settings))) == []

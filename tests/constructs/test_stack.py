@@ -1,0 +1,186 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import constructs_lib
+from constructs_lib import (
+    EndpointSettings,
+    FunctionSettings,
+    HuggingFaceModel,
+    InferenceStack,
+    PipelineSettings,
+    QueueSettings,
+    S3StateSettings,
+    ServerlessCapacity,
+    SettingsError,
+    StackSettings,
+    add_stacks,
+)
+
+from cdktf import Testing
+
+import main
+from tests.constructs.synthesized import Synthesized
+
+SynthStack = Callable[[StackSettings], Synthesized]
+
+
+def _settings(**pipelines: PipelineSettings) -> StackSettings:
+    return StackSettings(region="eu-central-1", pipelines=pipelines)
+
+
+def test_the_outputs_say_where_everything_is(smallest: Synthesized) -> None:
+    addresses = {name: output["value"] for name, output in smallest.document["output"].items()}
+    queue = "aws_sqs_queue"
+    assert addresses == {
+        "language_queue_url": f"${{{smallest.reference(queue, 'work_queue')}.url}}",
+        "language_dead_letter_queue_url": f"${{{smallest.reference(queue, 'dead-letter')}.url}}",
+        "language_results_queue_url": f"${{{smallest.reference(queue, 'results')}.url}}",
+        "language_function_name": f"${{{smallest.reference('aws_lambda_function')}.function_name}}",
+        "language_endpoint_name": f"${{{smallest.reference('aws_sagemaker_endpoint')}.name}}",
+    }
+
+
+def test_the_provider_tags_everything(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
+    settings = replace(_settings(language=pipeline_settings), tags={"team": "support"})
+    (provider,) = synth_stack(settings).document["provider"]["aws"]
+    assert provider["region"] == "eu-central-1"
+    assert provider["default_tags"] == [{"tags": {"stack": "dev", "managed-by": "terraform", "team": "support"}}]
+
+
+def test_state_is_local_by_default(smallest: Synthesized) -> None:
+    assert smallest.document["terraform"]["backend"] == {"local": {"path": "terraform.dev.tfstate"}}
+
+
+def test_state_in_s3_is_encrypted_and_locked(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
+    state = S3StateSettings(bucket="company-state", region="eu-west-1")
+    settings = replace(_settings(language=pipeline_settings), state=state)
+    assert synth_stack(settings).document["terraform"]["backend"] == {
+        "s3": {
+            "bucket": "company-state",
+            "region": "eu-west-1",
+            "key": "dev/terraform.tfstate",
+            "encrypt": True,
+            "use_lockfile": True,
+        }
+    }
+
+
+def test_a_second_pipeline_changes_nothing_of_the_first(
+    synth_stack: SynthStack, pipeline_settings: PipelineSettings
+) -> None:
+    alone = synth_stack(_settings(language=pipeline_settings)).document
+    both = synth_stack(_settings(another=pipeline_settings, language=pipeline_settings)).document
+    for kind, resources in alone["resource"].items():
+        for name, resource in resources.items():
+            assert both["resource"][kind][name] == resource
+    assert both["output"].items() >= alone["output"].items()
+    assert len(both["resource"]["aws_sqs_queue"]) == 2 * len(alone["resource"]["aws_sqs_queue"])
+
+
+def test_everything_that_is_wrong_is_said_at_once(pipeline_settings: PipelineSettings) -> None:
+    broken = replace(
+        pipeline_settings,
+        queue=QueueSettings(delay_seconds=901, max_message_bytes=1000),
+        function=FunctionSettings(memory_mib=64, architecture="arm"),
+    )
+    endpoint = EndpointSettings(
+        model=HuggingFaceModel(model_id="a b", task="text-classification"),
+        capacity=ServerlessCapacity(memory_mib=1500),
+    )
+    stacks = {
+        "dev": _settings(language=broken),
+        "prod": replace(_settings(sentiment=PipelineSettings(endpoint=endpoint)), region="Frankfurt"),
+    }
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), stacks)
+    assert str(raised.value).splitlines() == [
+        "7 settings are out of bounds:",
+        "  dev/language queue.delay_seconds = 901: must be 0 to 900 seconds (SQS DelaySeconds)",
+        "  dev/language queue.max_message_bytes = 1000: must be 1024 to 1048576 bytes (SQS MaximumMessageSize)",
+        "  dev/language function.memory_mib = 64: must be 128 to 10240 MB (Lambda MemorySize)",
+        "  dev/language function.architecture = 'arm': must be one of arm64, x86_64 (Lambda Architectures)",
+        "  prod region = 'Frankfurt': must be an AWS region such as eu-central-1 (AWS regions)",
+        "  prod/sentiment endpoint.model.model_id = 'a b': must be a Hub model id, `name` or `owner/name` "
+        "(Hugging Face Hub)",
+        "  prod/sentiment endpoint.capacity.memory_mib = 1500: must be 1024 to 6144 MB in steps of 1024 "
+        "(SageMaker ServerlessConfig MemorySizeInMB)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("queue", "text"),
+    [
+        (QueueSettings(delay_seconds="5"), "queue.delay_seconds = '5': must be a whole number (it is a str)"),  # type: ignore[arg-type]
+        (QueueSettings(delay_seconds=True), "queue.delay_seconds = True: must be a whole number (it is a bool)"),
+        (
+            QueueSettings(visibility_timeout_seconds=1.5),  # type: ignore[arg-type]
+            "queue.visibility_timeout_seconds = 1.5: must be a whole number or None (it is a float)",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(
+    pipeline_settings: PipelineSettings, queue: QueueSettings, text: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", _settings(language=replace(pipeline_settings, queue=queue)))
+    assert [f"dev/language {text}"] == [str(violation) for violation in raised.value.violations]
+
+
+def test_a_name_that_aws_would_refuse_is_named(pipeline_settings: PipelineSettings) -> None:
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", _settings(**{"support_language": pipeline_settings}))
+    assert [str(violation) for violation in raised.value.violations] == [
+        "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and single hyphens "
+        "between them (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"
+    ]
+
+
+def test_the_longest_name_fits_everywhere(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
+    name = "x" * (39 - len("dev-"))
+    settings = StackSettings(region="ap-southeast-4", pipelines={name: pipeline_settings})
+    synthesized = synth_stack(settings)
+    limits = {
+        "aws_iam_role": 64,
+        "aws_lambda_function": 64,
+        "aws_sqs_queue": 80,
+        "aws_sagemaker_model": 63,
+        "aws_sagemaker_endpoint_configuration": 63,
+        "aws_sagemaker_endpoint": 63,
+    }
+    for kind, limit in limits.items():
+        for resource in synthesized.all(kind).values():
+            assert len(resource.get("name") or resource["function_name"]) <= limit
+
+
+def test_warnings_reach_the_person_who_synthesizes(pipeline_settings: PipelineSettings) -> None:
+    settings = replace(pipeline_settings, queue=QueueSettings(max_receive_count=3))
+    stack = InferenceStack(Testing.app(), "dev", _settings(language=settings))
+    metadata = stack.pipelines["language"].node.metadata
+    assert [(entry.type, entry.data) for entry in metadata] == [
+        ("@cdktf/warn", "queue.max_receive_count is 3: Lambda advises at least 5")
+    ]
+
+
+def test_the_default_app_has_a_dev_and_a_prod_stack() -> None:
+    stacks = main.build_app().node.children
+    documents = {stack.node.id: json.loads(Testing.synth(stack, True)) for stack in stacks}  # type: ignore[arg-type]
+    assert set(documents) == {"dev", "prod"}
+    dev, prod = (Synthesized(documents[name]) for name in ("dev", "prod"))
+    (dev_variant,) = dev.one("aws_sagemaker_endpoint_configuration")["production_variants"]
+    (prod_variant,) = prod.one("aws_sagemaker_endpoint_configuration")["production_variants"]
+    assert "serverless_config" in dev_variant
+    assert "instance_type" in prod_variant
+    assert prod.one("aws_appautoscaling_target")["min_capacity"] == 2
+    environment = dev.one("aws_sagemaker_model")["primary_container"]["environment"]
+    assert environment["HF_MODEL_ID"] == "papluca/xlm-roberta-base-language-detection"
+    assert environment == prod.one("aws_sagemaker_model")["primary_container"]["environment"]
+
+
+def test_the_public_names_are_these() -> None:
+    assert all(hasattr(constructs_lib, name) for name in constructs_lib.__all__)
+    assert constructs_lib.__all__ == sorted(constructs_lib.__all__)
+    made_public = {name for name in vars(constructs_lib) if name[0].isupper()}
+    assert made_public | {"add_stacks"} == set(constructs_lib.__all__)
