@@ -30,7 +30,8 @@ SENDERS = 4
 class Context(Protocol):
     """What is used of Lambda's context object."""
 
-    function_name: str
+    @property
+    def function_name(self) -> str: ...
 
     def get_remaining_time_in_millis(self) -> int: ...
 

@@ -22,7 +22,7 @@ MAX_DETAIL_CHARACTERS = 512
 RETRIES = 2
 RETRY_DELAY_SECONDS = 0.1
 EVENT_TYPE = "sagemaker.inference.result"
-_NOT_OURS = {"AccessDenied", "AccessDeniedException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+_NO_SUCH_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,8 @@ class Outbox:
         try:
             response = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=batch)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _NOT_OURS:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status in (401, 403) or error.response.get("Error", {}).get("Code") in _NO_SUCH_QUEUE:
                 raise ConfigurationError(f"{self._queue_url}: {error}") from error
             return {entry.message_id: str(error) for entry in entries}
         except BotoCoreError as error:

@@ -3,8 +3,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from constructs_lib import (  # first: it makes importing cdktf fast
     EndpointSettings,
     HuggingFaceModel,
@@ -14,12 +12,13 @@ from constructs_lib import (  # first: it makes importing cdktf fast
     StackSettings,
 )
 
+import pytest
 from cdktf import App, TerraformStack, Testing
 from cdktf_cdktf_provider_aws.provider import AwsProvider
 
 from tests.constructs.synthesized import Synthesized
 
-Testing.__test__ = False  # type: ignore[attr-defined]  # it is cdktf's, not a class of tests
+Testing.__test__ = False  # it is cdktf's, not a class of tests
 
 MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 

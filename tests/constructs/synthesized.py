@@ -45,6 +45,6 @@ class Synthesized:
         return text
 
     def _logical_id(self, kind: str, part: str) -> str:
-        found = [name for name in self.document["resource"].get(kind, {}) if part in name]
+        found: list[str] = [name for name in self.document["resource"].get(kind, {}) if part in name]
         assert len(found) == 1, f"{len(found)} {kind} with {part!r}: {found}"
         return found[0]

@@ -1,8 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 from constructs_lib import (
     EndpointSettings,
     EventSourceSettings,
@@ -15,6 +13,8 @@ from constructs_lib import (
     ServerlessCapacity,
 )
 from constructs_lib.event_source import chain_violations, chain_warnings, derive
+
+import pytest
 
 from tests.constructs.synthesized import Synthesized
 

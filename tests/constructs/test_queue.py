@@ -1,10 +1,9 @@
 import json
 from collections.abc import Callable
 
-import pytest
-
 from constructs_lib import MessageQueue, QueueSettings, SettingsError
 
+import pytest
 from cdktf import TerraformStack, Testing
 
 from tests.constructs.synthesized import Synthesized

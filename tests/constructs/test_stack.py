@@ -2,8 +2,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-import pytest
-
 import constructs_lib
 from constructs_lib import (
     EndpointSettings,
@@ -19,6 +17,7 @@ from constructs_lib import (
     add_stacks,
 )
 
+import pytest
 from cdktf import Testing
 
 import main
@@ -131,7 +130,7 @@ def test_a_value_of_the_wrong_type_is_named(
 
 def test_a_name_that_aws_would_refuse_is_named(pipeline_settings: PipelineSettings) -> None:
     with pytest.raises(SettingsError) as raised:
-        InferenceStack(Testing.app(), "dev", _settings(**{"support_language": pipeline_settings}))
+        InferenceStack(Testing.app(), "dev", _settings(support_language=pipeline_settings))
     assert [str(violation) for violation in raised.value.violations] == [
         "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and single hyphens "
         "between them (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"

@@ -1,0 +1,83 @@
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from handler.index import BatchInference
+from handler.settings import HandlerSettings
+from tests.handler.aws import LocalAws, serve
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FakeContext:
+    """Lambda's context, as far as the handler looks at it."""
+
+    remaining_ms: int = 30_000
+    function_name: str = "dev-language-inference"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_ms
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    """Serve SageMaker Runtime and SQS, and point boto3 at them."""
+    local, server = serve()
+    for name, value in {
+        "AWS_ENDPOINT_URL": local.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield local
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def inference(aws: LocalAws) -> Callable[..., BatchInference]:
+    """Build the handler's core with changed settings."""
+
+    def build(**changes: Any) -> BatchInference:
+        settings = HandlerSettings(
+            endpoint_name="dev-language",
+            result_queue_url=f"{aws.url}/123456789012/results",
+            dead_letter_queue_url=f"{aws.url}/123456789012/dead",
+        )
+        return BatchInference(replace(settings, **changes))
+
+    return build
+
+
+def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
+    """Return what the event source mapping hands over; ids are m0, m1, …"""
+    return {
+        "Records": [
+            {
+                "messageId": f"m{number}",
+                "receiptHandle": f"r{number}",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": str(receive_count)},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:dev-language-work",
+                "awsRegion": "eu-central-1",
+            }
+            for number, body in enumerate(bodies)
+        ]
+    }
+
+
+def texts(count: int) -> list[str]:
+    return [json.dumps({"inputs": f"text {number}"}) for number in range(count)]
+
+
+def returned(response: Any) -> list[str]:
+    assert set(response) == {"batchItemFailures"}
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]

@@ -1,0 +1,64 @@
+import pytest
+
+from handler.settings import ConfigurationError, HandlerSettings, request_timeout_seconds
+
+REQUIRED = {
+    "ENDPOINT_NAME": "e",
+    "RESULT_QUEUE_URL": "https://sqs/r",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs/d",
+}
+
+
+def test_what_is_rendered_is_read_back_equal() -> None:
+    settings = HandlerSettings(
+        endpoint_name="e",
+        result_queue_url="r",
+        dead_letter_queue_url="d",
+        codec="csv",
+        parameters={"a": [1, None]},
+        max_records=1,
+        max_bytes=2,
+        max_concurrency=3,
+        request_timeout_seconds=4,
+        max_receives=5,
+        metrics_namespace="n",
+        log_level="ERROR",
+    )
+    assert HandlerSettings.from_environment(settings.to_environment()) == settings
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert HandlerSettings.from_environment(REQUIRED).max_records == 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"ENDPOINT_NAME": ""}, "ENDPOINT_NAME='': must not be empty"),
+        ({"CODEC": "xml"}, "CODEC='xml': must be one of huggingface, instances, jsonlines, csv, single"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
+        ({"MAX_BYTES": "0"}, "MAX_BYTES='0': must be at least 1"),
+        ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),
+        (
+            {"MAX_RECORDS": "many", "MAX_RECEIVES": "-1"},
+            "MAX_RECORDS='many': invalid literal for int() with base 10: 'many'; MAX_RECEIVES='-1': must be at least 1",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named_with_its_value(changes: dict[str, str], text: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        HandlerSettings.from_environment({**REQUIRED, **changes})
+    assert str(raised.value) == text
+
+
+def test_every_missing_variable_is_named() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        HandlerSettings.from_environment({})
+    assert str(raised.value) == (
+        "ENDPOINT_NAME is not set; RESULT_QUEUE_URL is not set; DEAD_LETTER_QUEUE_URL is not set"
+    )
+
+
+@pytest.mark.parametrize(("function", "request_timeout"), [(900, 70), (90, 70), (30, 20), (10, 6), (1, 1)])
+def test_a_request_leaves_time_to_deliver_its_results(function: int, request_timeout: int) -> None:
+    assert request_timeout_seconds(function) == request_timeout
