@@ -100,8 +100,9 @@ class EndpointSettings:
     """The SageMaker endpoint: which model, on what capacity."""
 
     model: HuggingFaceModel | ContainerModel
+    """Which model: of the Hugging Face Hub, or a container of your own."""
     capacity: ServerlessCapacity | InstanceCapacity = ServerlessCapacity()
-    """By default serverless, which costs nothing when idle."""
+    """What it runs on; by default serverless, which costs nothing when idle."""
     variant_name: str = "primary"
     """Name of the production variant. It stays the same between deployments: blue/green updates and autoscaling
     are bound to it."""
@@ -189,7 +190,9 @@ class S3StateSettings:
     """Terraform state in an S3 bucket, locked by a lock file next to it (Terraform 1.10 or newer)."""
 
     bucket: str
+    """The bucket's name; it must exist."""
     region: str
+    """The bucket's region."""
     key: str | None = None
     """Object key; by default `STACK/terraform.tfstate`."""
 
@@ -199,9 +202,10 @@ class StackSettings:
     """One deployment: a region, its state, and one or more pipelines."""
 
     region: str
+    """AWS region of everything in the stack."""
     pipelines: Mapping[str, PipelineSettings]
-    """By name; the name is part of every resource's name, so it must not change later."""
+    """Pipelines by name; the name is part of every resource's name, so it must not change later."""
     state: S3StateSettings | None = None
-    """By default a local file, which suits one person trying things out."""
+    """Where Terraform keeps its state; by default a local file, which suits one person trying things out."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """On every resource that takes tags, next to `stack` and `managed-by`."""
+    """Tags of every resource that takes them; `stack` and `managed-by` are always there."""

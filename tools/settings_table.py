@@ -1,0 +1,79 @@
+"""Write the README's table of settings from their docstrings, bounds and defaults: `python -m tools.settings_table`."""
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from constructs_lib import settings
+from constructs_lib.limits import RULES, Range
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- settings: python -m tools.settings_table -->\n", "<!-- end of settings -->"
+CLASSES: tuple[type[Any], ...] = (
+    settings.QueueSettings,
+    settings.EventSourceSettings,
+    settings.FunctionSettings,
+    settings.InferenceSettings,
+    settings.EndpointSettings,
+    settings.HuggingFaceModel,
+    settings.ContainerModel,
+    settings.ServerlessCapacity,
+    settings.InstanceCapacity,
+    settings.ResultsSettings,
+    settings.StackSettings,
+    settings.S3StateSettings,
+)
+
+
+def with_table(readme: str) -> str:
+    """Return the README with its table renewed."""
+    before, _, rest = readme.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + "\n".join(_table()) + "\n" + END + after
+
+
+def _table() -> Iterator[str]:
+    yield "| setting | unit | default | what it does |"
+    yield "|---|---|---|---|"
+    for cls in CLASSES:
+        yield f"| **{cls.__name__}** | | | |"
+        docs = _attribute_docs(cls)
+        units = {rule.property: rule.unit for rule in RULES.get(cls, ()) if isinstance(rule, Range)}
+        for f in fields(cls):
+            yield f"| `{f.name}` | {units.get(f.name, '')} | {_default(f)} | {docs[f.name]} |"
+
+
+def _attribute_docs(cls: type[Any]) -> dict[str, str]:
+    """Return the text under each field of a class; Python itself does not keep it."""
+    (definition,) = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(definition, ast.ClassDef)
+    docs: dict[str, str] = {}
+    for statement, following in zip(definition.body, definition.body[1:], strict=False):
+        if isinstance(statement, ast.AnnAssign) and isinstance(following, ast.Expr):
+            assert isinstance(statement.target, ast.Name)
+            assert isinstance(following.value, ast.Constant)
+            docs[statement.target.id] = " ".join(str(following.value.value).split())
+    return docs
+
+
+def _default(f: Field[Any]) -> str:
+    if f.default is MISSING:
+        return "required" if f.default_factory is MISSING else "empty"
+    if f.default is None:
+        return "see right"
+    return f"`{f.default:,}`" if isinstance(f.default, int) and f.default is not True else f"`{f.default}`"
+
+
+def main() -> None:
+    current = README.read_text()
+    renewed = with_table(current)
+    README.write_text(renewed)
+    sys.stdout.write("README.md: table of settings renewed\n" if renewed != current else "README.md: up to date\n")
+
+
+if __name__ == "__main__":
+    main()
