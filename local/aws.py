@@ -1,0 +1,75 @@
+"""boto3 clients for the embedded AWS, whatever the user's own AWS configuration says."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_iam import IAMClient
+    from types_boto3_lambda import LambdaClient
+    from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sts import STSClient
+
+MAX_CONNECTIONS = 16
+# Also how long MiniStack may take to start: its socket is open before it listens to it.
+READ_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Credentials:
+    access_key: str
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Aws:
+    """The clients, with the rights of the account's root; they may be shared by threads."""
+
+    region: str
+    iam: "IAMClient"
+    lambda_: "LambdaClient"
+    logs: "CloudWatchLogsClient"
+    sqs: "SQSClient"
+    sts: "STSClient"
+
+    @classmethod
+    def connect(cls, *, url: str, region: str, credentials: Credentials, certificate: Path) -> Self:
+        """Make the clients; nothing is sent yet."""
+        client = _client_factory(url, region, credentials, certificate)
+        return cls(
+            region=region,
+            iam=client("iam"),
+            lambda_=client("lambda"),
+            logs=client("logs"),
+            sqs=client("sqs"),
+            sts=client("sts"),
+        )
+
+
+def _client_factory(url: str, region: str, credentials: Credentials, certificate: Path) -> Callable[[str], Any]:
+    """No profile, configuration file or proxy of the user's has a part in it."""
+    no_file = (None, None, os.devnull, None)
+    core = botocore.session.Session(
+        session_vars={"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}
+    )
+    session: Any = boto3.Session(
+        botocore_session=core,
+        region_name=region,
+        aws_access_key_id=credentials.access_key,
+        aws_secret_access_key=credentials.secret,
+    )
+    # No retries: a batch of messages that is sent again would be twice in the queue.
+    config = Config(
+        proxies={},
+        retries={"total_max_attempts": 1},
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=MAX_CONNECTIONS,
+    )
+    return lambda service: session.client(service, endpoint_url=url, verify=str(certificate), config=config)

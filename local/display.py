@@ -1,0 +1,145 @@
+"""What a person sees while it runs: a progress bar on a terminal, plain lines elsewhere."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from local.deploy import Deployment
+
+PLAIN_LINE_EVERY_SECONDS = 2.0
+
+
+class Display:
+    """Steps, progress, tables."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[list[str]]:
+        """Print the step once it is done, with its time; what is put into the list follows the name."""
+        started = time.monotonic()
+        remarks: list[str] = []
+        with self._console.status(name) if self._console.is_terminal else _nothing():
+            yield remarks
+        seconds = f"{time.monotonic() - started:.1f} s"
+        remark = escape(", ".join(remarks))
+        self._console.print(f"{name:<17} [dim]{seconds:>6}[/dim]  {remark}", highlight=False, soft_wrap=True)
+
+    def resources(self, deployment: Deployment) -> None:
+        """List by type what was created, and what the emulator does not have."""
+        for title, blocks in (("created", deployment.created), ("not in the emulator", deployment.absent)):
+            by_type = defaultdict(list)
+            for block in blocks:
+                by_type[block.type].append(deployment.name(block))
+            grid = Table.grid(padding=(0, 2))
+            grid.add_column(no_wrap=True)
+            grid.add_column(overflow="fold")
+            for type_, names in sorted(by_type.items()):
+                grid.add_row(f"    {type_}", escape(", ".join(names)))
+            self._console.print(f"  {title}: {len(blocks)}", highlight=False)
+            self._console.print(grid, highlight=False)
+
+    @contextmanager
+    def progress(self, total: int) -> "Iterator[Ticker]":
+        """Show how many of `total` are done, as told to what is yielded."""
+        if not self._console.is_terminal:
+            yield _Lines(self._console, total)
+            return
+        columns = (
+            TextColumn("[bold]scored or dead-lettered"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TaskProgressColumn(show_speed=True),
+            TimeElapsedColumn(),
+        )
+        with Progress(*columns, console=self._console, transient=True) as bar:
+            yield _Bar(bar, total)
+
+    def table(self, rows: Iterable[tuple[str, str]]) -> None:
+        table = Table(show_header=False, box=None, padding=(0, 2))
+        table.add_column(style="bold")
+        table.add_column(justify="right")
+        for name, value in rows:
+            table.add_row(name, value)
+        self._console.print()
+        self._console.print(table, highlight=False)
+        self._console.print()
+
+    def verdict(self, complaints: Sequence[str]) -> None:
+        """Say whether the run went as it should, and if not, why."""
+        if not complaints:
+            self._console.print("[green]Passed[/green]: nothing lost, all poison dead-lettered, and nothing else")
+        for complaint in complaints:
+            self._console.print(f"[red]Failed[/red]: {escape(complaint)}", highlight=False, soft_wrap=True)
+
+    def line(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class Ticker:
+    """Takes the number that is done."""
+
+    def update(self, done: int) -> None:
+        raise NotImplementedError
+
+
+class _Bar(Ticker):
+    def __init__(self, bar: Progress, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=total)
+
+    def update(self, done: int) -> None:
+        self._bar.update(self._task, completed=done)
+
+
+class _Lines(Ticker):
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._next = time.monotonic() + PLAIN_LINE_EVERY_SECONDS
+
+    def update(self, done: int) -> None:
+        if time.monotonic() >= self._next:
+            self._next += PLAIN_LINE_EVERY_SECONDS
+            self._console.print(f"  {done:,} of {self._total:,} came back", highlight=False)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the numbers as the table shows them."""
+    latency = summary["latency_ms"]
+    yield "sent", f"{summary['sent']:,}"
+    yield "succeeded", f"{summary['succeeded']:,}"
+    for reason, count in summary["dead_lettered"].items():
+        yield "dead-lettered" if reason == "total" else f"  {reason}", f"{count:,}"
+    yield "lost", f"{summary['lost']:,}"
+    yield "duplicated", f"{summary['duplicated']:,}"
+    yield "accuracy", percent(summary["accuracy"])
+    yield "messages/s", number(summary["messages_per_second"])
+    for name in ("p50", "p95", "p99"):
+        yield f"latency {name}", number(latency[name], " ms")
+    yield "messages/request", number(summary["records_per_request"])
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Return the number for people; a dash if there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}{unit}" if value >= 1000 or value == int(value) else f"{value:,.1f}{unit}"
+
+
+def percent(share: float | None) -> str:
+    """Return the share for people, with as many decimals as tell it from 100 %."""
+    return "-" if share is None else f"{100 * share:.4g} %"

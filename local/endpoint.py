@@ -1,0 +1,168 @@
+"""A SageMaker endpoint: an HTTP server that speaks InvokeEndpoint as SageMaker Runtime does."""
+
+import json
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Protocol, Self
+from urllib.parse import unquote
+from uuid import uuid4
+
+from local.model import RefusedError
+
+PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+
+
+class Model(Protocol):
+    def predict(self, request: object) -> list[dict[str, Any]]:
+        """Return one result per input. Raises RefusedError for what it does not take."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What the server must know of the account that it serves."""
+
+    id: str
+    region: str
+    endpoints: Collection[str]
+    """Names that exist; any other is answered as SageMaker does."""
+    authorize: Callable[[], str | None]
+    """Return why the function may not invoke the endpoint, if so. Asked once, on the first request."""
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One request that reached the model."""
+
+    at: float
+    """When it arrived, on the monotonic clock."""
+    seconds: float
+    records: int
+    refused: bool
+
+
+class EndpointServer:
+    """Serves a model on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.account: Account | None = None
+        self.invocations: list[Invocation] = []
+        self._denials: list[str | None] = []
+        self._authorizing = threading.Lock()
+        self._server = _Server(("127.0.0.1", 0), _RequestHandler)
+        self._server.endpoint = self
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="endpoint", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def denial(self, account: Account) -> str | None:
+        """Return the access-denied message, if the function may not invoke the endpoint."""
+        with self._authorizing:
+            if not self._denials:
+                self._denials.append(account.authorize())
+            return self._denials[0]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+    endpoint: EndpointServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is gone, because the run was stopped, is no error."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def do_POST(self) -> None:
+        started = time.monotonic()
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        account, found = self.server.endpoint.account, PATH.fullmatch(self.path)
+        if found is None or account is None:
+            self._fail(HTTPStatus.NOT_FOUND, "UnknownOperationException", "")
+        elif not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
+            self._fail(HTTPStatus.FORBIDDEN, "MissingAuthenticationTokenException", "Missing Authentication Token")
+        elif denial := self.server.endpoint.denial(account):
+            self._fail(HTTPStatus.FORBIDDEN, "AccessDeniedException", denial)
+        elif (name := unquote(found[1])) not in account.endpoints:
+            message = f"Endpoint {name} of account {account.id} not found."
+            self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
+        else:
+            self._predict(account, name, body, started)
+
+    def _predict(self, account: Account, name: str, body: bytes, started: float) -> None:
+        endpoint, request, refusal, answer = self.server.endpoint, None, "", ""
+        try:
+            request = json.loads(body)
+            answer = json.dumps(endpoint.model.predict(request))
+        except (RefusedError, ValueError) as error:
+            refusal = json.dumps({"error": str(error)})
+        seconds = time.monotonic() - started
+        endpoint.invocations.append(Invocation(started, seconds, _records(request), bool(refusal)))
+        if refusal:
+            self._model_error(account, name, refusal)
+        else:
+            self._answer(HTTPStatus.OK, answer)
+
+    def _model_error(self, account: Account, name: str, original_message: str) -> None:
+        """Answer as SageMaker does when the container answers 400."""
+        log_group = f"/aws/sagemaker/Endpoints/{name}"
+        console = f"https://{account.region}.console.aws.amazon.com/cloudwatch/home?region={account.region}"
+        message = (
+            f'Received client error (400) from primary with message "{original_message}". '
+            f"See {console}#logEventViewer:group={log_group} in account {account.id} for more information."
+        )
+        self._fail(
+            HTTPStatus.FAILED_DEPENDENCY,
+            "ModelError",
+            message,
+            OriginalStatusCode=400,
+            OriginalMessage=original_message,
+            LogStreamArn=f"arn:aws:logs:{account.region}:{account.id}:log-group:{log_group}",
+        )
+
+    def _fail(self, status: HTTPStatus, error_type: str, message: str, **more: object) -> None:
+        self._answer(status, json.dumps({"Message": message, **more}), error_type)
+
+    def _answer(self, status: HTTPStatus, text: str, error_type: str = "") -> None:
+        content = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("x-amzn-RequestId", str(uuid4()))
+        if error_type:
+            self.send_header("x-amzn-errortype", error_type)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Requests are counted, not logged."""
+
+
+def _records(request: object) -> int:
+    inputs = request.get("inputs") if isinstance(request, dict) else None
+    return len(inputs) if isinstance(inputs, list) else 1

@@ -1,0 +1,67 @@
+"""The model behind the endpoint: language identification, with the contract of Hugging Face text classification."""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+# What papluca/xlm-roberta-base-language-detection tells apart, and Swedish, which the demo's messages have as well.
+LANGUAGES = {
+    "ar": "Arabic",
+    "bg": "Bulgarian",
+    "de": "German",
+    "el": "Greek",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "hi": "Hindi",
+    "it": "Italian",
+    "ja": "Japanese",
+    "nl": "Dutch",
+    "pl": "Polish",
+    "pt": "Portuguese",
+    "ru": "Russian",
+    "sv": "Swedish",
+    "sw": "Swahili",
+    "th": "Thai",
+    "tr": "Turkish",
+    "ur": "Urdu",
+    "vi": "Vietnamese",
+    "zh": "Chinese",
+}
+
+
+class RefusedError(ValueError):
+    """The container answers 400: the request is not what the model takes."""
+
+
+class LanguageModel:
+    """py3langid, a naive Bayes classifier on byte n-grams; its model is part of the package."""
+
+    def __init__(self) -> None:
+        self._identifier: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+        self._identifier.set_languages(list(LANGUAGES))
+        # A container with one worker: requests wait for each other.
+        self._worker = threading.Lock()
+
+    def predict(self, request: object) -> list[dict[str, Any]]:
+        """Return [{"label", "score"}, …], one per input, for {"inputs": text or texts}. Raises RefusedError.
+
+        `parameters` may be there, as for the deployed model; this one has none.
+        """
+        texts = _inputs(request)
+        with self._worker:
+            answers = [self._identifier.classify(text) for text in texts]
+        return [{"label": str(language), "score": round(float(score), 6)} for language, score in answers]
+
+
+def _inputs(request: object) -> Sequence[str]:
+    if not isinstance(request, dict) or "inputs" not in request:
+        raise RefusedError('the request must be a JSON object with "inputs"')
+    inputs = request["inputs"]
+    texts = inputs if isinstance(inputs, list) else [inputs]
+    for text in texts:
+        if not isinstance(text, str):
+            raise RefusedError(f"each input must be a text, not {type(text).__name__}")
+    return texts

@@ -1,0 +1,125 @@
+"""What a run came to: the numbers, and whether every message came to the end that it should."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from local.endpoint import Invocation
+from local.traffic import DeadLetter, Sent, Tally
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message that was scored."""
+
+    sent: Sent
+    label: str
+    latency_ms: float
+    """From before it was sent until its result was received."""
+
+
+class Outcome:
+    """Computed from a finished run."""
+
+    def __init__(self, tally: Tally, invocations: Sequence[Invocation], left_in_queue: int) -> None:
+        self.tally = tally
+        self.invocations = invocations
+        self.left_in_queue = left_in_queue
+        """Messages that the queue still held at the end, for whatever reason."""
+
+    @cached_property
+    def scored(self) -> list[Arrival]:
+        pairs = ((self.tally.sent.get(id_), scored) for id_, scored in self.tally.scored.items())
+        return [Arrival(sent, scored.label, 1000 * (scored.at - sent.at)) for sent, scored in pairs if sent]
+
+    @cached_property
+    def dead_lettered(self) -> list[tuple[Sent, DeadLetter]]:
+        pairs = ((self.tally.sent.get(id_), letter) for id_, letter in self.tally.dead_letters.items())
+        return [(sent, letter) for sent, letter in pairs if sent]
+
+    @cached_property
+    def lost(self) -> int:
+        return len(self.tally.sent) - len(self.tally.arrived)
+
+    @cached_property
+    def started(self) -> float:
+        return min(sent.at for sent in self.tally.sent.values())
+
+    @cached_property
+    def arrivals(self) -> list[float]:
+        """Seconds from the first message sent to each that came back."""
+        moments = [scored.at for scored in self.tally.scored.values()]
+        moments += [letter.at for letter in self.tally.dead_letters.values()]
+        return sorted(at - self.started for at in moments)
+
+    @property
+    def seconds(self) -> float:
+        """From the first message sent to the last that came back."""
+        return self.arrivals[-1] if self.arrivals else 0.0
+
+    @cached_property
+    def latencies_ms(self) -> list[float]:
+        return sorted(arrival.latency_ms for arrival in self.scored)
+
+    def by_language(self) -> dict[str, tuple[int, int]]:
+        """Return by expected label how many were scored, and how many of them right."""
+        known = [(arrival.sent.message.expected, arrival.label) for arrival in self.scored]
+        total = Counter(expected for expected, _ in known if expected)
+        right = Counter(expected for expected, label in known if expected == label)
+        return {language: (total[language], right[language]) for language in sorted(total) if language}
+
+    def complaints(self) -> Iterator[str]:
+        """Yield what did not go as it should. Nothing, if the run succeeded."""
+        if self.lost:
+            yield f"messages lost: {self.lost}"
+        if strangers := (self.tally.scored.keys() | self.tally.dead_letters.keys()) - self.tally.sent.keys():
+            yield f"answers to messages that were never sent: {len(strangers)}"
+        scored = [arrival.sent.message.poison for arrival in self.scored if arrival.sent.message.poison]
+        if scored:
+            yield f"poison messages scored: {_counts(scored)}"
+        good = [letter.reason for sent, letter in self.dead_lettered if not sent.message.poison]
+        if good:
+            yield f"good messages dead-lettered: {_counts(good)}"
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers as JSON; rates and latencies are null where nothing was scored."""
+        by_language = self.by_language()
+        total, right = (sum(counts) for counts in zip(*by_language.values(), strict=True)) if by_language else (0, 0)
+        reasons = Counter(letter.reason for _, letter in self.dead_lettered)
+        records = [invocation.records for invocation in self.invocations]
+        service = sorted(1000 * invocation.seconds for invocation in self.invocations)
+        return {
+            "sent": len(self.tally.sent),
+            "succeeded": len(self.scored),
+            "dead_lettered": {"total": len(self.dead_lettered), **dict(sorted(reasons.items()))},
+            "lost": self.lost,
+            "duplicated": self.tally.duplicated,
+            "left_in_queue": self.left_in_queue,
+            "accuracy": _ratio(right, total),
+            "seconds": round(self.seconds, 3),
+            "messages_per_second": _ratio(len(self.tally.arrived), self.seconds, digits=1),
+            "latency_ms": percentiles(self.latencies_ms),
+            "requests": len(records),
+            "records_per_request": _ratio(sum(records), len(records), digits=2),
+            "request_ms": percentiles(service),
+            "accuracy_by_language": {
+                language: {"scored": scored, "right": right} for language, (scored, right) in by_language.items()
+            },
+        }
+
+
+def percentiles(ordered: Sequence[float]) -> Mapping[str, float | None]:
+    """Return p50, p95 and p99 by nearest rank."""
+    ranks = {name: math.ceil(share * len(ordered)) - 1 for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))}
+    return {name: round(ordered[rank], 1) if ordered else None for name, rank in ranks.items()}
+
+
+def _ratio(part: float, whole: float, *, digits: int = 4) -> float | None:
+    return round(part / whole, digits) if whole else None
+
+
+def _counts(values: Sequence[str]) -> str:
+    return ", ".join(f"{count} {value}" for value, count in Counter(values).most_common())

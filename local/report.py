@@ -1,0 +1,120 @@
+"""The report: the numbers as JSON, and one page that needs nothing but itself."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from local import charts
+from local.deploy import Deployment
+from local.display import number, percent
+from local.model import LANGUAGES
+from local.outcome import Outcome
+from local.road import Road
+
+TEMPLATE = "report.html.j2"
+SAMPLE_LETTERS = 12
+BODY_CHARACTERS = 140
+DETAIL_CHARACTERS = 180
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What ran, and how to run it again."""
+
+    road: Road
+    deployment: Deployment
+    stack: str
+    seed: int
+    command: str
+
+
+def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict[str, Any], Path]:
+    """Write `report.json` and `report.html`; return what the first holds, and the path of the second."""
+    summary = {
+        "stack": setting.stack,
+        "seed": setting.seed,
+        "command": setting.command,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complaints": list(outcome.complaints()),
+        **outcome.summary(),
+    }
+    (folder / "report.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(_render(summary, outcome, setting), encoding="utf-8")
+    return summary, page
+
+
+def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(number=number, percent=percent)
+    tally = outcome.tally
+    sent = sorted(sent.at - outcome.started for sent in tally.sent.values())
+    return environment.get_template(TEMPLATE).render(
+        summary=summary,
+        road=setting.road,
+        throughput=charts.throughput(outcome.arrivals, sent),
+        latency=charts.latency(outcome.latencies_ms, summary["latency_ms"]),
+        batch_sizes=charts.batch_sizes([invocation.records for invocation in outcome.invocations]),
+        refused=sum(invocation.refused for invocation in outcome.invocations),
+        languages=_languages(summary),
+        poison=_poison(outcome),
+        letters=_letters(outcome),
+        created=_by_type(setting.deployment, setting.deployment.created),
+        absent=_by_type(setting.deployment, setting.deployment.absent),
+        versions={name: version(name) for name in ("ministack", "py3langid", "boto3")},
+    )
+
+
+def _languages(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    found = summary["accuracy_by_language"].items()
+    return [{"code": code, "name": LANGUAGES.get(code, code), **counts} for code, counts in found]
+
+
+def _poison(outcome: Outcome) -> list[dict[str, Any]]:
+    """Return by kind of poison how many were sent, and the reasons they were dead-lettered with."""
+    sent = Counter(sent.message.poison for sent in outcome.tally.sent.values() if sent.message.poison)
+    reasons: dict[str, Counter[str]] = defaultdict(Counter)
+    for message, letter in outcome.dead_lettered:
+        if message.message.poison:
+            reasons[message.message.poison][letter.reason] += 1
+    return [{"kind": kind, "sent": count, "reasons": reasons[kind].most_common()} for kind, count in sent.most_common()]
+
+
+def _letters(outcome: Outcome) -> list[dict[str, str]]:
+    """Return samples, of each reason in turn."""
+    by_reason: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for sent, letter in outcome.dead_lettered:
+        sample = {
+            "reason": letter.reason,
+            "sent_as": sent.message.poison or "a good message",
+            "detail": _shortened(letter.detail, DETAIL_CHARACTERS),
+            "body": _shortened(letter.body, BODY_CHARACTERS),
+            "size": f"{len(letter.body.encode()):,}",
+        }
+        by_reason[letter.reason].append(sample)
+    share = max(1, SAMPLE_LETTERS // max(1, len(by_reason)))
+    return [sample for reason in sorted(by_reason) for sample in by_reason[reason][:share]]
+
+
+def _shortened(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+def _by_type(deployment: Deployment, blocks: Sequence[Any]) -> list[tuple[str, list[str]]]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for block in blocks:
+        names[block.type].append(deployment.name(block))
+    return sorted(names.items())

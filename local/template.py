@@ -1,0 +1,146 @@
+"""The synthesized Terraform JSON: what it describes, in the order in which it can be made, references resolved."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any, Self
+
+from local.errors import LocalRunError, UsageError
+
+# Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`.
+EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)\}")
+REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
+META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
+UNSUPPORTED_ARGUMENTS = {"connection", "count", "dynamic", "for_each", "provisioner"}
+
+Attributes = Mapping[str, Any]
+
+
+class TemplateError(LocalRunError):
+    """The template holds something that the local run cannot read."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A resource or data source."""
+
+    address: str
+    """As Terraform writes it: `aws_sqs_queue.name` or `data.aws_partition.name`."""
+    type: str
+    """For instance `aws_sqs_queue`; `data.aws_partition` for a data source."""
+    arguments: Attributes
+    """Without Terraform's own; references unresolved."""
+    depends_on: Sequence[str] = ()
+
+    @property
+    def dependencies(self) -> list[str]:
+        """Addresses of the blocks that must exist first."""
+        return list(dict.fromkeys([*self.depends_on, *(address for address, _ in references(self.arguments))]))
+
+
+@dataclass(frozen=True)
+class Template:
+    """One stack."""
+
+    path: Path
+    region: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Default tags of the provider, which go on every resource that takes tags."""
+    blocks: Mapping[str, Block] = field(default_factory=dict)
+    """By address."""
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a `cdk.tf.json`. Raises UsageError if it can't be read, TemplateError if it is not one."""
+        try:
+            document = json.loads(path.read_bytes())
+            provider = _block_body(document["provider"]["aws"])
+            region = provider["region"]
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise TemplateError(f"{path} is not a synthesized stack with an AWS provider: {error!r}") from error
+        tags = _block_body(provider.get("default_tags", {})).get("tags", {})
+        blocks = {block.address: block for block in _blocks(document)}
+        return cls(path=path, region=region, tags=tags, blocks=blocks)
+
+    def ordered(self) -> list[Block]:
+        """Return the blocks, each after those it refers to. Raises TemplateError if that is not possible."""
+        for block in self.blocks.values():
+            for address in block.dependencies:
+                if address not in self.blocks:
+                    raise TemplateError(f"{block.address} refers to {address}, which is not in the template")
+        graph = {address: block.dependencies for address, block in self.blocks.items()}
+        try:
+            return [self.blocks[address] for address in TopologicalSorter(graph).static_order()]
+        except CycleError as error:
+            raise TemplateError("these refer to each other in a circle: " + ", ".join(error.args[1])) from error
+
+    def of_type(self, type_: str) -> list[Block]:
+        return [block for block in self.blocks.values() if block.type == type_]
+
+
+def resolve(value: Any, attributes: Mapping[str, Attributes]) -> Any:
+    """Return the value with each reference replaced; `attributes` are the blocks' by address.
+
+    Raises TemplateError for an attribute that is not known, and for any other expression.
+    """
+    if isinstance(value, Mapping):
+        return {key: resolve(item, attributes) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve(item, attributes) for item in value]
+    if not isinstance(value, str):
+        return value
+    if (whole := EXPRESSION.fullmatch(value)) and not whole[1]:
+        return _look_up(whole, attributes)  # keeps its type: a number stays one
+    return EXPRESSION.sub(lambda found: _substitute(found, attributes), value)
+
+
+def references(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield address and attribute of each reference in the value. Raises TemplateError for any other expression."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    elif isinstance(value, str):
+        for found in EXPRESSION.finditer(value):
+            if not found[1]:
+                yield _parse(found)
+
+
+def _substitute(found: re.Match[str], attributes: Mapping[str, Attributes]) -> str:
+    return found[0][1:] if found[1] else str(_look_up(found, attributes))
+
+
+def _look_up(found: re.Match[str], attributes: Mapping[str, Attributes]) -> Any:
+    address, name = _parse(found)
+    if name not in attributes.get(address, {}):
+        raise TemplateError(f"the local run does not know {found[0]}")
+    return attributes[address][name]
+
+
+def _parse(found: re.Match[str]) -> tuple[str, str]:
+    reference = REFERENCE.fullmatch(found[3])
+    if found[2] != "$" or reference is None:
+        raise TemplateError(f"the local run cannot evaluate the expression {found[0]}")
+    return reference[1], reference[2]
+
+
+def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
+    for section, prefix in (("data", "data."), ("resource", "")):
+        for type_, named in document.get(section, {}).items():
+            for name, body in named.items():
+                address = f"{prefix}{type_}.{name}"
+                if unsupported := sorted(UNSUPPORTED_ARGUMENTS & body.keys()):
+                    raise TemplateError(f"{address}: the local run does not know {', '.join(unsupported)}")
+                arguments = {key: value for key, value in body.items() if key not in META_ARGUMENTS}
+                yield Block(address, f"{prefix}{type_}", arguments, body.get("depends_on", []))
+
+
+def _block_body(value: Any) -> Any:
+    """Terraform JSON may write a block as an object or as a list of objects."""
+    return value[0] if isinstance(value, list) else value

@@ -1,0 +1,222 @@
+"""Sends messages, and receives what becomes of them at the same time."""
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.aws import Aws
+from local.errors import LocalRunError
+from local.messages import Message
+from local.road import Queue, Road
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
+# SQS: SendMessageBatch takes 10 entries, and 1 MiB in all.
+MAX_ENTRIES = 10
+MAX_BATCH_BYTES = 1_048_576
+SENDERS = 2
+RESULT_RECEIVERS = 4
+# How long a receiver waits for a message, and so how long it takes to stop.
+WAIT_SECONDS = 1
+SETTLE_SECONDS = 5
+REDRIVEN = "redriven by SQS"
+
+T = TypeVar("T")
+Take = Callable[["MessageTypeDef", float], None]
+"""What is done with a received message; the number is the moment it came."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    at: float
+    """Moments are on the monotonic clock: this one is before the request that sent it."""
+    message: Message
+
+
+@dataclass(frozen=True)
+class Scored:
+    at: float
+    label: str
+    score: float
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    at: float
+    reason: str
+    detail: str
+    body: str
+
+
+@dataclass
+class Tally:
+    """What was sent and what came back, by the id of the message sent."""
+
+    sent: dict[str, Sent] = field(default_factory=dict)
+    scored: dict[str, Scored] = field(default_factory=dict)
+    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    duplicated: int = 0
+    """How often something came back for a message that had come back already."""
+
+    @property
+    def arrived(self) -> set[str]:
+        """Ids of those that came back, either way."""
+        return self.sent.keys() & (self.scored.keys() | self.dead_letters.keys())
+
+
+class Traffic:
+    """The messages on their way; a context manager that ends its threads."""
+
+    def __init__(self, aws: Aws, road: Road, messages: Sequence[Message]) -> None:
+        self.tally = Tally()
+        self._aws = aws
+        self._road = road
+        self._messages = messages
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(SENDERS + RESULT_RECEIVERS + 1, thread_name_prefix="traffic")
+        self._sending: list[Future[None]] = []
+        self._receiving: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        """Start sending and receiving."""
+        for _ in range(RESULT_RECEIVERS):
+            self._receiving.append(self._pool.submit(self._receive, self._road.results, self._take_result))
+        self._receiving.append(self._pool.submit(self._receive, self._road.dead_letters, self._take_dead_letter))
+        batches = list(_batches(self._messages))
+        self._sending += (self._pool.submit(self._send, batches[number::SENDERS]) for number in range(SENDERS))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Tell the threads to stop; none is waited for, since the emulator may be gone or stuck."""
+        self._stop.set()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def arrived(self) -> int:
+        """Return how many messages came back so far. Raises what went wrong in sending or receiving."""
+        for future in (*self._sending, *self._receiving):
+            if future.done():
+                future.result()
+        with self._lock:
+            return len(self.tally.arrived)
+
+    def settle(self) -> int:
+        """Wait until the queue is empty, and receive what may come twice; return how many messages it still holds.
+
+        A function that succeeded has sent its results before its messages are deleted, so nothing comes after that.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while (left := self._messages_in_queue()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._stop.set()
+        for future in self._receiving:
+            future.result()
+        while self._receive_once(self._road.results, self._take_result, wait_seconds=0):
+            pass
+        while self._receive_once(self._road.dead_letters, self._take_dead_letter, wait_seconds=0):
+            pass
+        return left
+
+    def _messages_in_queue(self) -> int:
+        names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._aws.sqs.get_queue_attributes(QueueUrl=self._road.queue.url, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
+
+    def _send(self, batches: Sequence[Sequence[Message]]) -> None:
+        for batch in batches:
+            if self._stop.is_set():
+                return
+            entries: Any = [{"Id": str(number), "MessageBody": message.body} for number, message in enumerate(batch)]
+            at = time.monotonic()
+            with _as_run_error("sending"):
+                answer = self._aws.sqs.send_message_batch(QueueUrl=self._road.queue.url, Entries=entries)
+            if failed := answer.get("Failed"):
+                raise LocalRunError(f"the queue refused a message: {failed[0]['Code']}: {failed[0].get('Message', '')}")
+            with self._lock:
+                for entry in answer["Successful"]:
+                    self.tally.sent[entry["MessageId"]] = Sent(at, batch[int(entry["Id"])])
+
+    def _receive(self, queue: Queue, take: Take) -> None:
+        while not self._stop.is_set():
+            self._receive_once(queue, take, wait_seconds=WAIT_SECONDS)
+
+    def _receive_once(self, queue: Queue, take: Take, *, wait_seconds: int) -> int:
+        with _as_run_error("receiving"):
+            messages = self._aws.sqs.receive_message(
+                QueueUrl=queue.url,
+                MaxNumberOfMessages=MAX_ENTRIES,
+                WaitTimeSeconds=wait_seconds,
+                MessageAttributeNames=["All"],
+            ).get("Messages", [])
+            at = time.monotonic()
+            for message in messages:
+                take(message, at)
+            if messages:
+                entries: Any = [
+                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                    for number, message in enumerate(messages)
+                ]
+                self._aws.sqs.delete_message_batch(QueueUrl=queue.url, Entries=entries)
+        return len(messages)
+
+    def _take_result(self, message: "MessageTypeDef", at: float) -> None:
+        event = _read_event(message["Body"])
+        result = event["data"]["result"]
+        self._take(self.tally.scored, event["id"], Scored(at, result["label"], result["score"]))
+
+    def _take_dead_letter(self, message: "MessageTypeDef", at: float) -> None:
+        attributes = {
+            name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()
+        }
+        # What SQS itself moves here has no attributes of the handler's, and keeps its id.
+        id_ = attributes.get("sourceMessageId", message["MessageId"])
+        reason, detail = attributes.get("reason", REDRIVEN), attributes.get("detail", "")
+        self._take(self.tally.dead_letters, id_, DeadLetter(at, reason, detail, message["Body"]))
+
+    def _take(self, arrivals: dict[str, T], id_: str, arrival: T) -> None:
+        with self._lock:
+            self.tally.duplicated += id_ in self.tally.scored or id_ in self.tally.dead_letters
+            arrivals.setdefault(id_, arrival)
+
+
+def _read_event(body: str) -> Mapping[str, Any]:
+    """Return a result's CloudEvent. Raises LocalRunError if it is none."""
+    try:
+        event: Mapping[str, Any] = json.loads(body)
+        fits = event["specversion"] == "1.0" and event["id"] and event["source"] and event["type"]
+        fits = fits and isinstance(event["data"]["result"]["label"], str) and event["data"]["result"]["score"] >= 0
+    except (ValueError, LookupError, TypeError):
+        fits = False
+    if not fits:
+        raise LocalRunError(f"a result is not a CloudEvent with a label and a score: {body[:200]}")
+    return event
+
+
+def _batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    batch: list[Message] = []
+    size = 0
+    for message in messages:
+        added = len(message.body.encode())
+        if len(batch) == MAX_ENTRIES or size + added > MAX_BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += added
+    if batch:
+        yield batch
+
+
+@contextlib.contextmanager
+def _as_run_error(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise LocalRunError(f"{what} failed: {error}") from error

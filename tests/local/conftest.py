@@ -1,0 +1,92 @@
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.emulator import ACCOUNT, PROJECT
+
+Document = dict[str, Any]
+RunLocally = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@functools.cache
+def synthesized_template() -> Path:
+    """Synthesize the project's stacks once in a test process; return the path of the dev stack."""
+    folder = PROJECT / ".build" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(
+        [sys.executable, "main.py"], cwd=PROJECT, env={**os.environ, "CDKTF_OUTDIR": str(folder)}, check=True
+    )
+    return folder / "stacks" / "dev" / "cdk.tf.json"
+
+
+@pytest.fixture(scope="session")
+def template() -> Path:
+    return synthesized_template()
+
+
+@pytest.fixture
+def edited_template(template: Path, tmp_path: Path) -> Callable[[Callable[[Document], None]], Path]:
+    """Write the dev stack with a change; its assets stay where they are."""
+
+    def edit(change: Callable[[Document], None]) -> Path:
+        document = json.loads(template.read_bytes())
+        for function in document["resource"]["aws_lambda_function"].values():
+            function["filename"] = str(template.parent / function["filename"])
+        change(document)
+        edited = tmp_path / "cdk.tf.json"
+        edited.write_text(json.dumps(document))
+        return edited
+
+    return edit
+
+
+@pytest.fixture
+def run_locally(tmp_path: Path) -> RunLocally:
+    """Run `python -m local` with the report in `tmp_path / "report"`."""
+
+    def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            local_command(tmp_path, *arguments), cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def local_command(folder: Path, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "local", "--report", str(folder / "report"), *map(str, arguments)]
+
+
+def emulator_processes(folder: Path) -> list[Path]:
+    """Return MiniStack and its functions, of a run with this folder, in /proc (so on Linux only)."""
+    log = (folder / "report" / "ministack.log").read_text()
+    port = re.search(r"available on port (\d+)", log)
+    assert port is not None, log
+    mark = f"GATEWAY_PORT={port[1]}\0".encode()
+    return [process for process in Path("/proc").glob("[0-9]*") if mark in _environment(process)]
+
+
+def emulator_folder(folder: Path) -> Path:
+    """Return the temporary folder of a run that is still going on."""
+    variables = _environment(emulator_processes(folder)[0]).decode().split("\0")
+    return Path(next(variable for variable in variables if variable.startswith("TMPDIR=")).removeprefix("TMPDIR="))
+
+
+def _environment(process: Path) -> bytes:
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""  # ended meanwhile, or somebody else's
+
+
+def in_account(text: str) -> str:
+    """Return a text of the template with partition and account as the emulator has them."""
+    text = re.sub(r"\$\{data\.aws_partition\.\w+\.partition\}", "aws", text)
+    return re.sub(r"\$\{data\.aws_caller_identity\.\w+\.account_id\}", ACCOUNT, text)

@@ -1,0 +1,151 @@
+import json
+import socket
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from local.certificate import write_certificate
+from local.endpoint import Account, EndpointServer
+from local.model import LanguageModel
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+
+@pytest.fixture(scope="module")
+def model() -> LanguageModel:
+    return LanguageModel()
+
+
+@pytest.fixture
+def endpoint(model: LanguageModel) -> Iterator[EndpointServer]:
+    with EndpointServer(model) as server:
+        server.account = Account("123456789012", "eu-central-1", {"language"}, authorize=lambda: None)
+        yield server
+
+
+@pytest.fixture
+def client(endpoint: EndpointServer) -> "Iterator[SageMakerRuntimeClient]":
+    client = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=endpoint.url,
+        region_name="eu-central-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}, proxies={}),
+    )
+    yield client
+    client.close()
+
+
+def invoke(client: "SageMakerRuntimeClient", request: object, name: str = "language") -> Any:
+    response = client.invoke_endpoint(EndpointName=name, ContentType="application/json", Body=json.dumps(request))
+    with response["Body"] as body:
+        return json.loads(body.read())
+
+
+def test_one_result_per_input_in_order(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
+    texts = ["Wo bleibt meine Bestellung?", "Where is my order?", "注文した商品はどこですか"]
+    results = invoke(client, {"inputs": texts, "parameters": {"truncation": True}})
+    assert [result["label"] for result in results] == ["de", "en", "ja"]
+    assert all(0 < result["score"] <= 1 for result in results)
+    assert [(invocation.records, invocation.refused) for invocation in endpoint.invocations] == [(3, False)]
+
+
+def test_a_single_text_gives_a_list_of_one(client: "SageMakerRuntimeClient") -> None:
+    assert [result["label"] for result in invoke(client, {"inputs": "¿Dónde está mi pedido?"})] == ["es"]
+
+
+def test_what_the_model_refuses_is_a_model_error(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
+    with pytest.raises(ClientError) as error:
+        invoke(client, {"inputs": ["text", {"text": "object"}]})
+    response: Any = error.value.response
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["OriginalStatusCode"] == 400
+    assert json.loads(response["OriginalMessage"]) == {"error": "each input must be a text, not dict"}
+    assert response["LogStreamArn"].startswith("arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/")
+    assert [(invocation.records, invocation.refused) for invocation in endpoint.invocations] == [(2, True)]
+
+
+def test_an_unknown_endpoint_is_answered_as_sagemaker_does(client: "SageMakerRuntimeClient") -> None:
+    with pytest.raises(ClientError) as error:
+        invoke(client, {"inputs": "text"}, name="other")
+    assert str(error.value) == (
+        "An error occurred (ValidationError) when calling the InvokeEndpoint operation: "
+        "Endpoint other of account 123456789012 not found."
+    )
+
+
+def test_a_denial_is_asked_for_once_and_always_given(model: LanguageModel) -> None:
+    asked = []
+
+    def authorize() -> str:
+        asked.append(1)
+        return "User: x is not authorized to perform: sagemaker:InvokeEndpoint"
+
+    with EndpointServer(model) as server:
+        server.account = Account("123456789012", "eu-central-1", {"language"}, authorize)
+        request = urllib.request.Request(
+            f"{server.url}/endpoints/language/invocations",
+            data=b"{}",
+            headers={"Authorization": "AWS4-HMAC-SHA256 Credential=key/20260101/eu-central-1/sagemaker/aws4_request"},
+        )
+        for _ in range(2):
+            with pytest.raises(urllib.error.HTTPError) as error:
+                urllib.request.urlopen(request)
+            with error.value:
+                assert error.value.code == 403
+                assert error.value.headers["x-amzn-errortype"] == "AccessDeniedException"
+    assert len(asked) == 1
+    assert server.invocations == []
+
+
+def test_an_unsigned_request_is_refused(endpoint: EndpointServer) -> None:
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(f"{endpoint.url}/endpoints/language/invocations", data=b'{"inputs": "text"}')
+    with error.value:
+        assert error.value.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+
+
+@pytest.mark.parametrize("strictness", [0, ssl.VERIFY_X509_STRICT])
+def test_the_certificate_is_good_for_the_loopback_address_and_nothing_else(tmp_path: Path, strictness: int) -> None:
+    certificate, key = write_certificate(tmp_path)
+    assert key.stat().st_mode & 0o077 == 0
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(certificate, key)
+    client = ssl.create_default_context(cafile=str(certificate))
+    client.verify_flags |= ssl.VerifyFlags(strictness)
+
+    def handshake(name: str) -> str | None:
+        left, right = socket.socketpair()
+        with left, right:
+            thread = threading.Thread(target=_accept, args=(server, left))
+            thread.start()
+            try:
+                with client.wrap_socket(right, server_hostname=name) as secured:
+                    return secured.version()
+            finally:
+                thread.join()
+
+    assert handshake("127.0.0.1") == "TLSv1.3"
+    assert handshake("localhost") == "TLSv1.3"
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake("127.0.0.2")
+
+
+def _accept(context: ssl.SSLContext, connection: socket.socket) -> None:
+    try:
+        with context.wrap_socket(connection, server_side=True):
+            pass
+    except ssl.SSLError:
+        pass  # the client did not trust the name

@@ -1,0 +1,76 @@
+from local import charts
+from local.endpoint import Invocation
+from local.messages import Message, Poison
+from local.outcome import Outcome, percentiles
+from local.traffic import DeadLetter, Scored, Sent, Tally
+
+GOOD, BAD = Message("{}", expected="de"), Message("x", poison=Poison.NOT_JSON)
+
+
+def outcome(tally: Tally) -> Outcome:
+    invocations = [Invocation(1.0, 0.010, 3, refused=False), Invocation(1.5, 0.020, 2, refused=True)]
+    return Outcome(tally, invocations, left_in_queue=0)
+
+
+def test_a_run_in_which_all_went_well() -> None:
+    tally = Tally(
+        sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
+        scored={"a": Scored(2.0, "de", 0.9), "b": Scored(3.0, "en", 0.9)},
+        dead_letters={"c": DeadLetter(2.5, "malformed", "why", "x")},
+    )
+    done = outcome(tally)
+    summary = done.summary()
+    assert list(done.complaints()) == []
+    assert summary["dead_lettered"] == {"total": 1, "malformed": 1}
+    assert {name: summary[name] for name in ("sent", "succeeded", "lost", "duplicated", "accuracy")} == {
+        "sent": 3, "succeeded": 2, "lost": 0, "duplicated": 0, "accuracy": 0.5,
+    }  # fmt: skip
+    assert summary["seconds"] == 2.0
+    assert summary["messages_per_second"] == 1.5
+    assert summary["latency_ms"] == {"p50": 1000.0, "p95": 2000.0, "p99": 2000.0}
+    assert summary["records_per_request"] == 2.5
+    assert summary["accuracy_by_language"] == {"de": {"scored": 2, "right": 1}}
+
+
+def test_what_went_wrong_is_told() -> None:
+    tally = Tally(
+        sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
+        scored={"c": Scored(2.0, "de", 0.9)},
+        dead_letters={"b": DeadLetter(2.5, "model-error", "why", "{}"), "x": DeadLetter(2.5, "malformed", "why", "x")},
+    )
+    assert list(outcome(tally).complaints()) == [
+        "messages lost: 1",
+        "answers to messages that were never sent: 1",
+        "poison messages scored: 1 not JSON",
+        "good messages dead-lettered: 1 model-error",
+    ]
+
+
+def test_nothing_scored_gives_no_numbers_rather_than_wrong_ones() -> None:
+    tally = Tally(sent={"c": Sent(1.0, BAD)}, dead_letters={"c": DeadLetter(1.0, "malformed", "why", "x")})
+    summary = outcome(tally).summary()
+    assert summary["accuracy"] is None
+    assert summary["messages_per_second"] is None
+    assert summary["latency_ms"] == {"p50": None, "p95": None, "p99": None}
+
+
+def test_percentiles_are_by_nearest_rank() -> None:
+    assert percentiles([float(number) for number in range(1, 101)]) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
+    assert percentiles([7.0]) == {"p50": 7.0, "p95": 7.0, "p99": 7.0}
+
+
+def test_charts_hold_every_value_within_the_plot() -> None:
+    arrivals = [0.1 * number for number in range(1, 50)]
+    for chart in (
+        charts.throughput(arrivals, [0.0, 0.0, 0.2]),
+        charts.latency([5.0, 5.0, 80.0], {"p50": 5.0, "p99": 80.0}),
+        charts.batch_sizes([1, 10, 10, 32]),
+    ):
+        assert max(bar.height for bar in chart.bars) <= 100
+        assert max(bar.left + bar.width for bar in chart.bars) <= 100.001
+        assert all(0 <= tick.at <= 100.001 for tick in (*chart.x_ticks, *chart.y_ticks, *chart.marks))
+
+
+def test_charts_of_nothing_are_empty() -> None:
+    for chart in (charts.throughput([], []), charts.latency([], {"p50": None}), charts.batch_sizes([])):
+        assert all(bar.height == 0 for bar in chart.bars)

@@ -1,0 +1,141 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.deploy import Deployment
+from local.errors import LocalRunError, UsageError
+from local.template import Block, Template, TemplateError, resolve
+
+PROVIDER = {"aws": [{"region": "eu-central-1", "default_tags": [{"tags": {"stack": "dev"}}]}]}
+ATTRIBUTES: dict[str, dict[str, Any]] = {
+    "aws_sqs_queue.work": {"url": "https://sqs/work", "max_receives": 5},
+    "data.aws_partition.here": {"partition": "aws"},
+}
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[..., Template]:
+    def load(**sections: Any) -> Template:
+        path = tmp_path / "cdk.tf.json"
+        path.write_text(json.dumps({"provider": PROVIDER, **sections}))
+        return Template.load(path)
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("value", "resolved"),
+    [
+        ("plain", "plain"),
+        ("${aws_sqs_queue.work.url}", "https://sqs/work"),
+        ("arn:${data.aws_partition.here.partition}:sqs:${aws_sqs_queue.work.url}", "arn:aws:sqs:https://sqs/work"),
+        ("$${aws:username} and %%{if}", "${aws:username} and %{if}"),
+        ({"a": [{"b": "${aws_sqs_queue.work.url}"}, 1, True]}, {"a": [{"b": "https://sqs/work"}, 1, True]}),
+    ],
+)
+def test_references_are_replaced_wherever_they_stand(value: Any, resolved: Any) -> None:
+    assert resolve(value, ATTRIBUTES) == resolved
+
+
+def test_a_lone_reference_keeps_its_type() -> None:
+    assert resolve("${aws_sqs_queue.work.max_receives}", ATTRIBUTES) == 5
+
+
+@pytest.mark.parametrize(
+    "expression", ["${jsonencode(1)}", "${aws_sqs_queue.work.a[0].b}", "${var.name}", "%{if true}x%{endif}"]
+)
+def test_another_expression_is_an_error(expression: str) -> None:
+    with pytest.raises(TemplateError) as error:
+        resolve(f"before {expression}", ATTRIBUTES)
+    assert str(error.value) == f"the local run cannot evaluate the expression {expression.partition('}')[0]}}}"
+
+
+def test_an_unknown_attribute_is_an_error() -> None:
+    with pytest.raises(TemplateError) as error:
+        resolve("${aws_sqs_queue.work.arn}", ATTRIBUTES)
+    assert str(error.value) == "the local run does not know ${aws_sqs_queue.work.arn}"
+
+
+def test_blocks_come_after_what_they_refer_to_and_depend_on(load: Callable[..., Template]) -> None:
+    template = load(
+        resource={
+            "aws_a": {"last": {"text": "x ${aws_b.middle.arn}", "depends_on": ["aws_c.first"]}},
+            "aws_b": {"middle": {"nested": [{"text": "${data.aws_d.read.id}"}], "depends_on": ["aws_c.first"]}},
+            "aws_c": {"first": {}},
+        },
+        data={"aws_d": {"read": {}}},
+    )
+    ordered = [block.address for block in template.ordered()]
+    assert ordered.index("aws_a.last") > ordered.index("aws_b.middle") > ordered.index("aws_c.first")
+    assert ordered.index("aws_b.middle") > ordered.index("data.aws_d.read")
+
+
+def test_the_dev_stack_can_be_ordered(template: Path) -> None:
+    stack = Template.load(template)
+    assert {block.address for block in stack.ordered()} == set(stack.blocks)
+    assert stack.tags["stack"] == "dev"
+
+
+def test_terraforms_own_arguments_are_not_the_resources(load: Callable[..., Template]) -> None:
+    meta = {"//": {}, "depends_on": [], "lifecycle": {}, "provider": "aws", "name": "n"}
+    assert load(resource={"aws_a": {"x": meta}}).blocks["aws_a.x"].arguments == {"name": "n"}
+
+
+def test_a_reference_into_nothing_is_an_error(load: Callable[..., Template]) -> None:
+    template = load(resource={"aws_a": {"x": {"text": "${aws_b.y.arn}"}}})
+    with pytest.raises(TemplateError) as error:
+        template.ordered()
+    assert str(error.value) == "aws_a.x refers to aws_b.y, which is not in the template"
+
+
+def test_a_circle_is_an_error(load: Callable[..., Template]) -> None:
+    template = load(resource={"aws_a": {"x": {"text": "${aws_a.y.arn}"}, "y": {"text": "${aws_a.x.arn}"}}})
+    with pytest.raises(
+        TemplateError, match=r"^these refer to each other in a circle: aws_a\.\w, aws_a\.\w, aws_a\.\w$"
+    ):
+        template.ordered()
+
+
+def test_count_is_not_ignored(load: Callable[..., Template]) -> None:
+    with pytest.raises(TemplateError) as error:
+        load(resource={"aws_a": {"x": {"count": 2}}})
+    assert str(error.value) == "aws_a.x: the local run does not know count"
+
+
+def test_a_file_that_is_no_stack_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    with pytest.raises(UsageError) as missing:
+        Template.load(path)
+    assert str(missing.value) == f"{path}: No such file or directory"
+    path.write_text("{}")
+    with pytest.raises(TemplateError) as other:
+        Template.load(path)
+    assert str(other.value) == f"{path} is not a synthesized stack with an AWS provider: KeyError('provider')"
+
+
+def test_an_argument_without_counterpart_is_an_error(load: Callable[..., Template]) -> None:
+    template = load(data={"aws_region": {"here": {"all_regions": True}}})
+
+    class Region:
+        region = "eu-central-1"
+
+    with pytest.raises(LocalRunError) as error:
+        Deployment(template, Region()).create()  # type: ignore[arg-type]
+    assert str(error.value) == "data.aws_region.here: the local run does not know all_regions"
+
+
+def test_resources_that_the_emulator_lacks_are_listed_and_can_be_referred_to(load: Callable[..., Template]) -> None:
+    template = load(
+        resource={
+            "aws_sagemaker_model": {"model": {"name": "the-model"}},
+            "aws_sagemaker_endpoint": {"endpoint": {"name": "${aws_sagemaker_model.model.name}-endpoint"}},
+        }
+    )
+    deployment = Deployment(template, None)  # type: ignore[arg-type]
+    deployment.create()
+    assert [deployment.name(block) for block in deployment.absent] == ["the-model", "the-model-endpoint"]
+    assert deployment.created == []
+    assert isinstance(deployment.absent[0], Block)
