@@ -36,6 +36,7 @@ class Fault(StrEnum):
     TOO_LARGE = "request-too-large"
     UNEXPECTED_RESPONSE = "unexpected-response"
     DEADLINE = "deadline"
+    NOT_SENT = "not-sent"
     CONFIGURATION = "configuration"
 
 
@@ -53,26 +54,40 @@ class Treatment:
     """Reason to dead-letter a lone record; without one it is returned."""
     dead_letter_at_last_receive: bool = False
     """Dead-letter a lone record as unprocessable once it has no receive left."""
+    backoff_floor_seconds: float = 0.0
+    """A returned record comes again after this at the earliest."""
+    backoff_base_seconds: float = 10.0
+    """Range of what is added to that on a first receive: full jitter, doubled with each receive."""
+    circuit: bool = False
+    """Seen on unrelated micro-batches with no success between, it is the endpoint's fault: stop halving."""
     endpoint_down: bool = False
     """If nothing else happened in an invocation, the endpoint as a whole is down."""
 
 
 TREATMENTS = {
     Fault.THROTTLED: Treatment(retries=3, delay_seconds=0.2),
-    Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0),
+    Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0, backoff_floor_seconds=30.0, backoff_base_seconds=30.0),
     Fault.UNAVAILABLE: Treatment(retries=2, delay_seconds=0.1, endpoint_down=True),
     Fault.DEPENDENCY: Treatment(retries=1, delay_seconds=0.1, endpoint_down=True),
     # A socket that the other side closed while it was idle: the request never arrived, so at once.
     Fault.CONNECTION: Treatment(retries=1, endpoint_down=True),
     # The container may still be at work on it: sending the same again would pile up.
-    Fault.READ_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True, endpoint_down=True),
-    Fault.CONTAINER_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True),
+    Fault.READ_TIMEOUT: Treatment(
+        split=True, dead_letter_at_last_receive=True, backoff_floor_seconds=60.0, circuit=True, endpoint_down=True
+    ),
+    Fault.CONTAINER_TIMEOUT: Treatment(
+        split=True, dead_letter_at_last_receive=True, backoff_floor_seconds=60.0, circuit=True
+    ),
     Fault.MODEL_REFUSED: Treatment(split=True, dead_letter=Reason.MODEL_ERROR),
     # Many containers report bad input as 500.
-    Fault.MODEL_FAILED: Treatment(retries=1, delay_seconds=0.1, split=True, dead_letter_at_last_receive=True),
+    Fault.MODEL_FAILED: Treatment(
+        retries=1, delay_seconds=0.1, split=True, dead_letter_at_last_receive=True, circuit=True
+    ),
     Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE),
-    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter_at_last_receive=True),
-    Fault.DEADLINE: Treatment(),
+    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter_at_last_receive=True, circuit=True),
+    # Nothing went wrong with it: another invocation can take it at once.
+    Fault.DEADLINE: Treatment(backoff_base_seconds=0.0),
+    Fault.NOT_SENT: Treatment(),
 }
 
 _BY_CODE = {

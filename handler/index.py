@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from handler.backoff import VisibilityBackoff
 from handler.codecs import Item, MalformedRecordError, codec_for
 from handler.endpoint import Endpoint
 from handler.executor import Deadline, Executor, Failed, Scored
-from handler.faults import TREATMENTS
+from handler.faults import TREATMENTS, Fault
 from handler.metrics import Metrics
 from handler.microbatch import cut, request_bytes
 from handler.records import BatchResponse, Ledger, Reason, Record, read_records
@@ -55,6 +56,7 @@ class BatchInference:
                 retries={"mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=SENDERS
             ),
         )
+        self._backoff = VisibilityBackoff(self._sqs, settings.queue_url)
         self._cold = True
 
     def process(self, event: Mapping[str, Any], context: Context) -> BatchResponse:
@@ -71,21 +73,23 @@ class BatchInference:
             results=Outbox(self._sqs, settings.result_queue_url, self._senders),
             dead_letters=Outbox(self._sqs, settings.dead_letter_queue_url, self._senders),
         )
-        failures = self._score(records, run)
-        _deliver(run)
+        self._score(records, run)
+        _deliver(records, run)
+        self._backoff.hide(run.returned)
         self._report(run, context)
-        if failures and not run.ledger.succeeded and not run.ledger.dead_lettered:
-            down = all(TREATMENTS[failure.fault].endpoint_down for failure in failures)
-            if down and len(failures) == len(records):
-                raise EndpointDownError(f"endpoint {settings.endpoint_name}: {failures[0].detail}")
+        if records and len(run.returned) == len(records):
+            down = [fault for fault in run.returned.values() if TREATMENTS[fault].endpoint_down]
+            if len(down) == len(records):
+                raise EndpointDownError(f"endpoint {settings.endpoint_name}: {down[0].value}")
         return run.ledger.response()
 
-    def _score(self, records: Sequence[Record], run: "_Invocation") -> list[Failed]:
-        """Hand what can be delivered to the outboxes; give back the rest to the queue, and return it."""
+    def _score(self, records: Sequence[Record], run: "_Invocation") -> None:
+        """Hand what can be delivered to the outboxes, and give back the rest to the queue."""
         started = time.monotonic()
-        settings, failures = self._settings, []
+        settings = self._settings
         items = list(self._parse(records, run.dead_letters))
-        batches = cut(self._codec, items, settings.max_records, settings.max_bytes)
+        max_bytes = min(settings.max_bytes, self._executor.max_bytes)
+        batches = cut(self._codec, items, settings.max_records, max_bytes)
         for outcome in self._executor.run(batches, run.deadline, run.metrics):
             record = outcome.item.record
             if isinstance(outcome, Scored):
@@ -93,12 +97,10 @@ class BatchInference:
             elif reason := self._dead_letter_reason(outcome):
                 run.dead_letters.add(dead_letter_entry(record, settings.endpoint_name, reason, outcome.detail))
             else:
-                failures.append(outcome)
-                run.ledger.give_back(record.message_id, outcome.fault.value)
+                run.give_back(record, outcome.fault)
         if self._executor.abandoned:
             self._executor = self._new_executor()
         run.metrics.scoring_seconds = time.monotonic() - started
-        return failures
 
     def _parse(self, records: Sequence[Record], dead_letters: Outbox) -> Iterator[Item]:
         """Yield what can be sent to the endpoint; dead-letter what never can."""
@@ -158,21 +160,30 @@ class _Invocation:
     metrics: Metrics
     results: Outbox
     dead_letters: Outbox
+    returned: dict[Record, Fault] = field(default_factory=dict)
+
+    def give_back(self, record: Record, fault: Fault) -> None:
+        """Return a record to the queue. What the fault said may quote the record, so it is not logged."""
+        self.returned[record] = fault
+        self.ledger.give_back(record.message_id, fault.value)
 
 
-def _deliver(run: _Invocation) -> None:
+def _deliver(records: Sequence[Record], run: _Invocation) -> None:
     """Wait until the sinks have acknowledged; give back what they did not take."""
     started = time.monotonic()
+    by_id = {record.message_id: record for record in records}
     for entry, error in run.results.close():
         if error is None:
             run.ledger.succeed(entry.message_id)
         else:
-            run.ledger.give_back(entry.message_id, f"result not sent: {error}")
+            logger.warning("result not sent: %s", error)
+            run.give_back(by_id[entry.message_id], Fault.NOT_SENT)
     for entry, error in run.dead_letters.close():
         if error is None:
             run.ledger.dead_letter(entry.message_id, entry.attributes["reason"])
         else:
-            run.ledger.give_back(entry.message_id, f"dead letter not sent: {error}")
+            logger.warning("dead letter not sent: %s", error)
+            run.give_back(by_id[entry.message_id], Fault.NOT_SENT)
     run.metrics.sink_seconds = time.monotonic() - started
 
 

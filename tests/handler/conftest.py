@@ -49,6 +49,7 @@ def inference(aws: LocalAws) -> Callable[..., BatchInference]:
             endpoint_name="dev-language",
             result_queue_url=f"{aws.url}/123456789012/results",
             dead_letter_queue_url=f"{aws.url}/123456789012/dead",
+            queue_url=f"{aws.url}/123456789012/work",
         )
         return BatchInference(replace(settings, **changes))
 

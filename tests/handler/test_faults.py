@@ -274,3 +274,30 @@ def test_logs_name_messages_and_never_their_bodies(
     logged = {(record.message, tuple(record.__dict__["message_ids"])) for record in caplog.records}
     assert logged == {("dead-lettered: malformed", ("m0",)), ("returned to the queue: model-failed", ("m2",))}
     assert "secret" not in caplog.text
+
+
+def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: model_error(500)
+    response = inference(max_records=10).process(make_event(texts(100)), FakeContext())
+    assert len(returned(response)) == 100
+    # Each of the 10 twice (one retry); the first two were halved once or more before the third opened the circuit.
+    assert len(aws.requests) < 2 * 10 + 20
+
+
+def test_the_circuit_stays_closed_while_something_succeeds(aws: LocalAws, inference: Build) -> None:
+    bad = {"text 5", "text 15", "text 25", "text 35"}
+    aws.endpoint = lambda request: model_error(500) if bad & set(request.inputs) else scored(request)
+    response = inference(max_records=10).process(make_event(texts(60)), FakeContext())
+    assert set(returned(response)) == {"m5", "m15", "m25", "m35"}
+    assert len(aws.results()) == 56
+
+
+def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: model_error(413) if len(request.body) > 300 else scored(request)
+    handler = inference(max_records=64)
+    handler.process(make_event(texts(64)), FakeContext())
+    first = len(aws.requests)
+    aws.requests.clear()
+    assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
+    assert len(aws.requests) < first
+    assert all(len(request.body) <= 300 for request in aws.requests)
