@@ -18,8 +18,9 @@ from handler.metrics import Metrics
 from handler.microbatch import MicroBatch
 from handler.settings import ConfigurationError, reserve_seconds
 
-# Halving costs about 2k x log2(n) requests for k bad records in n; past this many, the rest is returned instead.
-MAX_SPLITS = 64
+# Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
+# many where there are few, the rest is returned instead.
+MIN_SPLITS_CAP = 64
 # So many micro-batches that fail alike while none succeeds are not each holding a bad record.
 CIRCUIT_ORIGINS = 3
 
@@ -44,17 +45,20 @@ class Failed:
 
 @dataclass(frozen=True)
 class Deadline:
-    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`."""
+    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`,
+    and no acknowledgement after `deliver`.
+    """
 
     launch: float
     answer: float
+    deliver: float
 
     @classmethod
     def within(cls, seconds: float) -> "Deadline":
         """Return the deadline of an invocation with so much time left; what is kept back delivers the results."""
         reserve = reserve_seconds(seconds)
         end = time.monotonic() + seconds
-        return cls(launch=end - 2 * reserve, answer=end - reserve)
+        return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +116,7 @@ class _Run:
         self._metrics = metrics
         self._order = itertools.count()  # tells equal moments apart in the heap
         self._splits = 0
+        self._max_splits = max(MIN_SPLITS_CAP, sum(map(len, batches)) // 2)
         self._any_success = False
         self._failed_origins: dict[Fault, set[int]] = {}
 
@@ -141,7 +146,8 @@ class _Run:
 
     def _next_event(self) -> float:
         """Return when something can change without a request ending: a pause ends, or launching does."""
-        if self._paused and len(self._running) < self._executor.limit:
+        may_launch = len(self._running) < self._executor.limit and time.monotonic() < self._deadline.launch
+        if self._paused and may_launch:
             return min(self._paused[0][0], self._deadline.launch)
         return self._deadline.answer
 
@@ -173,7 +179,8 @@ class _Run:
             self._metrics.bisections += 1
             half = len(attempt.items) // 2
             halves = attempt.items[:half], attempt.items[half:]
-            self._ready += (_Attempt(part, origin=attempt.origin) for part in halves)
+            # On the left: to isolate one bad record after the other frees more records than halving all alike.
+            self._ready.extendleft(_Attempt(part, origin=attempt.origin) for part in reversed(halves))
         else:
             alone = len(attempt.items) == 1
             yield from (Failed(item, fault, detail, alone) for item in attempt.items)
@@ -184,10 +191,14 @@ class _Run:
         """
         self._failed_origins.setdefault(fault, set()).add(attempt.origin)
         circuit_open = not self._any_success and len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
-        return self._splits < MAX_SPLITS and not (TREATMENTS[fault].circuit and circuit_open)
+        return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
         self._executor.abandoned = bool(self._running)
         paused = (attempt for _, _, attempt in self._paused)
-        for attempt in (*self._ready, *paused, *self._running.values()):
+        for attempt in (*self._ready, *paused):
             yield from (Failed(item, Fault.DEADLINE, "the invocation's time ran out", False) for item in attempt.items)
+        for attempt in self._running.values():
+            alone, detail = len(attempt.items) == 1, "no answer before the invocation's time ran out"
+            self._metrics.fault(Fault.READ_TIMEOUT)
+            yield from (Failed(item, Fault.READ_TIMEOUT, detail, alone) for item in attempt.items)

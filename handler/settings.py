@@ -10,7 +10,7 @@ from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
-CODECS = ("huggingface", "instances", "jsonlines", "csv", "single")
+CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "single")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 

@@ -154,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
                 "ChangeMessageVisibilityBatch": self.aws.change_message_visibility_batch,
             }
             answer = operations[operation](json.loads(body))
+            time.sleep(answer.delay_seconds)
         if answer.drop:
             self.close_connection = True
             self.connection.close()
