@@ -72,6 +72,7 @@ class InferencePipeline(Construct):
             endpoint_name=self.endpoint.name,
             result_queue_url=self.results.url,
             dead_letter_queue_url=self.dead_letter_queue.url,
+            queue_url=self.queue.url,
             codec=inference.codec,
             parameters=inference.parameters,
             max_records=inference.max_records_per_request,
@@ -85,6 +86,7 @@ class InferencePipeline(Construct):
 
     def _grant(self) -> None:
         role = self.function.role
+        self.queue.grant_delay(role)
         self.endpoint.grant_invoke(role)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)

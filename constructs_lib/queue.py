@@ -58,6 +58,10 @@ class MessageQueue(Construct):
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         return role.allow(f"consume-{self.id}", Statement(actions=actions, resources=[self.arn]))
 
+    def grant_delay(self, role: ServiceRole) -> IamRolePolicy:
+        """Let the role decide when a message that it did not process comes again."""
+        return role.allow(f"delay-{self.id}", Statement(actions=["sqs:ChangeMessageVisibility"], resources=[self.arn]))
+
     def _make_dead_letter_queue(self, settings: QueueSettings) -> "MessageQueue":
         return MessageQueue(
             self,

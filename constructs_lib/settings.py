@@ -115,7 +115,8 @@ class InferenceSettings:
     """How records become requests."""
 
     codec: str = "huggingface"
-    """`huggingface`, `instances`, `jsonlines`, `csv` or `single`: the container's request and response format."""
+    """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row` or `single`: the container's request and response
+    format."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` sent with every request, for instance {"truncation": True}."""
     max_records_per_request: int = 32

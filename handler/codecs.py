@@ -1,6 +1,10 @@
 """Many payloads to one request body, and one response back to as many results."""
 
+import csv
+import io
 import json
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
@@ -23,7 +27,7 @@ class Item:
 
     record: Record
     payload: bytes
-    share: str = ""
+    group_key: str = ""
     """Only items with the same value may share a request."""
 
 
@@ -38,7 +42,7 @@ class Codec(Protocol):
     def parse(self, record: Record) -> Item:
         """Check a record before the endpoint is called. Raises MalformedRecordError."""
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         """Return what stands before, between and after the payloads of a request."""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
@@ -59,7 +63,7 @@ class HuggingFaceCodec:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = dict(parameters)
-        self._default_share = _compact(self.parameters) if parameters else ""
+        self._default_group = _compact(self.parameters) if parameters else ""
 
     def parse(self, record: Record) -> Item:
         body = _load_record(record.body)
@@ -70,15 +74,18 @@ class HuggingFaceCodec:
             raise MalformedRecordError('"inputs" must be a text or an object, and not empty')
         if parameters is not None and not isinstance(parameters, dict):
             raise MalformedRecordError('"parameters" must be an object')
-        share = _compact({**self.parameters, **parameters}) if parameters else self._default_share
-        _encode(share)
-        return Item(record, _encode(_compact(inputs)), share)
+        group_key = _compact({**self.parameters, **parameters}) if parameters else self._default_group
+        _encode(group_key)
+        return Item(record, _encode(_compact(inputs)), group_key)
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
-        return b'{"inputs":[', b",", f'],"parameters":{share}}}'.encode() if share else b"]}"
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        return _checked(_load_response(body), count)
+        results = _load_response(body)
+        if count == 1 and results != [] and not (isinstance(results, list) and len(results) == 1):
+            return [results]  # some pipelines (question-answering, fill-mask) take a lone input out of its list
+        return _checked(results, count)
 
 
 class InstancesCodec:
@@ -90,7 +97,7 @@ class InstancesCodec:
     def parse(self, record: Record) -> Item:
         return Item(record, _encode(_compact(_load_record(record.body))))
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"instances":[', b",", b"]}"
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
@@ -109,7 +116,7 @@ class JsonLinesCodec:
     def parse(self, record: Record) -> Item:
         return Item(record, _encode(_compact(_load_record(record.body))))
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b"\n"
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
@@ -117,7 +124,7 @@ class JsonLinesCodec:
 
 
 class CsvCodec:
-    """One CSV row a record; a row or, as XGBoost answers, a field each in the response."""
+    """One CSV row a record; a row each in the response, its plain numbers as numbers."""
 
     content_type = accept = "text/csv"
     max_records = NO_LIMIT
@@ -130,17 +137,21 @@ class CsvCodec:
             raise MalformedRecordError("the body must be one CSV row, without line breaks")
         return Item(record, _encode(row))
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        try:
-            rows = [line.split(",") for line in body.decode().splitlines() if line.strip()]
-        except UnicodeDecodeError as error:
-            raise UnexpectedResponseError(f"the response is not UTF-8: {error}") from error
-        if len(rows) == 1 and count > 1:
-            rows = [[field] for field in rows[0]]
-        return [_numbers(row) for row in _checked(rows, count)]
+        return [_numbers(row) for row in _checked(_rows(body), count)]
+
+
+class CsvRowCodec(CsvCodec):
+    """As `csv`, but the response is one row with a field for each record, as some XGBoost containers answer."""
+
+    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+        rows = _rows(body)
+        if len(rows) != 1:
+            raise UnexpectedResponseError(f"the response must be one CSV row, not {len(rows)}")
+        return [_numbers([field]) for field in _checked(rows[0], count)]
 
 
 class SingleCodec:
@@ -154,7 +165,7 @@ class SingleCodec:
             raise MalformedRecordError("the body must not be empty")
         return Item(record, _encode(record.body))
 
-    def frame(self, share: str) -> tuple[bytes, bytes, bytes]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
@@ -171,6 +182,7 @@ def codec_for(settings: HandlerSettings) -> Codec:
         "instances": InstancesCodec,
         "jsonlines": JsonLinesCodec,
         "csv": CsvCodec,
+        "csv-row": CsvRowCodec,
         "single": SingleCodec,
     }
     return makers[settings.codec]()
@@ -178,26 +190,33 @@ def codec_for(settings: HandlerSettings) -> Codec:
 
 def encode(codec: Codec, items: Sequence[Item]) -> bytes:
     """Return the request body of one micro-batch."""
-    before, between, after = codec.frame(items[0].share)
+    before, between, after = codec.frame(items[0].group_key)
     return before + between.join([item.payload for item in items]) + after
 
 
 def _load_record(body: str) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise MalformedRecordError(f"the body is not JSON: {error}") from error
 
 
 def _load_response(body: bytes) -> Any:
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return json.loads(body, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UnexpectedResponseError(f"the response is not JSON: {error}") from error
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is out of a number's range")
+    return number
 
 
 def _compact(value: object) -> str:
@@ -219,9 +238,18 @@ def _checked(results: Any, count: int) -> Sequence[Any]:
     return results
 
 
-def _numbers(row: list[str]) -> Any:
+def _rows(body: bytes) -> list[list[str]]:
     try:
-        values: list[Any] = [float(field) for field in row]
-    except ValueError:
-        values = [field.strip() for field in row]
-    return values[0] if len(values) == 1 else values
+        return [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UnexpectedResponseError(f"the response is not CSV in UTF-8: {error}") from error
+
+
+PLAIN_NUMBER = re.compile(r"\s*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*")
+
+
+def _numbers(row: Sequence[str]) -> Any:
+    """Return the fields, plain numbers as numbers (`007` and `nan` are none), a lone field without its list."""
+    values = [float(field) if PLAIN_NUMBER.fullmatch(field) else field.strip() for field in row]
+    finite = [str(value) if isinstance(value, float) and math.isinf(value) else value for value in values]
+    return finite[0] if len(finite) == 1 else finite

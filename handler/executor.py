@@ -3,6 +3,7 @@
 import heapq
 import itertools
 import random
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +18,11 @@ from handler.metrics import Metrics
 from handler.microbatch import MicroBatch
 from handler.settings import ConfigurationError, reserve_seconds
 
-# Halving costs about 2k x log2(n) requests for k bad records in n; past this many, the rest is returned instead.
-MAX_SPLITS = 64
+# Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
+# many where there are few, the rest is returned instead.
+MIN_SPLITS_CAP = 64
+# So many micro-batches that fail alike while none succeeds are not each holding a bad record.
+CIRCUIT_ORIGINS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +45,27 @@ class Failed:
 
 @dataclass(frozen=True)
 class Deadline:
-    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`."""
+    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`,
+    and no acknowledgement after `deliver`.
+    """
 
     launch: float
     answer: float
+    deliver: float
 
     @classmethod
     def within(cls, seconds: float) -> "Deadline":
         """Return the deadline of an invocation with so much time left; what is kept back delivers the results."""
         reserve = reserve_seconds(seconds)
         end = time.monotonic() + seconds
-        return cls(launch=end - 2 * reserve, answer=end - reserve)
+        return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
 
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
     items: MicroBatch
+    origin: int
+    """Number of the micro-batch it was cut as, before any halving."""
     tries: int = 0
     started: float = 0.0
 
@@ -70,6 +79,8 @@ class Executor:
         self._pool = ThreadPoolExecutor(max_concurrency, thread_name_prefix="inference")
         self.limit = max_concurrency
         """Requests in flight at once: halved when the endpoint throttles, one more with each success."""
+        self.max_bytes = sys.maxsize
+        """Largest request body worth a try: half of the smallest one that the container found too large."""
         self.abandoned = False
         """Whether a request was left behind at a deadline; its thread is still busy, so make a new executor."""
 
@@ -83,8 +94,14 @@ class Executor:
     def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
         return self._pool.submit(self._endpoint.score, items)
 
-    def learn(self, throttled: bool) -> None:
-        self.limit = max(1, self.limit // 2) if throttled else min(self._max_concurrency, self.limit + 1)
+    def learn(self, fault: Fault | None, items: MicroBatch) -> None:
+        """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
+        if fault is None:
+            self.limit = min(self._max_concurrency, self.limit + 1)
+        elif fault is Fault.THROTTLED:
+            self.limit = max(1, self.limit // 2)
+        elif fault is Fault.TOO_LARGE and len(items) > 1:
+            self.max_bytes = min(self.max_bytes, sum(len(item.payload) for item in items) // 2)
 
 
 class _Run:
@@ -92,13 +109,16 @@ class _Run:
 
     def __init__(self, executor: Executor, batches: list[MicroBatch], deadline: Deadline, metrics: Metrics) -> None:
         self._executor = executor
-        self._ready = deque(_Attempt(batch) for batch in batches)
+        self._ready = deque(_Attempt(batch, origin=number) for number, batch in enumerate(batches))
         self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
         self._running: dict[Future[Sequence[Any]], _Attempt] = {}
         self._deadline = deadline
         self._metrics = metrics
         self._order = itertools.count()  # tells equal moments apart in the heap
         self._splits = 0
+        self._max_splits = max(MIN_SPLITS_CAP, sum(map(len, batches)) // 2)
+        self._any_success = False
+        self._failed_origins: dict[Fault, set[int]] = {}
 
     def outcomes(self) -> Iterator[Scored | Failed]:
         while self._ready or self._paused or self._running:
@@ -126,7 +146,8 @@ class _Run:
 
     def _next_event(self) -> float:
         """Return when something can change without a request ending: a pause ends, or launching does."""
-        if self._paused and len(self._running) < self._executor.limit:
+        may_launch = len(self._running) < self._executor.limit and time.monotonic() < self._deadline.launch
+        if self._paused and may_launch:
             return min(self._paused[0][0], self._deadline.launch)
         return self._deadline.answer
 
@@ -134,7 +155,8 @@ class _Run:
         self._metrics.request(time.monotonic() - attempt.started, len(attempt.items))
         error = future.exception()
         if error is None:
-            self._executor.learn(throttled=False)
+            self._executor.learn(None, attempt.items)
+            self._any_success = True
             yield from (Scored(item, result) for item, result in zip(attempt.items, future.result(), strict=True))
             return
         if not isinstance(error, Exception):
@@ -143,8 +165,7 @@ class _Run:
         self._metrics.fault(fault)
         if fault is Fault.CONFIGURATION:
             raise ConfigurationError(str(error)) from error
-        if fault is Fault.THROTTLED:
-            self._executor.learn(throttled=True)
+        self._executor.learn(fault, attempt.items)
         yield from self._treat(attempt, fault, str(error))
 
     def _treat(self, attempt: _Attempt, fault: Fault, detail: str) -> Iterator[Failed]:
@@ -153,17 +174,31 @@ class _Run:
             ceiling = 2 * treatment.delay_seconds * 2 ** (attempt.tries - 1)
             pause_ends = time.monotonic() + random.uniform(0, ceiling)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
-        elif treatment.split and len(attempt.items) > 1 and self._splits < MAX_SPLITS:
+        elif treatment.split and len(attempt.items) > 1 and self._worth_splitting(attempt, fault):
             self._splits += 1
             self._metrics.bisections += 1
             half = len(attempt.items) // 2
-            self._ready += (_Attempt(attempt.items[:half]), _Attempt(attempt.items[half:]))
+            halves = attempt.items[:half], attempt.items[half:]
+            # On the left: to isolate one bad record after the other frees more records than halving all alike.
+            self._ready.extendleft(_Attempt(part, origin=attempt.origin) for part in reversed(halves))
         else:
             alone = len(attempt.items) == 1
             yield from (Failed(item, fault, detail, alone) for item in attempt.items)
 
+    def _worth_splitting(self, attempt: _Attempt, fault: Fault) -> bool:
+        """Tell a bad record from a bad endpoint: unrelated micro-batches that fail alike, with no success, open a
+        circuit, and what is left is returned instead of being asked for once more in halves.
+        """
+        self._failed_origins.setdefault(fault, set()).add(attempt.origin)
+        circuit_open = not self._any_success and len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
+        return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
+
     def _abandon(self) -> Iterator[Failed]:
         self._executor.abandoned = bool(self._running)
         paused = (attempt for _, _, attempt in self._paused)
-        for attempt in (*self._ready, *paused, *self._running.values()):
+        for attempt in (*self._ready, *paused):
             yield from (Failed(item, Fault.DEADLINE, "the invocation's time ran out", False) for item in attempt.items)
+        for attempt in self._running.values():
+            alone, detail = len(attempt.items) == 1, "no answer before the invocation's time ran out"
+            self._metrics.fault(Fault.READ_TIMEOUT)
+            yield from (Failed(item, Fault.READ_TIMEOUT, detail, alone) for item in attempt.items)

@@ -3,6 +3,7 @@
 Errors are told apart by their code; the HTTP status decides only where the code is unknown.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -36,6 +37,7 @@ class Fault(StrEnum):
     TOO_LARGE = "request-too-large"
     UNEXPECTED_RESPONSE = "unexpected-response"
     DEADLINE = "deadline"
+    NOT_SENT = "not-sent"
     CONFIGURATION = "configuration"
 
 
@@ -50,35 +52,54 @@ class Treatment:
     split: bool = False
     """Halve what holds more than one record, so that one bad record does not take its neighbours along."""
     dead_letter: Reason | None = None
-    """Reason to dead-letter a lone record; without one it is returned."""
-    dead_letter_at_last_receive: bool = False
-    """Dead-letter a lone record as unprocessable once it has no receive left."""
+    """Reason to dead-letter a lone record on its last receive; without one it is always returned."""
+    dead_letter_at_once: bool = False
+    """Dead-letter it on any receive: the fault can only be the record's."""
+    dead_letter_beside_success: bool = False
+    """Dead-letter it on any receive if another record of the invocation was scored."""
+    backoff_floor_seconds: float = 0.0
+    """A returned record comes again after this at the earliest."""
+    backoff_base_seconds: float = 10.0
+    """Range of what is added to that on a first receive: full jitter, doubled with each receive."""
+    circuit: bool = False
+    """Seen on unrelated micro-batches with no success between, it is the endpoint's fault: stop halving."""
     endpoint_down: bool = False
     """If nothing else happened in an invocation, the endpoint as a whole is down."""
 
 
 TREATMENTS = {
     Fault.THROTTLED: Treatment(retries=3, delay_seconds=0.2),
-    Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0),
+    Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0, backoff_floor_seconds=30.0, backoff_base_seconds=30.0),
     Fault.UNAVAILABLE: Treatment(retries=2, delay_seconds=0.1, endpoint_down=True),
     Fault.DEPENDENCY: Treatment(retries=1, delay_seconds=0.1, endpoint_down=True),
     # A socket that the other side closed while it was idle: the request never arrived, so at once.
     Fault.CONNECTION: Treatment(retries=1, endpoint_down=True),
     # The container may still be at work on it: sending the same again would pile up.
-    Fault.READ_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True, endpoint_down=True),
-    Fault.CONTAINER_TIMEOUT: Treatment(split=True, dead_letter_at_last_receive=True),
-    Fault.MODEL_REFUSED: Treatment(split=True, dead_letter=Reason.MODEL_ERROR),
+    Fault.READ_TIMEOUT: Treatment(
+        split=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True, endpoint_down=True
+    ),
+    Fault.CONTAINER_TIMEOUT: Treatment(
+        split=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True
+    ),
+    Fault.MODEL_REFUSED: Treatment(split=True, dead_letter=Reason.MODEL_ERROR, dead_letter_beside_success=True),
     # Many containers report bad input as 500.
-    Fault.MODEL_FAILED: Treatment(retries=1, delay_seconds=0.1, split=True, dead_letter_at_last_receive=True),
-    Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE),
-    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter_at_last_receive=True),
-    Fault.DEADLINE: Treatment(),
+    Fault.MODEL_FAILED: Treatment(
+        retries=1, delay_seconds=0.1, split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True
+    ),
+    Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
+    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    # Nothing went wrong with it: another invocation can take it at once.
+    Fault.DEADLINE: Treatment(backoff_base_seconds=0.0),
+    Fault.NOT_SENT: Treatment(),
 }
 
 _BY_CODE = {
     "ThrottlingException": Fault.THROTTLED,
     "Throttling": Fault.THROTTLED,
     "TooManyRequestsException": Fault.THROTTLED,
+    "RequestLimitExceeded": Fault.THROTTLED,
+    "RequestTimeout": Fault.UNAVAILABLE,
+    "RequestTimeoutException": Fault.UNAVAILABLE,
     "ModelNotReadyException": Fault.NOT_READY,
     "InternalFailure": Fault.UNAVAILABLE,
     "InternalServerException": Fault.UNAVAILABLE,
@@ -99,6 +120,9 @@ _BY_CODE = {
     "InvalidSignatureException": Fault.CONFIGURATION,
     "SignatureDoesNotMatch": Fault.CONFIGURATION,
 }
+
+# What a serverless endpoint, and the API's own validation, say of a request body that is too large.
+_OVERSIZE = re.compile(r"oversize body|length less than or equal", re.IGNORECASE)
 
 
 def classify(error: Exception) -> Fault:
@@ -121,6 +145,8 @@ def _classify_client_error(error: ClientError) -> Fault:
     if code == "ModelError":
         original_status: Any = error.response.get("OriginalStatusCode")
         return _classify_model_error(int(original_status or 0))
+    if code.startswith("Validation") and _OVERSIZE.search(error.response["Error"].get("Message") or ""):
+        return Fault.TOO_LARGE
     if code in _BY_CODE:
         return _BY_CODE[code]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

@@ -4,23 +4,24 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from handler.backoff import VisibilityBackoff
 from handler.codecs import Item, MalformedRecordError, codec_for
 from handler.endpoint import Endpoint
 from handler.executor import Deadline, Executor, Failed, Scored
-from handler.faults import TREATMENTS
+from handler.faults import TREATMENTS, Fault
 from handler.metrics import Metrics
 from handler.microbatch import cut, request_bytes
 from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
-from handler.sinks import MAX_BATCH_BYTES, Outbox, dead_letter_entry, result_entry
+from handler.sinks import MAX_BATCH_BYTES, Entry, Outbox, dead_letter_entry, result_entry
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +49,15 @@ class BatchInference:
         self._settings = settings
         self._codec = codec_for(settings)
         self._executor = self._new_executor()
-        self._senders = ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
+        self._senders = self._new_senders()
+        # No retries of botocore's: the outbox sends again what failed, and a hung call must not outlive the invocation.
         self._sqs = boto3.client(
             "sqs",
             config=Config(
-                retries={"mode": "standard"}, connect_timeout=3, read_timeout=10, max_pool_connections=SENDERS
+                retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, max_pool_connections=SENDERS
             ),
         )
+        self._backoff = VisibilityBackoff(self._sqs, settings.queue_url)
         self._cold = True
 
     def process(self, event: Mapping[str, Any], context: Context) -> BatchResponse:
@@ -63,75 +66,115 @@ class BatchInference:
         Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
         returns the whole batch.
         """
-        settings, records = self._settings, read_records(event)
+        records = read_records(event)
+        deadline = Deadline.within(context.get_remaining_time_in_millis() / 1000)
         run = _Invocation(
-            deadline=Deadline.within(context.get_remaining_time_in_millis() / 1000),
+            deadline=deadline,
+            records={record.message_id: record for record in records},
             ledger=Ledger(records),
             metrics=Metrics(),
-            results=Outbox(self._sqs, settings.result_queue_url, self._senders),
-            dead_letters=Outbox(self._sqs, settings.dead_letter_queue_url, self._senders),
+            results=self._outbox(self._settings.result_queue_url, deadline),
+            dead_letters=self._outbox(self._settings.dead_letter_queue_url, deadline),
         )
-        failures = self._score(records, run)
-        _deliver(run)
+        self._score(run)
+        self._deliver(run)
+        self._backoff.hide(run.returned)
         self._report(run, context)
-        if failures and not run.ledger.succeeded and not run.ledger.dead_lettered:
-            down = all(TREATMENTS[failure.fault].endpoint_down for failure in failures)
-            if down and len(failures) == len(records):
-                raise EndpointDownError(f"endpoint {settings.endpoint_name}: {failures[0].detail}")
+        down = [fault for fault in run.returned.values() if TREATMENTS[fault].endpoint_down]
+        waited = list(run.returned.values()).count(Fault.DEADLINE)  # behind those, for an answer that never came
+        if down and len(down) + waited == len(records):
+            raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {down[0].value}")
         return run.ledger.response()
 
-    def _score(self, records: Sequence[Record], run: "_Invocation") -> list[Failed]:
-        """Hand what can be delivered to the outboxes; give back the rest to the queue, and return it."""
+    def _score(self, run: "_Invocation") -> None:
+        """Bring every record to a result, to a dead letter, or back to the queue."""
         started = time.monotonic()
-        settings, failures = self._settings, []
-        items = list(self._parse(records, run.dead_letters))
-        batches = cut(self._codec, items, settings.max_records, settings.max_bytes)
-        for outcome in self._executor.run(batches, run.deadline, run.metrics):
-            record = outcome.item.record
+        settings, executor = self._settings, self._executor
+        batches = cut(
+            self._codec,
+            self._parse(run),
+            max_records=settings.max_records,
+            max_bytes=min(settings.max_bytes, executor.max_bytes),
+            max_receives=settings.max_receives,
+        )
+        failed: list[Failed] = []
+        for outcome in executor.run(batches, run.deadline, run.metrics):
             if isinstance(outcome, Scored):
-                self._hand_over(record, outcome.result, run)
-            elif reason := self._dead_letter_reason(outcome):
-                run.dead_letters.add(dead_letter_entry(record, settings.endpoint_name, reason, outcome.detail))
+                self._hand_over(outcome, run)
             else:
-                failures.append(outcome)
-                run.ledger.give_back(record.message_id, outcome.fault.value)
-        if self._executor.abandoned:
+                failed.append(outcome)
+        for failure in failed:
+            self._settle_failure(failure, run)
+        if executor.abandoned:
             self._executor = self._new_executor()
         run.metrics.scoring_seconds = time.monotonic() - started
-        return failures
 
-    def _parse(self, records: Sequence[Record], dead_letters: Outbox) -> Iterator[Item]:
+    def _parse(self, run: "_Invocation") -> Iterator[Item]:
         """Yield what can be sent to the endpoint; dead-letter what never can."""
-        name, limit = self._settings.endpoint_name, self._settings.max_bytes
-        for record in records:
+        limit = self._settings.max_bytes
+        for record in run.records.values():
             try:
                 item = self._codec.parse(record)
             except MalformedRecordError as error:
-                dead_letters.add(dead_letter_entry(record, name, Reason.MALFORMED, str(error)))
+                self._dead_letter(record, Reason.MALFORMED, str(error), run)
                 continue
             size = request_bytes(self._codec, item)
             if size > limit:
                 detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
-                dead_letters.add(dead_letter_entry(record, name, Reason.TOO_LARGE, detail))
+                self._dead_letter(record, Reason.TOO_LARGE, detail, run)
             else:
                 yield item
 
-    def _hand_over(self, record: Record, result: Any, run: "_Invocation") -> None:
-        name = self._settings.endpoint_name
-        entry = result_entry(record, name, result)
+    def _hand_over(self, scored: Scored, run: "_Invocation") -> None:
+        record = scored.item.record
+        run.anything_scored = True
+        entry = result_entry(record, self._settings.endpoint_name, scored.result)
         if entry.size <= MAX_BATCH_BYTES:
             run.results.add(entry)
         else:
             detail = f"the result has {entry.size} bytes, the queue takes {MAX_BATCH_BYTES}"
-            run.dead_letters.add(dead_letter_entry(record, name, Reason.RESULT_TOO_LARGE, detail))
+            self._dead_letter(record, Reason.RESULT_TOO_LARGE, detail, run)
 
-    def _dead_letter_reason(self, failed: Failed) -> Reason | None:
-        treatment = TREATMENTS[failed.fault]
-        if not failed.alone:
-            return None
-        if treatment.dead_letter_at_last_receive and failed.item.record.receive_count >= self._settings.max_receives:
-            return Reason.UNPROCESSABLE
-        return treatment.dead_letter
+    def _settle_failure(self, failure: Failed, run: "_Invocation") -> None:
+        """Dead-letter a lone record that can't succeed; give back every other one.
+
+        Containers answer 4xx for troubles of their own too. So a record is believed to be at fault at once only if
+        the model scored another one in the same invocation, and else on its last receive.
+        """
+        record, treatment = failure.item.record, TREATMENTS[failure.fault]
+        last_receive = record.receive_count >= self._settings.max_receives
+        certain = treatment.dead_letter_at_once or (treatment.dead_letter_beside_success and run.anything_scored)
+        if failure.alone and treatment.dead_letter and (certain or last_receive):
+            self._dead_letter(record, treatment.dead_letter, failure.detail, run)
+        else:
+            run.give_back(record.message_id, failure.fault)
+
+    def _dead_letter(self, record: Record, reason: Reason, detail: str, run: "_Invocation") -> None:
+        run.letters.append(dead_letter_entry(record, self._settings.endpoint_name, reason, detail))
+
+    def _deliver(self, run: "_Invocation") -> None:
+        """Wait until the sinks have acknowledged; give back what they did not take.
+
+        Dead letters leave last: had the results' queue refused everything, they would leave again each time.
+        """
+        started = time.monotonic()
+        for entry, error in run.results.close():
+            if error is None:
+                run.ledger.succeed(entry.message_id)
+            else:
+                logger.warning("result not sent: %s", error)
+                run.give_back(entry.message_id, Fault.NOT_SENT)
+        for letter in run.letters:
+            run.dead_letters.add(letter)
+        for entry, error in run.dead_letters.close():
+            if error is None:
+                run.ledger.dead_letter(entry.message_id, entry.attributes["reason"])
+            else:
+                logger.warning("dead letter not sent: %s", error)
+                run.give_back(entry.message_id, Fault.NOT_SENT)
+        if run.results.abandoned or run.dead_letters.abandoned:
+            self._senders = self._new_senders()
+        run.metrics.sink_seconds = time.monotonic() - started
 
     def _report(self, run: "_Invocation", context: Context) -> None:
         ledger = run.ledger
@@ -145,35 +188,34 @@ class BatchInference:
         print(line, flush=True)
         self._cold = False
 
+    def _outbox(self, queue_url: str, deadline: Deadline) -> Outbox:
+        return Outbox(self._sqs, queue_url, self._senders, deadline.deliver)
+
+    def _new_senders(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
+
     def _new_executor(self) -> Executor:
         return Executor(Endpoint(self._settings, self._codec), self._settings.max_concurrency)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Invocation:
     """What belongs to one invocation; nothing of it is left for the next."""
 
     deadline: Deadline
+    records: Mapping[str, Record]
     ledger: Ledger
     metrics: Metrics
     results: Outbox
     dead_letters: Outbox
+    letters: list[Entry] = field(default_factory=list)
+    returned: dict[Record, Fault] = field(default_factory=dict)
+    anything_scored: bool = False
 
-
-def _deliver(run: _Invocation) -> None:
-    """Wait until the sinks have acknowledged; give back what they did not take."""
-    started = time.monotonic()
-    for entry, error in run.results.close():
-        if error is None:
-            run.ledger.succeed(entry.message_id)
-        else:
-            run.ledger.give_back(entry.message_id, f"result not sent: {error}")
-    for entry, error in run.dead_letters.close():
-        if error is None:
-            run.ledger.dead_letter(entry.message_id, entry.attributes["reason"])
-        else:
-            run.ledger.give_back(entry.message_id, f"dead letter not sent: {error}")
-    run.metrics.sink_seconds = time.monotonic() - started
+    def give_back(self, message_id: str, fault: Fault) -> None:
+        """Return a record to the queue. What the fault said may quote the record, so it is not logged."""
+        self.returned[self.records[message_id]] = fault
+        self.ledger.give_back(message_id, fault.value)
 
 
 @functools.cache

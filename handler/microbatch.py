@@ -9,25 +9,35 @@ MicroBatch = list[Item]
 
 def request_bytes(codec: Codec, item: Item) -> int:
     """Return the size of a request that holds this item alone."""
-    before, _, after = codec.frame(item.share)
+    before, _, after = codec.frame(item.group_key)
     return len(before) + len(item.payload) + len(after)
 
 
-def cut(codec: Codec, items: Iterable[Item], max_records: int, max_bytes: int) -> Iterator[MicroBatch]:
+def cut(
+    codec: Codec, items: Iterable[Item], *, max_records: int, max_bytes: int, max_receives: int
+) -> Iterator[MicroBatch]:
     """Yield micro-batches in order, none over `max_records` or over `max_bytes` as a request body.
 
     Items that may not share a request are gathered side by side. Each item must fit by itself: see `request_bytes`.
+    What was received before shares a request with half as many each time, and on its last receive with none: so one
+    record that no answer ever comes for does not take its neighbours along for good.
     """
-    max_records = min(max_records, codec.max_records)
     separator = len(codec.frame("")[1])
-    gathered: dict[str, MicroBatch] = {}
-    sizes: dict[str, int] = {}
+    gathered: dict[tuple[str, int], MicroBatch] = {}
+    sizes: dict[tuple[str, int], int] = {}
     for item in items:
-        batch = gathered.setdefault(item.share, [])
+        cap = _record_cap(item, min(max_records, codec.max_records), max_receives)
+        group = item.group_key, cap
+        batch = gathered.setdefault(group, [])
         added = separator + len(item.payload)
-        if batch and (len(batch) >= max_records or sizes[item.share] + added > max_bytes):
+        if batch and (len(batch) >= cap or sizes[group] + added > max_bytes):
             yield batch
-            batch = gathered[item.share] = []
-        sizes[item.share] = sizes[item.share] + added if batch else request_bytes(codec, item)
+            batch = gathered[group] = []
+        sizes[group] = sizes[group] + added if batch else request_bytes(codec, item)
         batch.append(item)
     yield from gathered.values()
+
+
+def _record_cap(item: Item, max_records: int, max_receives: int) -> int:
+    receives = item.record.receive_count
+    return 1 if receives >= max(2, max_receives) else max(1, max_records >> (receives - 1))

@@ -21,6 +21,7 @@ class Record:
     """One message of the queue."""
 
     message_id: str
+    receipt_handle: str
     body: str
     receive_count: int
     source_arn: str
@@ -46,6 +47,7 @@ def read_records(event: Mapping[str, Any]) -> list[Record]:
     records = {
         record["messageId"]: Record(
             message_id=record["messageId"],
+            receipt_handle=record.get("receiptHandle", ""),
             body=record["body"],
             receive_count=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
             source_arn=record.get("eventSourceARN", ""),

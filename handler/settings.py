@@ -10,7 +10,7 @@ from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
-CODECS = ("huggingface", "instances", "jsonlines", "csv", "single")
+CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "single")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -41,6 +41,9 @@ class HandlerSettings:
     """SQS queue that receives one CloudEvent per scored record."""
     dead_letter_queue_url: str
     """SQS queue that receives what can never be scored, with the reason as message attributes."""
+    queue_url: str = ""
+    """The work queue. With it, a returned record comes again after a pause that suits what went wrong; without, after
+    the queue's visibility timeout."""
     codec: str = "huggingface"
     """How records become one request body, and a response becomes one result per record: one of `CODECS`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -107,6 +110,6 @@ def _parse(f: Field[Any], text: str) -> object:
         if not isinstance(parameters, dict):
             raise ValueError("must be a JSON object")
         return parameters
-    if not text:
+    if not text and f.default is MISSING:
         raise ValueError("must not be empty")
     return text

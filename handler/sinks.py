@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -71,14 +71,17 @@ def dead_letter_entry(record: Record, endpoint_name: str, reason: Reason, detail
 class Outbox:
     """Gathers entries into batches and sends them in the background; `close` tells what was acknowledged."""
 
-    def __init__(self, client: Any, queue_url: str, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, client: Any, queue_url: str, pool: ThreadPoolExecutor, until: float) -> None:
+        """`until` is the moment of the monotonic clock after which nothing is sent, nor an acknowledgement awaited."""
         self._client = client
         self._queue_url = queue_url
         self._pool = pool
+        self._until = until
         self._gathered: list[Entry] = []
         self._gathered_bytes = 0
-        self._sent: list[Future[dict[str, str]]] = []
-        self._entries: list[Entry] = []
+        self._sent: dict[Future[dict[str, str]], list[Entry]] = {}
+        self.abandoned = False
+        """Whether a call was left behind; its thread is still busy, so make a new pool."""
 
     def add(self, entry: Entry) -> None:
         """Take an entry of at most MAX_BATCH_BYTES."""
@@ -86,7 +89,6 @@ class Outbox:
             self._flush()
         self._gathered.append(entry)
         self._gathered_bytes += entry.size
-        self._entries.append(entry)
         if len(self._gathered) == MAX_ENTRIES:
             self._flush()
 
@@ -96,20 +98,28 @@ class Outbox:
         Raises ConfigurationError if the queue does not exist or may not be sent to.
         """
         self._flush()
-        failed = {message_id: error for future in self._sent for message_id, error in future.result().items()}
-        yield from ((entry, failed.get(entry.message_id)) for entry in self._entries)
+        _, late = wait(self._sent, timeout=max(0.0, self._until - time.monotonic()))
+        self.abandoned = bool(late)
+        for future, entries in self._sent.items():
+            if future in late:
+                yield from ((entry, "no acknowledgement in time") for entry in entries)
+            else:
+                errors = future.result()
+                yield from ((entry, errors.get(entry.message_id)) for entry in entries)
 
     def _flush(self) -> None:
         if self._gathered:
-            self._sent.append(self._pool.submit(self._send, self._gathered))
+            self._sent[self._pool.submit(self._send, self._gathered)] = self._gathered
             self._gathered, self._gathered_bytes = [], 0
 
     def _send(self, entries: Sequence[Entry]) -> dict[str, str]:
         """Send one batch, what failed in it again; return the errors of what still failed, by message id."""
-        errors: dict[str, str] = {}
+        errors = dict.fromkeys((entry.message_id for entry in entries), "no time left to send it")
         for attempt in range(1 + RETRIES):
-            if attempt:
-                time.sleep(random.uniform(0, 2 * RETRY_DELAY_SECONDS * 2 ** (attempt - 1)))
+            pause = random.uniform(0, 2 * RETRY_DELAY_SECONDS * 2 ** (attempt - 1)) if attempt else 0.0
+            if time.monotonic() + pause >= self._until:
+                break
+            time.sleep(pause)
             errors = self._send_once(entries)
             entries = [entry for entry in entries if entry.message_id in errors]
             if not entries:

@@ -68,6 +68,9 @@ class LocalAws:
     refuse: Callable[[str, dict[str, Any]], dict[str, Any] | Answer | None] = lambda queue, entry: None
     """Called for each message sent; returns None to take it, a BatchResultErrorEntry to refuse it, or an Answer to
     fail the whole call."""
+    hidden: dict[str, int] = field(default_factory=dict)
+    """Visibility timeouts that were set, by receipt handle."""
+    refuse_hiding: Answer | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def script(self, *answers: Answer | Callable[[Request], Answer]) -> None:
@@ -125,9 +128,18 @@ class LocalAws:
                     successful.append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"})
         return Answer(body=json.dumps({"Successful": successful, "Failed": failed}).encode())
 
+    def change_message_visibility_batch(self, call: dict[str, Any]) -> Answer:
+        assert len(call["Entries"]) <= 10
+        if self.refuse_hiding:
+            return self.refuse_hiding
+        for entry in call["Entries"]:
+            self.hidden[entry["ReceiptHandle"]] = entry["VisibilityTimeout"]
+        return Answer(body=json.dumps({"Successful": [{"Id": entry["Id"]} for entry in call["Entries"]]}).encode())
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = 65_536  # an answer leaves in one piece; in two, Nagle's algorithm would hold back the second
     aws: LocalAws
 
     def do_POST(self) -> None:
@@ -136,8 +148,13 @@ class _Handler(BaseHTTPRequestHandler):
             name, content_type = self.path.split("/")[2], self.headers["Content-Type"]
             answer = self.aws.invoke(Request(name, content_type, self.headers.get("Accept", ""), body))
         else:
-            assert self.headers["X-Amz-Target"] == "AmazonSQS.SendMessageBatch"
-            answer = self.aws.send_message_batch(json.loads(body))
+            operation = self.headers["X-Amz-Target"].removeprefix("AmazonSQS.")
+            operations = {
+                "SendMessageBatch": self.aws.send_message_batch,
+                "ChangeMessageVisibilityBatch": self.aws.change_message_visibility_batch,
+            }
+            answer = operations[operation](json.loads(body))
+            time.sleep(answer.delay_seconds)
         if answer.drop:
             self.close_connection = True
             self.connection.close()
@@ -149,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("x-amzn-ErrorType", answer.error)
         self.end_headers()
         self.wfile.write(answer.body)
+        self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""

@@ -1,5 +1,7 @@
+import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,8 +25,8 @@ class FakeContext:
         return self.remaining_ms
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+@contextmanager
+def local_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     """Serve SageMaker Runtime and SQS, and point boto3 at them."""
     local, server = serve()
     for name, value in {
@@ -40,19 +42,26 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     server.server_close()
 
 
+def build_inference(aws: LocalAws, **changes: Any) -> BatchInference:
+    """Build the handler's core with changed settings."""
+    settings = HandlerSettings(
+        endpoint_name="dev-language",
+        result_queue_url=f"{aws.url}/123456789012/results",
+        dead_letter_queue_url=f"{aws.url}/123456789012/dead",
+        queue_url=f"{aws.url}/123456789012/work",
+    )
+    return BatchInference(replace(settings, **changes))
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    with local_aws(monkeypatch) as local:
+        yield local
+
+
 @pytest.fixture
 def inference(aws: LocalAws) -> Callable[..., BatchInference]:
-    """Build the handler's core with changed settings."""
-
-    def build(**changes: Any) -> BatchInference:
-        settings = HandlerSettings(
-            endpoint_name="dev-language",
-            result_queue_url=f"{aws.url}/123456789012/results",
-            dead_letter_queue_url=f"{aws.url}/123456789012/dead",
-        )
-        return BatchInference(replace(settings, **changes))
-
-    return build
+    return functools.partial(build_inference, aws)
 
 
 def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:

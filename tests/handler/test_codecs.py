@@ -38,7 +38,16 @@ Build = Callable[..., BatchInference]
             [{"s": 1}, {"s": 2}],
         ),
         ("csv", ["1,2,3\n", "4,5,6"], b"1,2,3\n4,5,6", "text/csv", b"0.25\n0.75\n", [0.25, 0.75]),
-        ("csv", ["1", "2", "3"], b"1\n2\n3", "text/csv", b"0.1,0.2,0.3", [0.1, 0.2, 0.3]),
+        ("csv-row", ["1", "2", "3"], b"1\n2\n3", "text/csv", b"0.1,0.2,0.3", [0.1, 0.2, 0.3]),
+        (
+            "csv",
+            ["1", "2", "3"],
+            b"1\n2\n3",
+            "text/csv",
+            b'"Smith, J",0.9\n007,nan\n1_000,1e999\n',
+            [["Smith, J", 0.9], ["007", "nan"], ["1_000", "inf"]],
+        ),
+        ("csv", ["1", "2"], b"1\n2", "text/csv", "a\u2028b\nc".encode(), ["a\u2028b", "c"]),
         ("csv", ["1", "2"], b"1\n2", "text/csv", b"0.1,0.9\n0.8,0.2", [[0.1, 0.9], [0.8, 0.2]]),
         ("csv", ["1", "2"], b"1\n2", "text/csv", b"yes\nno", ["yes", "no"]),
     ],
@@ -96,6 +105,7 @@ def test_what_a_codec_does_not_take_is_dead_lettered(
         ("jsonlines", b"1\n2\n3\n"),
         ("csv", b"1\n2\n3\n"),
         ("csv", b"\xff\xfe"),
+        ("csv-row", b"0.1\n0.9"),
     ],
 )
 def test_a_response_with_another_count_is_never_matched(

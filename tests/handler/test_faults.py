@@ -1,6 +1,7 @@
 """Rows of the fault catalogue: what the endpoint and the sinks can answer, and which end each record reaches then."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,7 @@ MALFORMED = [
     ('{"inputs": 7}', '"inputs" must be a text or an object, and not empty'),
     ('{"inputs": ["a", "b"]}', '"inputs" must be a text or an object, and not empty'),
     ('{"inputs": {"score": NaN}}', "the body is not JSON: NaN is not JSON"),
+    ('{"inputs": {"score": 1e999}}', "the body is not JSON: 1e999 is out of a number's range"),
     ('{"inputs": "a", "parameters": 3}', '"parameters" must be an object'),
     ('{"inputs": "\\ud800"}', "the body is not valid Unicode: surrogates not allowed"),
     ('{"inputs": "a", "parameters": {"x": "\\ud800"}}', "the body is not valid Unicode: surrogates not allowed"),
@@ -70,6 +72,110 @@ def test_one_bad_record_does_not_take_its_neighbours_along(aws: LocalAws, infere
     assert len(aws.requests) <= 1 + 2 * 4
 
 
+def test_a_model_that_refuses_everything_is_not_believed_until_the_last_receive(
+    aws: LocalAws, inference: Build
+) -> None:
+    """Containers answer 4xx for troubles of their own too, such as a model that can't be loaded."""
+    aws.endpoint = lambda request: model_error(400, "cannot load the model")
+    handler = inference(max_receives=3)
+    assert len(returned(handler.process(make_event(texts(4), receive_count=2), FakeContext()))) == 4
+    assert aws.dead_letters() == {}
+    assert returned(handler.process(make_event(texts(4), receive_count=3), FakeContext())) == []
+    assert {letter["reason"] for letter in aws.dead_letters().values()} == {"model-error"}
+
+
+def test_redelivered_records_share_requests_with_ever_fewer(aws: LocalAws, inference: Build) -> None:
+    sizes = {}
+    for receive_count in (1, 2, 3, 4, 5):
+        aws.requests.clear()
+        inference(max_records=8).process(make_event(texts(8), receive_count), FakeContext())
+        aws.queues.clear()
+        sizes[receive_count] = [len(request.inputs) for request in aws.requests]
+    assert sizes == {1: [8], 2: [4, 4], 3: [2] * 4, 4: [1] * 8, 5: [1] * 8}
+
+
+def test_a_record_that_hangs_does_not_take_its_neighbours_along_for_good(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = _refuse("text 0", Answer(delay_seconds=2))
+    handler = inference(max_concurrency=2, request_timeout_seconds=1)
+    waiting = set(range(4))
+    for receive_count in range(1, 6):
+        event = make_event(texts(4), receive_count)
+        event["Records"] = [event["Records"][number] for number in sorted(waiting)]
+        try:
+            back = returned(handler.process(event, FakeContext(remaining_ms=4000)))
+        except EndpointDownError:  # nothing but that record was left
+            continue
+        waiting = {int(message_id[1:]) for message_id in back}
+    assert set(aws.results()) == {"m1", "m2", "m3"}
+    assert aws.dead_letters()["m0"]["reason"] == "unprocessable"
+
+
+def test_a_hung_endpoint_is_down(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: Answer(delay_seconds=5)
+    with pytest.raises(EndpointDownError, match="read-timeout"):
+        inference(max_records=2).process(make_event(texts(6)), FakeContext(remaining_ms=1000))
+
+
+@pytest.mark.parametrize("status", [0])
+def test_a_container_that_ran_out_of_time_is_not_sent_the_same_again(
+    aws: LocalAws, inference: Build, status: int
+) -> None:
+    aws.endpoint = lambda request: model_error(status) if len(request.inputs) > 1 else scored(request)
+    assert returned(inference().process(make_event(texts(2)), FakeContext())) == []
+    assert [len(request.inputs) for request in aws.requests] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Request 1234 has oversize body.",
+        "1 validation error detected: Value at 'body' failed to satisfy constraint: "
+        "Member must have length less than or equal to 6291456",
+    ],
+)
+def test_a_request_that_sagemaker_finds_too_large_is_halved(aws: LocalAws, inference: Build, message: str) -> None:
+    oversize = service_error(400, "ValidationError", message)
+    aws.endpoint = lambda request: oversize if len(request.inputs) > 2 else scored(request)
+    assert returned(inference().process(make_event(texts(8)), FakeContext())) == []
+    assert len(aws.results()) == 8
+
+
+@pytest.mark.parametrize("code", ["RequestLimitExceeded", "RequestTimeout", "RequestTimeoutException"])
+def test_a_passing_fault_of_the_service_blames_nobody(aws: LocalAws, inference: Build, code: str) -> None:
+    aws.script(service_error(400, code))
+    assert returned(inference().process(make_event(texts(2)), FakeContext())) == []
+    assert len(aws.results()) == 2
+
+
+def test_a_sink_that_hangs_does_not_outlive_the_invocation(aws: LocalAws, inference: Build) -> None:
+    aws.refuse = lambda queue, entry: Answer(delay_seconds=4)
+    started = time.monotonic()
+    response = inference().process(make_event(texts(2)), FakeContext(remaining_ms=2000))
+    assert returned(response) == ["m0", "m1"]
+    assert time.monotonic() - started < 2.0
+
+
+def test_dead_letters_do_not_multiply_while_the_results_queue_is_denied(aws: LocalAws, inference: Build) -> None:
+    denied = service_error(403, "AccessDenied")
+    aws.refuse = lambda queue, entry: denied if queue == "results" else None
+    handler = inference()
+    for _ in range(2):
+        with pytest.raises(ConfigurationError):
+            handler.process(make_event(["not json"] * 10 + texts(1)), FakeContext())
+    assert aws.dead_letters() == {}
+
+
+@pytest.mark.parametrize(
+    ("response", "result"), [(b'{"answer": "c"}', {"answer": "c"}), (b'[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}])]
+)
+def test_a_lone_result_may_come_without_its_list(
+    aws: LocalAws, inference: Build, response: bytes, result: object
+) -> None:
+    aws.endpoint = lambda request: Answer(body=response)
+    assert returned(inference().process(make_event(texts(1)), FakeContext())) == []
+    assert aws.results()["m0"]["data"]["result"] == result
+
+
 def test_a_record_that_breaks_the_container_comes_back_and_is_dead_lettered_at_its_last_receive(
     aws: LocalAws, inference: Build
 ) -> None:
@@ -97,7 +203,7 @@ def test_a_record_too_large_for_the_container_is_dead_lettered(aws: LocalAws, in
 WRONG_RESPONSES = [
     b"[]",
     b'[{"label":"only one"}]',
-    b'{"label":"no list"}',
+    b"[1e999]",
     b"[NaN, NaN, NaN, NaN]",
     b"not json",
     b"",
@@ -260,10 +366,18 @@ def test_large_results_share_no_call_that_would_be_too_large(aws: LocalAws, infe
 
 def test_past_its_cap_bisection_returns_the_rest(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(400)
-    handler = inference(max_records=256, max_concurrency=8)
-    response = handler.process(make_event(texts(256)), FakeContext())
+    response = inference(max_records=100, max_concurrency=8).process(make_event(texts(100)), FakeContext())
     assert len(aws.requests) == 1 + 2 * 64
-    assert len(returned(response)) + len(aws.dead_letters()) == 256
+    assert len(returned(response)) == 100
+
+
+def test_many_bad_records_in_a_large_batch_are_all_isolated(aws: LocalAws, inference: Build) -> None:
+    bad = {f"text {number}" for number in range(0, 1000, 20)}
+    aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
+    response = inference(max_concurrency=8).process(make_event(texts(1000)), FakeContext())
+    assert returned(response) == []
+    assert len(aws.dead_letters()) == 50
+    assert len(aws.results()) == 950
 
 
 def test_logs_name_messages_and_never_their_bodies(
@@ -274,3 +388,30 @@ def test_logs_name_messages_and_never_their_bodies(
     logged = {(record.message, tuple(record.__dict__["message_ids"])) for record in caplog.records}
     assert logged == {("dead-lettered: malformed", ("m0",)), ("returned to the queue: model-failed", ("m2",))}
     assert "secret" not in caplog.text
+
+
+def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: model_error(500)
+    response = inference(max_records=10).process(make_event(texts(100)), FakeContext())
+    assert len(returned(response)) == 100
+    # Each of the 10 twice (one retry); the first two were halved once or more before the third opened the circuit.
+    assert len(aws.requests) < 2 * 10 + 20
+
+
+def test_the_circuit_stays_closed_while_something_succeeds(aws: LocalAws, inference: Build) -> None:
+    bad = {"text 5", "text 15", "text 25", "text 35"}
+    aws.endpoint = lambda request: model_error(500) if bad & set(request.inputs) else scored(request)
+    response = inference(max_records=10).process(make_event(texts(60)), FakeContext())
+    assert set(returned(response)) == {"m5", "m15", "m25", "m35"}
+    assert len(aws.results()) == 56
+
+
+def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: model_error(413) if len(request.body) > 300 else scored(request)
+    handler = inference(max_records=64)
+    handler.process(make_event(texts(64)), FakeContext())
+    first = len(aws.requests)
+    aws.requests.clear()
+    assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
+    assert len(aws.requests) < first
+    assert all(len(request.body) <= 300 for request in aws.requests)

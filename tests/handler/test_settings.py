@@ -35,7 +35,7 @@ def test_what_is_left_out_has_its_default() -> None:
     ("changes", "text"),
     [
         ({"ENDPOINT_NAME": ""}, "ENDPOINT_NAME='': must not be empty"),
-        ({"CODEC": "xml"}, "CODEC='xml': must be one of huggingface, instances, jsonlines, csv, single"),
+        ({"CODEC": "xml"}, "CODEC='xml': must be one of huggingface, instances, jsonlines, csv, csv-row, single"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ({"MAX_BYTES": "0"}, "MAX_BYTES='0': must be at least 1"),
         ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),

@@ -1,0 +1,53 @@
+"""When a returned record comes again: a pause by what went wrong and by how often it was received, not by the queue."""
+
+import logging
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.faults import TREATMENTS, Fault
+from handler.records import Record
+
+logger = logging.getLogger(__name__)
+
+CAP_SECONDS = 900.0
+# SQS: ChangeMessageVisibilityBatch
+MAX_ENTRIES = 10
+
+
+def pause_seconds(fault: Fault, receive_count: int) -> int:
+    """Return how long a record stays hidden: the fault's floor, and full jitter over its base, doubled each receive."""
+    treatment = TREATMENTS[fault]
+    ceiling = min(CAP_SECONDS, treatment.backoff_base_seconds * 2 ** min(receive_count - 1, 20))
+    return round(treatment.backoff_floor_seconds + random.uniform(0, ceiling))
+
+
+class VisibilityBackoff:
+    """Sets the visibility timeout of returned records. It may fail: then they come after the queue's own timeout."""
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def hide(self, returned: Mapping[Record, Fault]) -> None:
+        """Hide each record for its pause."""
+        if not self._queue_url:
+            return
+        entries = [
+            {"Id": str(number), "ReceiptHandle": record.receipt_handle, "VisibilityTimeout": pause}
+            for number, (record, fault) in enumerate(returned.items())
+            for pause in [pause_seconds(fault, record.receive_count)]
+        ]
+        for start in range(0, len(entries), MAX_ENTRIES):
+            self._hide(entries[start : start + MAX_ENTRIES])
+
+    def _hide(self, entries: list[dict[str, Any]]) -> None:
+        try:
+            answer = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
+        except (ClientError, BotoCoreError) as error:
+            logger.error("visibility timeout not changed: %s", error)
+            return
+        for failure in answer.get("Failed", []):
+            logger.warning("visibility timeout not changed: %s", failure.get("Message", failure["Code"]))
