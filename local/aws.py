@@ -40,9 +40,9 @@ class Aws:
     sts: "STSClient"
 
     @classmethod
-    def connect(cls, *, url: str, region: str, credentials: Credentials, certificate: Path) -> Self:
+    def connect(cls, *, url: str, region: str, credentials: Credentials, authority: Path) -> Self:
         """Make the clients; nothing is sent yet."""
-        client = _client_factory(url, region, credentials, certificate)
+        client = _client_factory(url, region, credentials, authority)
         return cls(
             region=region,
             iam=client("iam"),
@@ -53,7 +53,7 @@ class Aws:
         )
 
 
-def _client_factory(url: str, region: str, credentials: Credentials, certificate: Path) -> Callable[[str], Any]:
+def _client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
     """No profile, configuration file or proxy of the user's has a part in it."""
     no_file = (None, None, os.devnull, None)
     core = botocore.session.Session(
@@ -72,4 +72,4 @@ def _client_factory(url: str, region: str, credentials: Credentials, certificate
         read_timeout=READ_TIMEOUT_SECONDS,
         max_pool_connections=MAX_CONNECTIONS,
     )
-    return lambda service: session.client(service, endpoint_url=url, verify=str(certificate), config=config)
+    return lambda service: session.client(service, endpoint_url=url, verify=str(authority), config=config)

@@ -57,14 +57,16 @@ class Emulator:
         self.region = region
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.credentials = Credentials(ACCOUNT, secrets.token_hex(20))
-        self.certificate, self._key = write_certificate(self._folder)
-        self.aws = Aws.connect(url=self.url, region=region, credentials=self.credentials, certificate=self.certificate)
+        self.certificate = write_certificate(self._folder)
+        self.aws = Aws.connect(
+            url=self.url, region=region, credentials=self.credentials, authority=self.certificate.authority
+        )
 
     def __enter__(self) -> Self:
         with self._log_file.open("wb") as log:
             number = str(self._listener.fileno())
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local.gateway", number, str(self.certificate), str(self._key)],
+                [sys.executable, "-m", "local.gateway", number, str(self.certificate.chain), str(self.certificate.key)],
                 cwd=PROJECT,
                 env=self._environment(),
                 stdin=subprocess.PIPE,
@@ -127,8 +129,8 @@ class Emulator:
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": self.url.rpartition(":")[2],
             "USE_SSL": "true",
-            "MINISTACK_SSL_CERT": str(self.certificate),
-            "MINISTACK_SSL_KEY": str(self._key),
+            "MINISTACK_SSL_CERT": str(self.certificate.chain),
+            "MINISTACK_SSL_KEY": str(self.certificate.key),
             "LAMBDA_EXECUTOR": "local",
             # No listeners of other services, no containers, and nothing outside of this run's own folder.
             "SFTP_ENABLED": "0",
@@ -140,7 +142,7 @@ class Emulator:
             "TMPDIR": folder,
             "HOME": folder,
             # For the functions' processes, which inherit all this.
-            "AWS_CA_BUNDLE": str(self.certificate),
+            "AWS_CA_BUNDLE": str(self.certificate.authority),
             "AWS_EC2_METADATA_DISABLED": "true",
             **self._function_environment,
         }

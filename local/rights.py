@@ -46,6 +46,11 @@ def needed_by_lambda(road: Road) -> list[Right]:
     ]
 
 
+def needed_for_returns(road: Road) -> list[Right]:
+    """Return what the handler needs for records that it returns, which a good run has none of."""
+    return [Right(road.queue.arn, "sqs:ChangeMessageVisibility")] if road.settings.queue_url else []
+
+
 def needed_for_inference(road: Road) -> Right:
     return Right(road.endpoint_arn, "sagemaker:InvokeEndpoint")
 

@@ -83,7 +83,7 @@ def run(options: Options, console: Console) -> int:
             deployment.create(only=lambda block: not is_mapping(block))
         road = Road.of(deployment)
         with display.step("Ask for rights") as remarks:
-            remarks.append(f"{_ask_for_rights(emulator, road)} that Lambda uses on the function's behalf")
+            remarks.append(f"{_ask_for_rights(emulator, road)} that no call of a good run would show")
         _open_road(deployment, road, endpoint, emulator)
         display.resources(deployment)
         outcome = _exchange(_messages(options, road, samples), road, endpoint, emulator, display)
@@ -130,7 +130,7 @@ def _emulator(template: Template, endpoint: EndpointServer, options: Options) ->
 
 
 def _ask_for_rights(emulator: Emulator, road: Road) -> int:
-    needed = rights.needed_by_lambda(road)
+    needed = [*rights.needed_by_lambda(road), *rights.needed_for_returns(road)]
     rights.require(emulator.aws, road.role_arn, needed)
     return len(needed)
 
@@ -196,7 +196,7 @@ def _keep(emulator: Emulator, endpoint: EndpointServer, road: Road, display: Dis
         "\nStill running, until Ctrl-C. In another terminal:\n"
         f"  export AWS_ENDPOINT_URL={emulator.url}\n"
         f"  export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={endpoint.url}\n"
-        f"  export AWS_CA_BUNDLE={emulator.certificate}\n"
+        f"  export AWS_CA_BUNDLE={emulator.certificate.authority}\n"
         f"  export AWS_ACCESS_KEY_ID={emulator.credentials.access_key}\n"
         f"  export AWS_SECRET_ACCESS_KEY={emulator.credentials.secret}\n"
         f"  export AWS_DEFAULT_REGION={emulator.aws.region}\n"

@@ -1,11 +1,7 @@
 import json
-import socket
-import ssl
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -13,7 +9,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.certificate import write_certificate
 from local.endpoint import Account, EndpointServer
 from local.model import LanguageModel
 
@@ -115,37 +110,3 @@ def test_an_unsigned_request_is_refused(endpoint: EndpointServer) -> None:
         urllib.request.urlopen(f"{endpoint.url}/endpoints/language/invocations", data=b'{"inputs": "text"}')
     with error.value:
         assert error.value.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
-
-
-@pytest.mark.parametrize("strictness", [0, ssl.VERIFY_X509_STRICT])
-def test_the_certificate_is_good_for_the_loopback_address_and_nothing_else(tmp_path: Path, strictness: int) -> None:
-    certificate, key = write_certificate(tmp_path)
-    assert key.stat().st_mode & 0o077 == 0
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(certificate, key)
-    client = ssl.create_default_context(cafile=str(certificate))
-    client.verify_flags |= ssl.VerifyFlags(strictness)
-
-    def handshake(name: str) -> str | None:
-        left, right = socket.socketpair()
-        with left, right:
-            thread = threading.Thread(target=_accept, args=(server, left))
-            thread.start()
-            try:
-                with client.wrap_socket(right, server_hostname=name) as secured:
-                    return secured.version()
-            finally:
-                thread.join()
-
-    assert handshake("127.0.0.1") == "TLSv1.3"
-    assert handshake("localhost") == "TLSv1.3"
-    with pytest.raises(ssl.SSLCertVerificationError):
-        handshake("127.0.0.2")
-
-
-def _accept(context: ssl.SSLContext, connection: socket.socket) -> None:
-    try:
-        with context.wrap_socket(connection, server_side=True):
-            pass
-    except ssl.SSLError:
-        pass  # the client did not trust the name
