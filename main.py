@@ -1,6 +1,5 @@
 """Which stacks exist, with which settings: language identification of support messages, as dev and as prod."""
 
-import os
 import sys
 
 from constructs_lib import (  # first: it makes importing cdktf fast
@@ -18,7 +17,7 @@ from constructs_lib import (  # first: it makes importing cdktf fast
 
 from cdktf import App
 
-REGION = os.environ.get("AWS_REGION", "eu-central-1")
+REGION = "eu-central-1"
 
 MODEL = HuggingFaceModel(model_id="papluca/xlm-roberta-base-language-detection", task="text-classification")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from constructs_lib.autoscaling import InstanceAutoscaling
 from constructs_lib.iam import ServiceRole, Statement
-from constructs_lib.naming import Locale
+from constructs_lib.naming import Environment
 from constructs_lib.settings import (
     ContainerModel,
     EndpointSettings,
@@ -49,8 +49,8 @@ class ModelEndpoint(Construct):
         require_valid(self, settings)
         self.name = name
         self.settings = settings
-        self.locale = Locale.of(self)
-        self.arn = self.locale.arn("sagemaker", f"endpoint/{name}")
+        self.environment = Environment.of(self)
+        self.arn = self.environment.arn("sagemaker", f"endpoint/{name}")
         image_uri, repository_arn = self._image()
         self.role = self._make_role(repository_arn)
         model = self._make_model(image_uri)
@@ -77,14 +77,16 @@ class ModelEndpoint(Construct):
             prebuilt = DataAwsSagemakerPrebuiltEcrImage(
                 self, "image", repository_name=HUGGING_FACE_REPOSITORY, image_tag=model.image_tag
             )
-            account, region, repository = prebuilt.registry_id, self.locale.region, HUGGING_FACE_REPOSITORY
+            account, region, repository = prebuilt.registry_id, self.environment.region, HUGGING_FACE_REPOSITORY
             image_uri = prebuilt.registry_path
         else:
             image_uri = model.image_uri
             parts = re.fullmatch(r"(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)[:@].+", image_uri)
             # A Terraform reference instead of text: the repository can't be told, only the account's own admitted.
-            account, region, repository = parts.groups() if parts else (self.locale.account, self.locale.region, "*")
-        return image_uri, f"arn:{self.locale.partition}:ecr:{region}:{account}:repository/{repository}"
+            account, region, repository = (
+                parts.groups() if parts else (self.environment.account, self.environment.region, "*")
+            )
+        return image_uri, f"arn:{self.environment.partition}:ecr:{region}:{account}:repository/{repository}"
 
     def _make_role(self, repository_arn: str) -> ServiceRole:
         log_group = f"/aws/sagemaker/Endpoints/{self.name}"
@@ -104,7 +106,7 @@ class ModelEndpoint(Construct):
             # Authorization Reference, Amazon ECR).
             Statement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
         )
-        log_group_arn = self.locale.log_group_arn(log_group)
+        log_group_arn = self.environment.log_group_arn(log_group)
         role.allow(
             "write-logs-and-metrics",
             Statement(
@@ -122,7 +124,7 @@ class ModelEndpoint(Construct):
         model = self.settings.model
         if isinstance(model, ContainerModel) and model.model_data_url:
             archive = model.model_data_url.removeprefix("s3://")
-            resource = f"arn:{self.locale.partition}:s3:::{archive}"
+            resource = f"arn:{self.environment.partition}:s3:::{archive}"
             role.allow("read-model", Statement(actions=["s3:GetObject"], resources=[resource]))
         return role
 
@@ -135,7 +137,9 @@ class ModelEndpoint(Construct):
             environment, model_data_url = {**made, **model.environment}, None
         else:
             environment, model_data_url = dict(model.environment), model.model_data_url
-        definition = [image_uri, model_data_url, environment]
+        # The reference to a prebuilt image looks the same whatever the tag is.
+        image = [HUGGING_FACE_REPOSITORY, model.image_tag] if isinstance(model, HuggingFaceModel) else [image_uri]
+        definition = [image, model_data_url, environment]
         return SagemakerModel(
             self,
             "model",
@@ -150,21 +154,23 @@ class ModelEndpoint(Construct):
 
     def _make_configuration(self, model: SagemakerModel) -> SagemakerEndpointConfiguration:
         capacity = self.settings.capacity
-        # Scaling owns the instance count; the count a configuration starts with must not make a new configuration.
-        sizing: dict[str, Any] = (
-            {
+        lifecycle: dict[str, Any] = {"create_before_destroy": True}
+        sizing: dict[str, Any]
+        if isinstance(capacity, ServerlessCapacity):
+            identity: list[object] = [capacity.memory_mib, capacity.max_concurrency]
+            sizing = {
                 "serverless_config": SagemakerEndpointConfigurationProductionVariantsServerlessConfig(
                     memory_size_in_mb=capacity.memory_mib, max_concurrency=capacity.max_concurrency
                 )
             }
-            if isinstance(capacity, ServerlessCapacity)
-            else {"instance_type": capacity.instance_type, "initial_instance_count": capacity.min_instances}
-        )
-        identity = (
-            [capacity.memory_mib, capacity.max_concurrency]
-            if isinstance(capacity, ServerlessCapacity)
-            else [capacity.instance_type]
-        )
+        else:
+            identity = [capacity.instance_type]
+            sizing = {"instance_type": capacity.instance_type, "initial_instance_count": capacity.min_instances}
+            if capacity.min_instances == capacity.max_instances:
+                identity.append(capacity.min_instances)
+            else:
+                # Scaling owns the count: the one to start with must not make a new configuration.
+                lifecycle["ignore_changes"] = ["production_variants[0].initial_instance_count"]
         return SagemakerEndpointConfiguration(
             self,
             "configuration",
@@ -174,12 +180,7 @@ class ModelEndpoint(Construct):
                     variant_name=self.settings.variant_name, model_name=model.name, initial_variant_weight=1, **sizing
                 )
             ],
-            lifecycle=TerraformResourceLifecycle(
-                create_before_destroy=True,
-                ignore_changes=["production_variants[0].initial_instance_count"]
-                if isinstance(capacity, InstanceCapacity)
-                else None,
-            ),
+            lifecycle=TerraformResourceLifecycle(**lifecycle),
         )
 
     def _content_hash(self, content: object) -> str:

@@ -1,8 +1,8 @@
 """Binds queue to function. What must agree between the two, and with the endpoint, is derived and checked here."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.limits import (
@@ -16,20 +16,29 @@ from constructs_lib.limits import (
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import (
     EventSourceSettings,
+    FunctionSettings,
     InstanceCapacity,
     PipelineSettings,
+    QueueSettings,
     ServerlessCapacity,
 )
-from constructs_lib.validation import Violation, is_unresolved, require_valid
+from constructs_lib.validation import SettingsError, Violation, is_unresolved, require_valid
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
     LambdaEventSourceMapping,
     LambdaEventSourceMappingScalingConfig,
 )
 from constructs import Construct
 
-MAX_DERIVED_REQUESTS = 8
+from handler.settings import request_timeout_seconds
+
+# Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
+MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
+SQS_DEFAULT_VISIBILITY_SECONDS = 30
 ADVISED_VISIBILITY_FACTOR = 6
+# SageMaker: the time that a container has for an answer
+CONTAINER_SECONDS = 60
 
 
 class QueueEventSource(Construct):
@@ -43,11 +52,17 @@ class QueueEventSource(Construct):
         queue: MessageQueue,
         function: BatchInferenceFunction,
         settings: EventSourceSettings = EventSourceSettings(),
+        after: Sequence[ITerraformDependable] = (),
     ) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+        """`after` is what must exist before the first message flows, for instance the endpoint.
+
+        Raises SettingsError if settings are out of bounds, or don't fit the queue's and the function's.
+        """
         super().__init__(scope, id_)
         require_valid(self, settings)
-        consume = queue.grant_consume(function.role)
+        if violations := list(_binding_violations("", queue.settings, function.settings, settings)):
+            raise SettingsError(replace(v, path=self.node.path) for v in violations)
+        queue.grant_consume(function.role)
         self.mapping = LambdaEventSourceMapping(
             self,
             "mapping",
@@ -59,8 +74,9 @@ class QueueEventSource(Construct):
             scaling_config=None
             if settings.maximum_concurrency is None
             else LambdaEventSourceMappingScalingConfig(maximum_concurrency=settings.maximum_concurrency),
-            # Without the right to read the queue, Lambda keeps retrying the creation for minutes.
-            depends_on=[consume],
+            # Without the right to read the queue, Lambda keeps retrying the creation for minutes; without the others,
+            # or without an endpoint, the first messages would use up their receives.
+            depends_on=[*function.role.policies, *after],
         )
 
 
@@ -71,17 +87,37 @@ def capacity_requests(capacity: ServerlessCapacity | InstanceCapacity) -> int:
     return capacity.max_instances * capacity.concurrent_requests_per_instance
 
 
+def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
+    """Return what is a Terraform reference although other settings derive from its value."""
+    capacity = settings.endpoint.capacity
+    values: dict[str, object] = {
+        "function.timeout_seconds": settings.function.timeout_seconds,
+        "event_source.batch_size": settings.event_source.batch_size,
+        "event_source.batching_window_seconds": settings.event_source.batching_window_seconds,
+        "inference.max_records_per_request": settings.inference.max_records_per_request,
+        "inference.max_concurrency": settings.inference.max_concurrency,
+        "queue.max_receive_count": settings.queue.max_receive_count,
+        **{f"endpoint.capacity.{f.name}": getattr(capacity, f.name) for f in fields(capacity)},
+    }
+    bound, reason = "known when synthesizing", "other settings derive from it"
+    return [
+        Violation(path, name, value, bound, reason)
+        for name, value in values.items()
+        if is_unresolved(value) and not name.endswith("instance_type")
+    ]
+
+
 def derive(settings: PipelineSettings) -> PipelineSettings:
     """Return the settings with every derived default filled in.
 
     visibility timeout: 6 x function timeout + batching window (Lambda's advice).
-    requests in flight in one invocation: as many as a full batch needs, 8 at most.
+    requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
     maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
-    in_flight = inference.max_concurrency or min(
-        MAX_DERIVED_REQUESTS, math.ceil(source.batch_size / inference.max_records_per_request)
-    )
+    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    full_batch = math.ceil(source.batch_size / per_request)
+    in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
     affordable = capacity_requests(settings.endpoint.capacity) // in_flight
     concurrency = max(MIN_MAXIMUM_CONCURRENCY, min(MAX_MAXIMUM_CONCURRENCY, affordable))
     advised = _advised_visibility_seconds(settings)
@@ -93,6 +129,28 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     )
 
 
+def _binding_violations(
+    path: str,
+    queue: QueueSettings,
+    function: FunctionSettings,
+    source: EventSourceSettings,
+    *,
+    queue_prefix: str = "",
+    source_prefix: str = "",
+) -> Iterator[Violation]:
+    """Yield what Lambda would refuse of a queue, a function and the mapping between them."""
+    visibility = queue.visibility_timeout_seconds
+    if visibility is None:
+        visibility = SQS_DEFAULT_VISIBILITY_SECONDS
+    if visibility < function.timeout_seconds:
+        bound = f"at least function.timeout_seconds, {function.timeout_seconds} seconds"
+        reason = "a message would be delivered again while it is being worked on; Lambda refuses the mapping"
+        yield Violation(path, f"{queue_prefix}visibility_timeout_seconds", visibility, bound, reason)
+    if source.batch_size > 10 and source.batching_window_seconds < 1:
+        reason = "Lambda: batches over 10 messages need a batching window"
+        yield Violation(path, f"{source_prefix}batching_window_seconds", 0, "at least 1 second", reason)
+
+
 def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
     """Return what can't work across resources."""
     return [v for v in _chain_violations(path, settings) if not is_unresolved(v.value)]
@@ -100,18 +158,17 @@ def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
 
 def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
     queue, function, source = settings.queue, settings.function, settings.event_source
-    visibility, concurrency = queue.visibility_timeout_seconds, source.maximum_concurrency
-    if visibility is not None and visibility < function.timeout_seconds:
-        bound = f"at least function.timeout_seconds, {function.timeout_seconds} seconds"
-        reason = "a message would be delivered again while it is being worked on; Lambda refuses the mapping"
-        yield Violation(path, "queue.visibility_timeout_seconds", visibility, bound, reason)
+    concurrency = source.maximum_concurrency
+    yield from _binding_violations(path, queue, function, source, queue_prefix="queue.", source_prefix="event_source.")
     if queue.dead_letter_retention_seconds < queue.message_retention_seconds:
         bound = f"at least queue.message_retention_seconds, {queue.message_retention_seconds} seconds"
         reason = "a dead letter's age counts from its first arrival on the work queue"
         yield Violation(path, "queue.dead_letter_retention_seconds", queue.dead_letter_retention_seconds, bound, reason)
-    if source.batch_size > 10 and source.batching_window_seconds < 1:
-        reason = "Lambda: batches over 10 messages need a batching window"
-        yield Violation(path, "event_source.batching_window_seconds", 0, "at least 1 second", reason)
+    all_receives = (queue.visibility_timeout_seconds or 0) * queue.max_receive_count
+    if queue.message_retention_seconds <= all_receives:
+        bound = f"more than visibility timeout x queue.max_receive_count, {all_receives} seconds"
+        reason = "a failing message would expire before it is dead-lettered"
+        yield Violation(path, "queue.message_retention_seconds", queue.message_retention_seconds, bound, reason)
     reserved = function.reserved_concurrency
     if reserved is not None and concurrency is not None and reserved < concurrency:
         bound = f"at least event_source.maximum_concurrency, {concurrency}"
@@ -135,6 +192,12 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
         yield (
             f"queue.visibility_timeout_seconds is {visibility}: Lambda advises {advised} (6 x function timeout + "
             "batching window), or throttled batches are delivered twice"
+        )
+    request_timeout = request_timeout_seconds(settings.function.timeout_seconds)
+    if isinstance(settings.endpoint.capacity, ServerlessCapacity) and request_timeout < CONTAINER_SECONDS:
+        yield (
+            f"function.timeout_seconds is {settings.function.timeout_seconds}: it leaves a request {request_timeout} "
+            f"s, a cold serverless container may take {CONTAINER_SECONDS}; 75 or more lets it answer"
         )
     capacity = capacity_requests(settings.endpoint.capacity)
     in_flight = (source.maximum_concurrency or 0) * (inference.max_concurrency or 1)

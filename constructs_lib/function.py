@@ -3,7 +3,7 @@
 import base64
 
 from constructs_lib.iam import ServiceRole, Statement
-from constructs_lib.naming import Locale
+from constructs_lib.naming import Environment
 from constructs_lib.packaging import package_handler
 from constructs_lib.settings import FunctionSettings
 from constructs_lib.validation import require_valid
@@ -41,6 +41,7 @@ class BatchInferenceFunction(Construct):
         super().__init__(scope, id_)
         require_valid(self, settings)
         self.name = name
+        self.settings = settings
         self.role = ServiceRole(
             self,
             "role",
@@ -58,7 +59,7 @@ class BatchInferenceFunction(Construct):
 
     def _make_log_group(self, settings: FunctionSettings) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"
-        stream = f"{Locale.of(self).log_group_arn(log_group_name)}:log-stream:*"
+        stream = f"{Environment.of(self).log_group_arn(log_group_name)}:log-stream:*"
         write = Statement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[stream])
         self.role.allow("write-logs", write)
         return CloudwatchLogGroup(self, "logs", name=log_group_name, retention_in_days=settings.log_retention_days)
@@ -85,9 +86,9 @@ class BatchInferenceFunction(Construct):
             environment=LambdaFunctionEnvironment(variables=handler_settings.to_environment()),
             logging_config=LambdaFunctionLoggingConfig(
                 log_format="JSON",
-                application_log_level="FATAL"
-                if settings.log_level == "CRITICAL"
-                else settings.log_level.replace("WARNING", "WARN"),
+                # Never above INFO: Lambda takes the metrics line, which has no level, for INFO. The handler's own
+                # logger keeps to `log_level`.
+                application_log_level="DEBUG" if settings.log_level == "DEBUG" else "INFO",
                 system_log_level="WARN",
                 log_group=log_group.name,
             ),

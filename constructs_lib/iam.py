@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from constructs_lib.naming import Locale
+from constructs_lib.naming import Environment
 
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
@@ -36,12 +36,12 @@ class ServiceRole(Construct):
     def __init__(self, scope: Construct, id_: str, *, name: str, service: str, description: str) -> None:
         """`name` gets the region added: IAM names are global, and the same stack may stand in several regions."""
         super().__init__(scope, id_)
-        locale = Locale.of(self)
+        environment = Environment.of(self)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
         self.role = IamRole(
             self,
             "role",
-            name=f"{name}-{locale.region}",
+            name=f"{name}-{environment.region}",
             description=description,
             assume_role_policy=policy_document(trust),
         )

@@ -59,9 +59,9 @@ LAMBDA_PAYLOAD_BYTES = 6 * 1024 * KIB
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
 # IAM: CreateRole
 ROLE_NAME_CHARACTERS = 64
-# SageMaker: EndpointName and the like; stack and pipeline names become part of it
-NAME_PATTERN = r"[a-zA-Z0-9](-*[a-zA-Z0-9])*"
-NAME_DESCRIPTION = "letters, digits and single hyphens between them"
+# SageMaker: EndpointName and the like, which stack and pipeline names become part of; Terraform: a letter first
+NAME_PATTERN = r"[a-zA-Z](-*[a-zA-Z0-9])*"
+NAME_DESCRIPTION = "letters, digits and hyphens, a letter first and no hyphen last"
 
 # CloudWatch Logs: PutRetentionPolicy
 LOG_RETENTION_DAYS = (
@@ -146,16 +146,20 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("model_id", r"[\w.-]+(/[\w.-]+)?", "a Hub model id, `name` or `owner/name`", "Hugging Face Hub"),
         Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
+        Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
     ),
     ContainerModel: (
         Pattern(
             "image_uri",
-            r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})",
+            r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(?=[:@])(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
             "an Amazon ECR image URI with a tag or digest",
             "SageMaker pulls from ECR; the role's rights are made for its repository",
         ),
         Pattern(
-            "model_data_url", r"s3://[a-z0-9.-]{3,63}/.+\.tar\.gz", "s3://bucket/key.tar.gz", "SageMaker ModelDataUrl"
+            "model_data_url",
+            r"s3://[a-z0-9.-]{3,63}/[^*?\s]+\.tar\.gz",
+            "s3://bucket/key.tar.gz",
+            "SageMaker ModelDataUrl",
         ),
     ),
     ServerlessCapacity: (

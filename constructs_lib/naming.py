@@ -8,11 +8,11 @@ from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
 
-_locales: "WeakKeyDictionary[TerraformStack, Locale]" = WeakKeyDictionary()
+_environments: "WeakKeyDictionary[TerraformStack, Environment]" = WeakKeyDictionary()
 
 
-class Locale(Construct):
-    """Partition, region and account of a stack: data sources, which Terraform reads while it plans."""
+class Environment(Construct):
+    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
@@ -21,12 +21,12 @@ class Locale(Construct):
         self.region: str = getattr(scope, "region", None) or DataAwsRegion(self, "region").region
 
     @classmethod
-    def of(cls, scope: IConstruct) -> "Locale":
-        """Return the locale of the stack that the construct is in; the first call makes it."""
+    def of(cls, scope: IConstruct) -> "Environment":
+        """Return the environment of the stack that the construct is in; the first call makes it."""
         stack = TerraformStack.of(scope)
-        if stack not in _locales:
-            _locales[stack] = cls(stack, "locale")
-        return _locales[stack]
+        if stack not in _environments:
+            _environments[stack] = cls(stack, "environment")
+        return _environments[stack]
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""

@@ -1,7 +1,9 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
+import json
+
 from constructs_lib.endpoint import ModelEndpoint
-from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive
+from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive, unknown_at_synth
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.queue import MessageQueue
@@ -56,7 +58,12 @@ class InferencePipeline(Construct):
         )
         self._grant()
         self.event_source = QueueEventSource(
-            self, "event-source", queue=self.queue, function=self.function, settings=self.settings.event_source
+            self,
+            "event-source",
+            queue=self.queue,
+            function=self.function,
+            settings=self.settings.event_source,
+            after=[self.endpoint.endpoint],
         )
         self._output()
 
@@ -115,5 +122,11 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     )
     if not holds(prefix, name):
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
+    try:
+        json.dumps(settings.inference.parameters, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        parameters = settings.inference.parameters
+        violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
     # Values of a wrong type can't be put in relation to each other.
+    violations = violations or unknown_at_synth(path, settings)
     return violations or chain_violations(path, derive(settings))

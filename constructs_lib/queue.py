@@ -4,7 +4,7 @@ import json
 
 from constructs_lib.iam import ServiceRole, Statement, policy_document
 from constructs_lib.limits import MAX_MESSAGE_BYTES
-from constructs_lib.naming import Locale
+from constructs_lib.naming import Environment
 from constructs_lib.settings import QueueSettings
 from constructs_lib.validation import require_valid
 
@@ -36,7 +36,8 @@ class MessageQueue(Construct):
         require_valid(self, settings)
         self.id = id_
         self.name = name
-        self.arn = Locale.of(self).arn("sqs", name)
+        self.settings = settings
+        self.arn = Environment.of(self).arn("sqs", name)
         self.dead_letter_queue = self._make_dead_letter_queue(settings) if dead_letter_queue else None
         self.queue = self._make_queue(settings)
         self.url = self.queue.url

@@ -1,6 +1,8 @@
 """A deployment: provider, state, tags, and one or more pipelines."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from constructs_lib.pipeline import InferencePipeline, check_pipeline
 from constructs_lib.settings import S3StateSettings, StackSettings
@@ -30,7 +32,8 @@ class InferenceStack(TerraformStack):
 
     def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
         if state is None:
-            LocalBackend(self, path=f"terraform.{id_}.tfstate")
+            # Absolute: cdktf runs Terraform in its output folder, which is thrown away and made again.
+            LocalBackend(self, path=str(Path.cwd() / f"terraform.{id_}.tfstate"))
             return
         key = state.key or f"{id_}/terraform.tfstate"
         S3Backend(self, bucket=state.bucket, region=state.region, key=key, encrypt=True)
@@ -41,6 +44,15 @@ class InferenceStack(TerraformStack):
 def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
     """Return everything that is out of bounds, without building anything."""
     violations = check(id_, settings)
+    if any(violation.property == "pipelines" for violation in violations):
+        return violations
+    if not settings.pipelines:
+        violations.append(Violation(id_, "pipelines", {}, "one or more pipelines", "an empty stack deploys nothing"))
+    for path, name in ((id_, id_), *((f"{id_}/{name}", name) for name in settings.pipelines)):
+        if not re.match(r"[a-zA-Z]", name):
+            violations.append(
+                Violation(path, "name", name, "a name that begins with a letter", "so Terraform's names must")
+            )
     for name, pipeline in settings.pipelines.items():
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
     return violations
@@ -48,6 +60,18 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
 
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
     """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
-    if violations := [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]:
+    violations = [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]
+    if violations := violations or list(_name_clashes(stacks)):
         raise SettingsError(violations)
     return {id_: InferenceStack(app, id_, settings) for id_, settings in stacks.items()}
+
+
+def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:
+    """Yield pipelines whose resources would have another one's names, as `x` of `dev-a` and `a-x` of `dev` would."""
+    owners: dict[tuple[str, str], str] = {}
+    for id_, settings in stacks.items():
+        for name in settings.pipelines:
+            path = f"{id_}/{name}"
+            owner = owners.setdefault((settings.region, f"{id_}-{name}"), path)
+            if owner != path:
+                yield Violation(path, "name", f"{id_}-{name}", f"another name than that of {owner}", "same region")

@@ -56,13 +56,13 @@ def is_unresolved(value: object) -> bool:
 def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
     """Check a settings object and those inside it against their types and `limits.RULES`."""
     found: list[Violation] = []
-    rules = RULES.get(type(settings), ())
+    rules = [rule for cls in type(settings).__mro__ for rule in RULES.get(cls, ())]
     for f in fields(settings):
         value, name = getattr(settings, f.name), prefix + f.name
         if is_unresolved(value):
             continue
         if not _has_type(value, f.type):
-            found.append(Violation(path, name, value, _type_name(f.type), f"it is a {type(value).__name__}"))
+            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value)))
         elif is_dataclass(value):
             found += check(path, value, f"{name}.")
         elif value is not None:
@@ -71,13 +71,21 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
     return found
 
 
+def _type_reason(value: object) -> str:
+    return "its keys or values are of another type" if isinstance(value, Mapping) else f"it is a {type(value).__name__}"
+
+
 def _has_type(value: object, expected: Any) -> bool:
     if get_origin(expected) in (Union, UnionType):
         return any(_has_type(value, option) for option in get_args(expected))
     if expected is int and isinstance(value, bool):
         return False
-    if get_origin(expected) is Mapping or isinstance(get_origin(expected), type):
-        return isinstance(value, get_origin(expected))
+    if get_origin(expected) is Mapping:
+        key_type, value_type = get_args(expected)
+        return isinstance(value, Mapping) and all(
+            isinstance(key, key_type) and (value_type is Any or isinstance(item, value_type))
+            for key, item in value.items()
+        )
     return isinstance(value, expected)
 
 
@@ -85,7 +93,10 @@ def _type_name(expected: Any) -> str:
     if get_origin(expected) in (Union, UnionType):
         return " or ".join(_type_name(option) for option in get_args(expected))
     names = {int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
-    return names.get(expected) or ("a mapping" if get_origin(expected) else expected.__name__)
+    if get_origin(expected) is Mapping:
+        value_type = get_args(expected)[1]
+        return "a mapping of text to " + ("JSON values" if value_type is Any else _type_name(value_type))
+    return names.get(expected) or str(expected.__name__)
 
 
 def holds(rule: Rule, value: Any) -> bool:
@@ -96,7 +107,7 @@ def holds(rule: Rule, value: Any) -> bool:
         case OneOf(values=values):
             return value in values
         case Pattern(regex=regex):
-            return re.fullmatch(regex, value) is not None
+            return re.fullmatch(regex, value, re.ASCII) is not None
 
 
 def _bound(rule: Rule) -> str:

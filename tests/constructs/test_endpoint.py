@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from constructs_lib import (
     ServerlessCapacity,
 )
 
+import pytest
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.ecr_repository import EcrRepository
 
@@ -144,6 +146,85 @@ def test_a_changed_instance_count_makes_no_new_configuration(synth_pipeline: Cal
     after = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=replace(INSTANCES, min_instances=3)))
     kind = "aws_sagemaker_endpoint_configuration"
     assert before.one(kind)["name"] == after.one(kind)["name"]
+
+
+def test_another_image_tag_makes_a_new_model_and_configuration(synth_pipeline: Callable[..., Synthesized]) -> None:
+    before = synth_pipeline(endpoint=EndpointSettings(model=HUB))
+    after = synth_pipeline(endpoint=EndpointSettings(model=replace(HUB, image_tag="2.7.1-cpu")))
+    for kind in ("aws_sagemaker_model", "aws_sagemaker_endpoint_configuration"):
+        assert before.one(kind)["name"] != after.one(kind)["name"]
+
+
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        ServerlessCapacity(memory_mib=2048),
+        ServerlessCapacity(max_concurrency=11),
+        replace(INSTANCES, instance_type="ml.c7i.large"),
+    ],
+)
+def test_another_size_makes_a_new_configuration(
+    synth_pipeline: Callable[..., Synthesized], capacity: ServerlessCapacity | InstanceCapacity
+) -> None:
+    base = INSTANCES if isinstance(capacity, InstanceCapacity) else ServerlessCapacity()
+    kind = "aws_sagemaker_endpoint_configuration"
+    before = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=base)).one(kind)
+    after = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=capacity)).one(kind)
+    assert before["name"] != after["name"]
+
+
+def test_another_variant_name_makes_a_new_configuration(synth_pipeline: Callable[..., Synthesized]) -> None:
+    kind = "aws_sagemaker_endpoint_configuration"
+    before = synth_pipeline(endpoint=EndpointSettings(model=HUB)).one(kind)
+    after = synth_pipeline(endpoint=EndpointSettings(model=HUB, variant_name="blue")).one(kind)
+    assert before["name"] != after["name"]
+
+
+def test_another_number_of_fixed_instances_is_deployed(synth_pipeline: Callable[..., Synthesized]) -> None:
+    kind = "aws_sagemaker_endpoint_configuration"
+    two, three = (
+        synth_pipeline(
+            endpoint=EndpointSettings(model=HUB, capacity=replace(INSTANCES, min_instances=count, max_instances=count))
+        ).one(kind)
+        for count in (2, 3)
+    )
+    assert two["name"] != three["name"]
+    assert "ignore_changes" not in two["lifecycle"]
+
+
+def test_the_endpoints_role_has_these_rights_and_no_others(synth_pipeline: Callable[..., Synthesized]) -> None:
+    synthesized = synth_pipeline(endpoint=EndpointSettings(model=CONTAINER))
+    logs = "arn:PARTITION:logs:eu-central-1:ACCOUNT:log-group:/aws/sagemaker/Endpoints/dev-language"
+    repository = "arn:PARTITION:ecr:eu-central-1:123456789012:repository/team/scorer"
+    rights = {
+        (action, synthesized.readable(resource), str(statement.get("Condition", "")))
+        for statements in synthesized.policies("endpoint").values()
+        for statement in statements
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    condition = str({"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}})
+    assert rights == {
+        ("ecr:BatchCheckLayerAvailability", repository, ""),
+        ("ecr:BatchGetImage", repository, ""),
+        ("ecr:GetDownloadUrlForLayer", repository, ""),
+        ("ecr:GetAuthorizationToken", "*", ""),
+        *(
+            (f"logs:{action}", resource, "")
+            for action in ("CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+            for resource in (logs, f"{logs}:log-stream:*")
+        ),
+        ("cloudwatch:PutMetricData", "*", condition),
+        ("s3:GetObject", "arn:PARTITION:s3:::models/scorer/model.tar.gz", ""),
+    }
+
+
+@pytest.mark.parametrize(("role", "service"), [("function", "lambda"), ("endpoint", "sagemaker")])
+def test_a_role_can_be_assumed_by_its_service_alone(smallest: Synthesized, role: str, service: str) -> None:
+    document = json.loads(smallest.one("aws_iam_role", f"{role}_role")["assume_role_policy"])
+    assert document["Statement"] == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
+    ]
 
 
 def test_names_do_not_change_with_what_else_is_in_the_stack(

@@ -2,20 +2,27 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from constructs_lib import (
+    BatchInferenceFunction,
     EndpointSettings,
     EventSourceSettings,
     FunctionSettings,
     HuggingFaceModel,
     InferenceSettings,
     InstanceCapacity,
+    MessageQueue,
     PipelineSettings,
+    QueueEventSource,
     QueueSettings,
     ServerlessCapacity,
+    SettingsError,
 )
 from constructs_lib.event_source import chain_violations, chain_warnings, derive
+from constructs_lib.pipeline import check_pipeline
 
 import pytest
+from cdktf import TerraformStack, Testing
 
+from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
 
 HUB = HuggingFaceModel(model_id="owner/model", task="text-classification")
@@ -29,8 +36,14 @@ def test_the_mapping_reports_partial_failures_and_waits_for_its_rights(smallest:
     assert mapping["batch_size"] == 10
     assert mapping["maximum_batching_window_in_seconds"] == 0
     assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
-    assert mapping["scaling_config"] == {"maximum_concurrency": 10}
-    assert mapping["depends_on"] == [smallest.reference("aws_iam_role_policy", "consume-work")]
+    assert mapping["scaling_config"] == {"maximum_concurrency": 5}
+
+
+def test_no_message_flows_before_the_rights_and_the_endpoint_exist(smallest: Synthesized) -> None:
+    mapping = smallest.one("aws_lambda_event_source_mapping")
+    rights = {f"aws_iam_role_policy.{name}" for name in smallest.document["resource"]["aws_iam_role_policy"]}
+    rights = {right for right in rights if "function_role" in right}
+    assert set(mapping["depends_on"]) == rights | {smallest.reference("aws_sagemaker_endpoint")}
 
 
 def test_every_event_source_setting_arrives(synth_pipeline: Callable[..., Synthesized]) -> None:
@@ -51,7 +64,7 @@ def test_the_visibility_timeout_follows_the_function(synth_pipeline: Callable[..
 
 @pytest.mark.parametrize(
     ("batch_size", "max_records", "in_flight"),
-    [(10, 32, 1), (10, 4, 3), (100, 25, 4), (10_000, 25, 8)],
+    [(10, 32, 2), (10, 4, 3), (100, 25, 4), (10_000, 25, 8)],
 )
 def test_requests_in_flight_are_as_many_as_a_full_batch_needs(
     pipeline_settings: PipelineSettings, batch_size: int, max_records: int, in_flight: int
@@ -105,13 +118,18 @@ VIOLATIONS = [
         "345600 seconds (a dead letter's age counts from its first arrival on the work queue)",
     ),
     (
+        {"queue": QueueSettings(message_retention_seconds=900)},
+        "p queue.message_retention_seconds = 900: must be more than visibility timeout x queue.max_receive_count, "
+        "900 seconds (a failing message would expire before it is dead-lettered)",
+    ),
+    (
         {"event_source": EventSourceSettings(batch_size=11)},
         "p event_source.batching_window_seconds = 0: must be at least 1 second "
         "(Lambda: batches over 10 messages need a batching window)",
     ),
     (
-        {"function": FunctionSettings(reserved_concurrency=9)},
-        "p function.reserved_concurrency = 9: must be at least event_source.maximum_concurrency, 10 "
+        {"function": FunctionSettings(reserved_concurrency=4, timeout_seconds=90)},
+        "p function.reserved_concurrency = 4: must be at least event_source.maximum_concurrency, 5 "
         "(throttled invocations use up a message's receives)",
     ),
     (
@@ -141,17 +159,22 @@ def test_what_cannot_work_across_resources_is_refused(
 WARNINGS = [
     (
         {"queue": QueueSettings(visibility_timeout_seconds=100)},
-        "queue.visibility_timeout_seconds is 100: Lambda advises 180 (6 x function timeout + batching window), "
+        "queue.visibility_timeout_seconds is 100: Lambda advises 540 (6 x function timeout + batching window), "
         "or throttled batches are delivered twice",
     ),
     (
-        {"event_source": EventSourceSettings(maximum_concurrency=11)},
-        "event_source.maximum_concurrency x inference.max_concurrency is 11: the endpoint takes 10 requests "
+        {"event_source": EventSourceSettings(maximum_concurrency=6)},
+        "event_source.maximum_concurrency x inference.max_concurrency is 12: the endpoint takes 10 requests "
         "at its largest and throttles the rest",
     ),
     (
         {"queue": QueueSettings(max_message_bytes=1_048_576)},
         "event_source.batch_size x queue.max_message_bytes is 10485760 bytes: Lambda cuts batches at 6291456",
+    ),
+    (
+        {"function": FunctionSettings(timeout_seconds=30)},
+        "function.timeout_seconds is 30: it leaves a request 20 s, a cold serverless container may take 60; "
+        "75 or more lets it answer",
     ),
     (
         {"queue": QueueSettings(max_receive_count=4)},
@@ -175,10 +198,42 @@ WARNINGS = [
 def test_what_is_not_advised_is_warned_of(
     pipeline_settings: PipelineSettings, changes: dict[str, object], text: str
 ) -> None:
-    settings = derive(replace(pipeline_settings, **changes))  # type: ignore[arg-type]
+    patient = replace(pipeline_settings, function=FunctionSettings(timeout_seconds=90))
+    settings = derive(replace(patient, **changes))  # type: ignore[arg-type]
     assert chain_violations("p", settings) == []
     assert list(chain_warnings(settings)) == [text]
 
 
-def test_the_smallest_pipeline_has_no_warnings(pipeline_settings: PipelineSettings) -> None:
-    assert list(chain_warnings(derive(pipeline_settings))) == []
+def test_a_patient_function_on_the_smallest_pipeline_has_no_warnings(pipeline_settings: PipelineSettings) -> None:
+    settings = replace(pipeline_settings, function=FunctionSettings(timeout_seconds=75))
+    assert list(chain_warnings(derive(settings))) == []
+
+
+def test_a_codec_of_one_record_a_request_needs_as_many_requests(pipeline_settings: PipelineSettings) -> None:
+    settings = replace(pipeline_settings, inference=InferenceSettings(codec="single"))
+    assert derive(settings).inference.max_concurrency == 8
+
+
+def test_what_others_derive_from_must_be_known(pipeline_settings: PipelineSettings) -> None:
+    settings = replace(pipeline_settings, function=FunctionSettings(timeout_seconds="${var.t}"))  # type: ignore[arg-type]
+    assert [str(violation) for violation in check_pipeline("p", "n", settings)] == [
+        "p function.timeout_seconds = '${var.t}': must be known when synthesizing (other settings derive from it)"
+    ]
+
+
+def test_a_mapping_by_itself_checks_queue_and_function() -> None:
+    stack = TerraformStack(Testing.app(), "plain")
+    handler = HandlerSettings(endpoint_name="e", result_queue_url="r", dead_letter_queue_url="d")
+    queue = MessageQueue(stack, "orders", name="orders")
+    function = BatchInferenceFunction(
+        stack, "scorer", name="scorer", handler_settings=handler, settings=FunctionSettings(timeout_seconds=90)
+    )
+    with pytest.raises(SettingsError) as raised:
+        QueueEventSource(stack, "source", queue=queue, function=function, settings=EventSourceSettings(batch_size=11))
+    assert str(raised.value).splitlines() == [
+        "2 settings are out of bounds:",
+        "  plain/source visibility_timeout_seconds = 30: must be at least function.timeout_seconds, 90 seconds "
+        "(a message would be delivered again while it is being worked on; Lambda refuses the mapping)",
+        "  plain/source batching_window_seconds = 0: must be at least 1 second "
+        "(Lambda: batches over 10 messages need a batching window)",
+    ]

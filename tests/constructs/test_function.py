@@ -42,7 +42,7 @@ def test_every_function_setting_arrives(synth_pipeline: Callable[..., Synthesize
     assert function["timeout"] == 60
     assert function["architectures"] == ["x86_64"]
     assert function["runtime"] == "python3.12"
-    assert function["logging_config"]["application_log_level"] == "WARN"
+    assert function["logging_config"]["application_log_level"] == "INFO"
     assert function["environment"]["variables"]["LOG_LEVEL"] == "WARNING"
     assert "tracing_config" not in function
     assert function["reserved_concurrent_executions"] == 50

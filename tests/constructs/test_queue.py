@@ -22,7 +22,7 @@ def test_the_work_queue_has_the_defaults_that_were_asked_for(smallest: Synthesiz
 def test_every_queue_setting_arrives(synth_pipeline: Callable[..., Synthesized]) -> None:
     settings = QueueSettings(
         delay_seconds=7,
-        message_retention_seconds=3600,
+        message_retention_seconds=6000,
         receive_wait_seconds=3,
         max_message_bytes=1_048_576,
         visibility_timeout_seconds=600,
@@ -32,7 +32,7 @@ def test_every_queue_setting_arrives(synth_pipeline: Callable[..., Synthesized])
     synthesized = synth_pipeline(queue=settings)
     queue = synthesized.one("aws_sqs_queue", "work_queue")
     assert queue["delay_seconds"] == 7
-    assert queue["message_retention_seconds"] == 3600
+    assert queue["message_retention_seconds"] == 6000
     assert queue["receive_wait_time_seconds"] == 3
     assert queue["max_message_size"] == 1_048_576
     assert queue["visibility_timeout_seconds"] == 600

@@ -1,12 +1,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import constructs_lib
 from constructs_lib import (
     EndpointSettings,
     FunctionSettings,
     HuggingFaceModel,
+    InferenceSettings,
     InferenceStack,
     PipelineSettings,
     QueueSettings,
@@ -50,7 +52,8 @@ def test_the_provider_tags_everything(synth_stack: SynthStack, pipeline_settings
 
 
 def test_state_is_local_by_default(smallest: Synthesized) -> None:
-    assert smallest.document["terraform"]["backend"] == {"local": {"path": "terraform.dev.tfstate"}}
+    path = Path(smallest.document["terraform"]["backend"]["local"]["path"])
+    assert path == Path.cwd() / "terraform.dev.tfstate"
 
 
 def test_state_in_s3_is_encrypted_and_locked(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
@@ -132,8 +135,8 @@ def test_a_name_that_aws_would_refuse_is_named(pipeline_settings: PipelineSettin
     with pytest.raises(SettingsError) as raised:
         InferenceStack(Testing.app(), "dev", _settings(support_language=pipeline_settings))
     assert [str(violation) for violation in raised.value.violations] == [
-        "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and single hyphens "
-        "between them (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"
+        "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and hyphens, a "
+        "letter first and no hyphen last (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"
     ]
 
 
@@ -155,12 +158,68 @@ def test_the_longest_name_fits_everywhere(synth_stack: SynthStack, pipeline_sett
 
 
 def test_warnings_reach_the_person_who_synthesizes(pipeline_settings: PipelineSettings) -> None:
-    settings = replace(pipeline_settings, queue=QueueSettings(max_receive_count=3))
+    settings = replace(
+        pipeline_settings,
+        queue=QueueSettings(max_receive_count=3),
+        function=FunctionSettings(timeout_seconds=90),
+    )
     stack = InferenceStack(Testing.app(), "dev", _settings(language=settings))
     metadata = stack.pipelines["language"].node.metadata
     assert [(entry.type, entry.data) for entry in metadata] == [
         ("@cdktf/warn", "queue.max_receive_count is 3: Lambda advises at least 5")
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "pipeline_name", "text"),
+    [
+        ("dev", "1st", "dev/1st name = '1st': must be a name that begins with a letter (so Terraform's names must)"),
+        ("1dev", "x", "1dev name = '1dev': must be a name that begins with a letter (so Terraform's names must)"),
+    ],
+)
+def test_a_name_that_terraform_would_refuse_is_named(
+    pipeline_settings: PipelineSettings, name: str, pipeline_name: str, text: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), name, _settings(**{pipeline_name: pipeline_settings}))
+    assert text in str(raised.value)
+
+
+def test_two_pipelines_that_would_have_the_same_names_are_refused(pipeline_settings: PipelineSettings) -> None:
+    stacks = {"dev": _settings(**{"a-x": pipeline_settings}), "dev-a": _settings(x=pipeline_settings)}
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), stacks)
+    assert str(raised.value).splitlines()[1:] == [
+        "  dev-a/x name = 'dev-a-x': must be another name than that of dev/a-x (same region)"
+    ]
+
+
+WRONG = [
+    (lambda p: replace(p, inference=InferenceSettings(parameters={"x": {1}})), "inference.parameters"),
+    (lambda p: replace(p, inference=InferenceSettings(parameters={"x": float("nan")})), "inference.parameters"),
+    (lambda p: replace(p, inference=InferenceSettings(metrics_namespace="Größe")), "inference.metrics_namespace"),
+    (
+        lambda p: replace(p, endpoint=EndpointSettings(model=replace(p.endpoint.model, environment={"X": 1}))),
+        "endpoint.model.environment",
+    ),
+    (lambda p: replace(p, queue=None), "queue"),
+]
+
+
+@pytest.mark.parametrize(("change", "named"), WRONG)
+def test_wrong_input_of_any_kind_is_named_without_a_traceback(
+    pipeline_settings: PipelineSettings, change: Callable[[PipelineSettings], PipelineSettings], named: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", _settings(language=change(pipeline_settings)))
+    assert [violation.property for violation in raised.value.violations] == [named]
+
+
+@pytest.mark.parametrize("pipelines", [{}, [], {"x": None}, {1: None}])
+def test_a_stack_without_proper_pipelines_is_refused(pipelines: object) -> None:
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", StackSettings(region="eu-central-1", pipelines=pipelines))  # type: ignore[arg-type]
+    assert [violation.property for violation in raised.value.violations] == ["pipelines"]
 
 
 def test_the_default_app_has_a_dev_and_a_prod_stack() -> None:
