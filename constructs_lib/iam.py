@@ -46,6 +46,7 @@ class ServiceRole(Construct):
             assume_role_policy=policy_document(trust),
         )
         self.arn = self.role.arn
+        self._name = self.role.name
         self.policies: list[IamRolePolicy] = []
 
     def allow(self, policy_name: str, *statements: Statement) -> IamRolePolicy:
@@ -54,7 +55,7 @@ class ServiceRole(Construct):
             self,
             policy_name,
             name=policy_name,
-            role=self.role.name,
+            role=self._name,
             policy=policy_document(*(statement.render() for statement in statements)),
         )
         self.policies.append(policy)
