@@ -179,6 +179,10 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"
         reason = "payload limit of serverless endpoints"
         yield Violation(path, "inference.max_request_bytes", settings.inference.max_request_bytes, bound, reason)
+    scaled = isinstance(capacity, InstanceCapacity) and capacity.max_instances != capacity.min_instances
+    if isinstance(capacity, InstanceCapacity) and scaled and capacity.instance_type.startswith("ml.t"):
+        bound, reason = "another than ml.t*", "Application Auto Scaling does not support burstable instances"
+        yield Violation(path, "endpoint.capacity.instance_type", capacity.instance_type, bound, reason)
     if isinstance(capacity, InstanceCapacity) and capacity.max_instances < capacity.min_instances:
         bound = f"at least endpoint.capacity.min_instances, {capacity.min_instances}"
         yield Violation(path, "endpoint.capacity.max_instances", capacity.max_instances, bound, "scaling range")

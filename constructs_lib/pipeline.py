@@ -7,7 +7,7 @@ from constructs_lib.event_source import QueueEventSource, chain_violations, chai
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.queue import MessageQueue
-from constructs_lib.settings import PipelineSettings, QueueSettings
+from constructs_lib.settings import ContainerModel, PipelineSettings, QueueSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
 
 from cdktf import Annotations, TerraformOutput
@@ -122,6 +122,11 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     )
     if not holds(prefix, name):
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
+    model = settings.endpoint.model
+    url = model.model_data_url if isinstance(model, ContainerModel) else None
+    if url is not None and not violations and not url.startswith("s3://"):  # a reference, which no pattern was put to
+        reason = "the role's right to read it is made from bucket and key"
+        violations.append(Violation(path, "endpoint.model.model_data_url", url, "s3:// and what follows", reason))
     try:
         json.dumps(settings.inference.parameters, allow_nan=False)
     except (TypeError, ValueError) as error:

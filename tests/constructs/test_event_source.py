@@ -3,6 +3,7 @@ from dataclasses import replace
 
 from constructs_lib import (
     BatchInferenceFunction,
+    ContainerModel,
     EndpointSettings,
     EventSourceSettings,
     FunctionSettings,
@@ -219,6 +220,26 @@ def test_what_others_derive_from_must_be_known(pipeline_settings: PipelineSettin
     assert [str(violation) for violation in check_pipeline("p", "n", settings)] == [
         "p function.timeout_seconds = '${var.t}': must be known when synthesizing (other settings derive from it)"
     ]
+
+
+def test_burstable_instances_cannot_be_scaled(pipeline_settings: PipelineSettings) -> None:
+    capacity = InstanceCapacity(instance_type="ml.t2.medium")
+    settings = replace(pipeline_settings, endpoint=EndpointSettings(model=HUB, capacity=capacity))
+    assert [str(violation) for violation in check_pipeline("p", "n", settings)] == [
+        "p endpoint.capacity.instance_type = 'ml.t2.medium': must be another than ml.t* "
+        "(Application Auto Scaling does not support burstable instances)"
+    ]
+    fixed = replace(capacity, max_instances=1)
+    settings = replace(pipeline_settings, endpoint=EndpointSettings(model=HUB, capacity=fixed))
+    assert check_pipeline("p", "n", settings) == []
+
+
+def test_model_data_must_show_its_bucket(pipeline_settings: PipelineSettings) -> None:
+    image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/scorer:1"
+    for url, violations in (("${var.url}", 1), ("s3://${var.bucket}/model.tar.gz", 0)):
+        model = ContainerModel(image_uri=image, model_data_url=url)
+        settings = replace(pipeline_settings, endpoint=EndpointSettings(model=model))
+        assert len(check_pipeline("p", "n", settings)) == violations
 
 
 def test_a_mapping_by_itself_checks_queue_and_function() -> None:
