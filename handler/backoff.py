@@ -2,7 +2,9 @@
 
 import logging
 import random
+import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,8 +33,8 @@ class VisibilityBackoff:
         self._client = client
         self._queue_url = queue_url
 
-    def hide(self, returned: Mapping[Record, Fault]) -> None:
-        """Hide each record for its pause."""
+    def hide(self, returned: Mapping[Record, Fault], pool: ThreadPoolExecutor, until: float) -> None:
+        """Hide each record for its pause; wait for that until a moment of the monotonic clock, and no longer."""
         if not self._queue_url:
             return
         entries = [
@@ -40,8 +42,8 @@ class VisibilityBackoff:
             for number, (record, fault) in enumerate(returned.items())
             for pause in [pause_seconds(fault, record.receive_count)]
         ]
-        for start in range(0, len(entries), MAX_ENTRIES):
-            self._hide(entries[start : start + MAX_ENTRIES])
+        chunks = (entries[start : start + MAX_ENTRIES] for start in range(0, len(entries), MAX_ENTRIES))
+        wait([pool.submit(self._hide, chunk) for chunk in chunks], timeout=max(0.0, until - time.monotonic()))
 
     def _hide(self, entries: list[dict[str, Any]]) -> None:
         try:

@@ -94,6 +94,11 @@ class Executor:
     def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
         return self._pool.submit(self._endpoint.score, items)
 
+    def with_knowledge_of(self, other: "Executor") -> "Executor":
+        """Take over what another executor has learned of the endpoint."""
+        self.limit, self.max_bytes = other.limit, other.max_bytes
+        return self
+
     def learn(self, fault: Fault | None, items: MicroBatch) -> None:
         """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
         if fault is None:

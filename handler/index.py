@@ -78,7 +78,7 @@ class BatchInference:
         )
         self._score(run)
         self._deliver(run)
-        self._backoff.hide(run.returned)
+        self._backoff.hide(run.returned, self._senders, deadline.deliver)
         self._report(run, context)
         down = [fault for fault in run.returned.values() if TREATMENTS[fault].endpoint_down]
         waited = list(run.returned.values()).count(Fault.DEADLINE)  # behind those, for an answer that never came
@@ -106,7 +106,7 @@ class BatchInference:
         for failure in failed:
             self._settle_failure(failure, run)
         if executor.abandoned:
-            self._executor = self._new_executor()
+            self._executor = self._new_executor().with_knowledge_of(executor)
         run.metrics.scoring_seconds = time.monotonic() - started
 
     def _parse(self, run: "_Invocation") -> Iterator[Item]:
