@@ -33,17 +33,21 @@ class VisibilityBackoff:
         self._client = client
         self._queue_url = queue_url
 
-    def hide(self, returned: Mapping[Record, Fault], pool: ThreadPoolExecutor, until: float) -> None:
-        """Hide each record for its pause; wait for that until a moment of the monotonic clock, and no longer."""
+    def hide(self, returned: Mapping[Record, Fault], pool: ThreadPoolExecutor, until: float) -> bool:
+        """Hide each record for its pause; wait for that until a moment of the monotonic clock, and no longer.
+
+        Return whether nothing is left behind in the pool.
+        """
         if not self._queue_url:
-            return
+            return True
         entries = [
             {"Id": str(number), "ReceiptHandle": record.receipt_handle, "VisibilityTimeout": pause}
             for number, (record, fault) in enumerate(returned.items())
             for pause in [pause_seconds(fault, record.receive_count)]
         ]
         chunks = (entries[start : start + MAX_ENTRIES] for start in range(0, len(entries), MAX_ENTRIES))
-        wait([pool.submit(self._hide, chunk) for chunk in chunks], timeout=max(0.0, until - time.monotonic()))
+        calls = [pool.submit(self._hide, chunk) for chunk in chunks]
+        return not wait(calls, timeout=max(0.0, until - time.monotonic())).not_done
 
     def _hide(self, entries: list[dict[str, Any]]) -> None:
         try:

@@ -250,6 +250,14 @@ PLAIN_NUMBER = re.compile(r"\s*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*
 
 def _numbers(row: Sequence[str]) -> Any:
     """Return the fields, plain numbers as numbers (`007` and `nan` are none), a lone field without its list."""
-    values = [float(field) if PLAIN_NUMBER.fullmatch(field) else field.strip() for field in row]
-    finite = [str(value) if isinstance(value, float) and math.isinf(value) else value for value in values]
-    return finite[0] if len(finite) == 1 else finite
+    values = [_number(field) if PLAIN_NUMBER.fullmatch(field) else field.strip() for field in row]
+    return values[0] if len(values) == 1 else values
+
+
+def _number(field: str) -> int | float | str:
+    """Return a whole number as it is, any other as a float, and as text what a float can't hold."""
+    try:
+        return int(field)
+    except ValueError:
+        number = float(field)
+        return field.strip() if math.isinf(number) else number

@@ -21,8 +21,8 @@ from handler.settings import ConfigurationError, reserve_seconds
 # Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
 # many where there are few, the rest is returned instead.
 MIN_SPLITS_CAP = 64
-# So many micro-batches that fail alike while none succeeds are not each holding a bad record.
-CIRCUIT_ORIGINS = 3
+# So many micro-batches that fail alike with no success between are not each holding a bad record.
+CIRCUIT_ORIGINS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,9 @@ class _Attempt:
     """Number of the micro-batch it was cut as, before any halving."""
     tries: int = 0
     started: float = 0.0
+    fault: Fault = Fault.DEADLINE
+    """What stood in its way last, or in the way of what it is a half of."""
+    detail: str = "the invocation's time ran out"
 
 
 class Executor:
@@ -96,17 +99,21 @@ class Executor:
 
     def with_knowledge_of(self, other: "Executor") -> "Executor":
         """Take over what another executor has learned of the endpoint."""
-        self.limit, self.max_bytes = other.limit, other.max_bytes
+        self.max_bytes = other.max_bytes
+        self.limit = max(1, other.limit // 2)  # the other's abandoned requests may still be at work
         return self
 
     def learn(self, fault: Fault | None, items: MicroBatch) -> None:
         """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
+        size = sum(len(item.payload) for item in items)
         if fault is None:
             self.limit = min(self._max_concurrency, self.limit + 1)
+            self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8)
         elif fault is Fault.THROTTLED:
             self.limit = max(1, self.limit // 2)
-        elif fault is Fault.TOO_LARGE and len(items) > 1:
-            self.max_bytes = min(self.max_bytes, sum(len(item.payload) for item in items) // 2)
+        elif fault is Fault.TOO_LARGE:
+            # Refused by itself, it was that record, and what the halving seemed to show of the container is void.
+            self.max_bytes = min(self.max_bytes, size // 2) if len(items) > 1 else sys.maxsize
 
 
 class _Run:
@@ -122,10 +129,15 @@ class _Run:
         self._order = itertools.count()  # tells equal moments apart in the heap
         self._splits = 0
         self._max_splits = max(MIN_SPLITS_CAP, sum(map(len, batches)) // 2)
-        self._any_success = False
         self._failed_origins: dict[Fault, set[int]] = {}
 
     def outcomes(self) -> Iterator[Scored | Failed]:
+        try:
+            yield from self._outcomes()
+        finally:
+            self._executor.abandoned = bool(self._running)
+
+    def _outcomes(self) -> Iterator[Scored | Failed]:
         while self._ready or self._paused or self._running:
             self._launch()
             now = time.monotonic()
@@ -143,7 +155,7 @@ class _Run:
     def _launch(self) -> None:
         now = time.monotonic()
         while self._paused and self._paused[0][0] <= now:
-            self._ready.append(heapq.heappop(self._paused)[2])
+            self._ready.appendleft(heapq.heappop(self._paused)[2])
         while self._ready and now < self._deadline.launch and len(self._running) < self._executor.limit:
             attempt = self._ready.popleft()
             attempt.tries, attempt.started = attempt.tries + 1, now
@@ -161,7 +173,7 @@ class _Run:
         error = future.exception()
         if error is None:
             self._executor.learn(None, attempt.items)
-            self._any_success = True
+            self._failed_origins.clear()
             yield from (Scored(item, result) for item, result in zip(attempt.items, future.result(), strict=True))
             return
         if not isinstance(error, Exception):
@@ -175,34 +187,39 @@ class _Run:
 
     def _treat(self, attempt: _Attempt, fault: Fault, detail: str) -> Iterator[Failed]:
         treatment = TREATMENTS[fault]
+        attempt.fault, attempt.detail = fault, detail
+        self._failed_origins.setdefault(fault, set()).add(attempt.origin)
         if attempt.tries <= treatment.retries:
             ceiling = 2 * treatment.delay_seconds * 2 ** (attempt.tries - 1)
             pause_ends = time.monotonic() + random.uniform(0, ceiling)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
-        elif treatment.split and len(attempt.items) > 1 and self._worth_splitting(attempt, fault):
+        elif treatment.split and len(attempt.items) > 1 and self._worth_splitting(fault):
             self._splits += 1
             self._metrics.bisections += 1
             half = len(attempt.items) // 2
             halves = attempt.items[:half], attempt.items[half:]
             # On the left: to isolate one bad record after the other frees more records than halving all alike.
-            self._ready.extendleft(_Attempt(part, origin=attempt.origin) for part in reversed(halves))
+            self._ready.extendleft(
+                _Attempt(part, origin=attempt.origin, fault=fault, detail=detail) for part in reversed(halves)
+            )
         else:
             alone = len(attempt.items) == 1
             yield from (Failed(item, fault, detail, alone) for item in attempt.items)
 
-    def _worth_splitting(self, attempt: _Attempt, fault: Fault) -> bool:
-        """Tell a bad record from a bad endpoint: unrelated micro-batches that fail alike, with no success, open a
-        circuit, and what is left is returned instead of being asked for once more in halves.
+    def _worth_splitting(self, fault: Fault) -> bool:
+        """Tell a bad record from a bad endpoint.
+
+        Unrelated micro-batches that fail alike, with no success between, open a circuit: what is left is returned
+        instead of being asked for once more in halves.
         """
-        self._failed_origins.setdefault(fault, set()).add(attempt.origin)
-        circuit_open = not self._any_success and len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
+        circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
-        self._executor.abandoned = bool(self._running)
         paused = (attempt for _, _, attempt in self._paused)
         for attempt in (*self._ready, *paused):
-            yield from (Failed(item, Fault.DEADLINE, "the invocation's time ran out", False) for item in attempt.items)
+            alone = len(attempt.items) == 1 and attempt.tries > 0
+            yield from (Failed(item, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():
             alone, detail = len(attempt.items) == 1, "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)

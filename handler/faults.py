@@ -88,8 +88,7 @@ TREATMENTS = {
     ),
     Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
     Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
-    # Nothing went wrong with it: another invocation can take it at once.
-    Fault.DEADLINE: Treatment(backoff_base_seconds=0.0),
+    Fault.DEADLINE: Treatment(),
     Fault.NOT_SENT: Treatment(),
 }
 

@@ -45,7 +45,7 @@ class BatchInference:
     """Scores batches; made once a sandbox, holds the clients."""
 
     def __init__(self, settings: HandlerSettings) -> None:
-        logger.setLevel(settings.log_level)
+        logging.getLogger(__package__).setLevel(settings.log_level)
         self._settings = settings
         self._codec = codec_for(settings)
         self._executor = self._new_executor()
@@ -77,8 +77,13 @@ class BatchInference:
             dead_letters=self._outbox(self._settings.dead_letter_queue_url, deadline),
         )
         self._score(run)
-        self._deliver(run)
-        self._backoff.hide(run.returned, self._senders, deadline.deliver)
+        all_hidden = False
+        try:
+            self._deliver(run)
+            all_hidden = self._backoff.hide(run.returned, self._senders, deadline.deliver)
+        finally:
+            if run.results.abandoned or run.dead_letters.abandoned or not all_hidden:
+                self._senders = self._new_senders()  # the other's threads are still busy with what was not waited for
         self._report(run, context)
         down = [fault for fault in run.returned.values() if TREATMENTS[fault].endpoint_down]
         waited = list(run.returned.values()).count(Fault.DEADLINE)  # behind those, for an answer that never came
@@ -98,15 +103,17 @@ class BatchInference:
             max_receives=settings.max_receives,
         )
         failed: list[Failed] = []
-        for outcome in executor.run(batches, run.deadline, run.metrics):
-            if isinstance(outcome, Scored):
-                self._hand_over(outcome, run)
-            else:
-                failed.append(outcome)
+        try:
+            for outcome in executor.run(batches, run.deadline, run.metrics):
+                if isinstance(outcome, Scored):
+                    self._hand_over(outcome, run)
+                else:
+                    failed.append(outcome)
+        finally:
+            if executor.abandoned:
+                self._executor = self._new_executor().with_knowledge_of(executor)
         for failure in failed:
             self._settle_failure(failure, run)
-        if executor.abandoned:
-            self._executor = self._new_executor().with_knowledge_of(executor)
         run.metrics.scoring_seconds = time.monotonic() - started
 
     def _parse(self, run: "_Invocation") -> Iterator[Item]:
@@ -128,7 +135,11 @@ class BatchInference:
     def _hand_over(self, scored: Scored, run: "_Invocation") -> None:
         record = scored.item.record
         run.anything_scored = True
-        entry = result_entry(record, self._settings.endpoint_name, scored.result)
+        try:
+            entry = result_entry(record, self._settings.endpoint_name, scored.result)
+        except RecursionError:
+            self._dead_letter(record, Reason.RESULT_TOO_LARGE, "the result is nested too deeply", run)
+            return
         if entry.size <= MAX_BATCH_BYTES:
             run.results.add(entry)
         else:
@@ -172,8 +183,6 @@ class BatchInference:
             else:
                 logger.warning("dead letter not sent: %s", error)
                 run.give_back(entry.message_id, Fault.NOT_SENT)
-        if run.results.abandoned or run.dead_letters.abandoned:
-            self._senders = self._new_senders()
         run.metrics.sink_seconds = time.monotonic() - started
 
     def _report(self, run: "_Invocation", context: Context) -> None:

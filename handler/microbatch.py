@@ -19,7 +19,7 @@ def cut(
     """Yield micro-batches in order, none over `max_records` or over `max_bytes` as a request body.
 
     Items that may not share a request are gathered side by side. Each item must fit by itself: see `request_bytes`.
-    What was received before shares a request with half as many each time, and on its last receive with none: so one
+    On its last receive but one a record shares a request with a quarter as many, and on its last with none: so one
     record that no answer ever comes for does not take its neighbours along for good.
     """
     separator = len(codec.frame("")[1])
@@ -39,5 +39,7 @@ def cut(
 
 
 def _record_cap(item: Item, max_records: int, max_receives: int) -> int:
-    receives = item.record.receive_count
-    return 1 if receives >= max(2, max_receives) else max(1, max_records >> (receives - 1))
+    left = max_receives - item.record.receive_count
+    if left > 1 or item.record.receive_count < 2:
+        return max_records
+    return max(1, max_records // 4) if left == 1 else 1

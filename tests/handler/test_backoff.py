@@ -22,7 +22,7 @@ Build = Callable[..., BatchInference]
         (Fault.NOT_READY, 1, 30, 60),
         (Fault.NOT_READY, 3, 30, 150),
         (Fault.CONTAINER_TIMEOUT, 1, 60, 70),
-        (Fault.DEADLINE, 5, 0, 0),
+        (Fault.DEADLINE, 1, 0, 10),
     ],
 )
 def test_the_pause_is_jittered_over_what_the_fault_asks_for(

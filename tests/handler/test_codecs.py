@@ -45,7 +45,7 @@ Build = Callable[..., BatchInference]
             b"1\n2\n3",
             "text/csv",
             b'"Smith, J",0.9\n007,nan\n1_000,1e999\n',
-            [["Smith, J", 0.9], ["007", "nan"], ["1_000", "inf"]],
+            [["Smith, J", 0.9], ["007", "nan"], ["1_000", "1e999"]],
         ),
         ("csv", ["1", "2"], b"1\n2", "text/csv", "a\u2028b\nc".encode(), ["a\u2028b", "c"]),
         ("csv", ["1", "2"], b"1\n2", "text/csv", b"0.1,0.9\n0.8,0.2", [[0.1, 0.9], [0.8, 0.2]]),

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,14 +85,14 @@ def test_a_model_that_refuses_everything_is_not_believed_until_the_last_receive(
     assert {letter["reason"] for letter in aws.dead_letters().values()} == {"model-error"}
 
 
-def test_redelivered_records_share_requests_with_ever_fewer(aws: LocalAws, inference: Build) -> None:
+def test_records_that_keep_coming_back_share_requests_with_fewer_in_the_end(aws: LocalAws, inference: Build) -> None:
     sizes = {}
     for receive_count in (1, 2, 3, 4, 5):
         aws.requests.clear()
         inference(max_records=8).process(make_event(texts(8), receive_count), FakeContext())
         aws.queues.clear()
         sizes[receive_count] = [len(request.inputs) for request in aws.requests]
-    assert sizes == {1: [8], 2: [4, 4], 3: [2] * 4, 4: [1] * 8, 5: [1] * 8}
+    assert sizes == {1: [8], 2: [8], 3: [8], 4: [2] * 4, 5: [1] * 8}
 
 
 def test_a_record_that_hangs_does_not_take_its_neighbours_along_for_good(aws: LocalAws, inference: Build) -> None:
@@ -110,10 +111,61 @@ def test_a_record_that_hangs_does_not_take_its_neighbours_along_for_good(aws: Lo
     assert aws.dead_letters()["m0"]["reason"] == "unprocessable"
 
 
-def test_a_hung_endpoint_is_down(aws: LocalAws, inference: Build) -> None:
-    aws.endpoint = lambda request: Answer(delay_seconds=5)
+@pytest.mark.parametrize(("request_timeout_seconds", "remaining_ms"), [(70, 1000), (3, 5000)])
+def test_a_hung_endpoint_is_down(
+    aws: LocalAws, inference: Build, request_timeout_seconds: int, remaining_ms: int
+) -> None:
+    """Also where a request times out just when no other may start any more, as the derived timeout has it."""
+    aws.endpoint = lambda request: Answer(delay_seconds=6)
+    handler = inference(max_records=6, request_timeout_seconds=request_timeout_seconds)
     with pytest.raises(EndpointDownError, match="read-timeout"):
-        inference(max_records=2).process(make_event(texts(6)), FakeContext(remaining_ms=1000))
+        handler.process(make_event(texts(6)), FakeContext(remaining_ms=remaining_ms))
+    assert min(aws.hidden.values()) >= 60
+
+
+def test_a_retry_that_time_ran_out_for_keeps_its_fault(aws: LocalAws, inference: Build) -> None:
+    slow = replace(service_error(503, "ServiceUnavailable"), delay_seconds=0.59)
+    aws.endpoint = lambda request: slow
+    with pytest.raises(EndpointDownError, match="service-unavailable"):
+        inference().process(make_event(texts(3)), FakeContext(remaining_ms=1000))
+
+
+def test_what_one_record_too_large_showed_is_forgotten(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = _refuse("text 5", model_error(413))
+    handler = inference(max_records=64)
+    assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
+    aws.endpoint = scored
+    aws.requests.clear()
+    handler.process(make_event(texts(64)), FakeContext())
+    assert len(aws.requests) == 1
+
+
+def test_a_wrong_deployment_leaves_no_busy_thread_to_the_next_invocation(aws: LocalAws, inference: Build) -> None:
+    aws.script(service_error(403, "AccessDeniedException"), Answer(delay_seconds=3))
+    handler = inference(max_records=1, max_concurrency=2)
+    with pytest.raises(ConfigurationError):
+        handler.process(make_event(texts(2)), FakeContext())
+    started = time.monotonic()
+    assert returned(handler.process(make_event(texts(4)), FakeContext())) == []
+    assert time.monotonic() - started < 2
+
+
+def test_a_pause_that_hangs_leaves_the_next_invocations_sinks_alone(aws: LocalAws, inference: Build) -> None:
+    handler = inference(max_records=50)
+    aws.endpoint = lambda request: service_error(429, "ThrottlingException")
+    aws.refuse_hiding = Answer(delay_seconds=4, body=b"{}")
+    handler.process(make_event(texts(50)), FakeContext(remaining_ms=2000))
+    aws.endpoint, aws.refuse_hiding = scored, None
+    assert returned(handler.process(make_event(texts(60)), FakeContext(remaining_ms=2000))) == []
+
+
+def test_a_result_nested_as_deeply_as_python_reads_reaches_one_end(aws: LocalAws, inference: Build) -> None:
+    handler = inference()
+    for depth in range(960, 1000):
+        aws.queues.clear()
+        aws.script(Answer(body=b"[" * depth + b"]" * depth))
+        response = handler.process(make_event(texts(1)), FakeContext())
+        assert len(aws.results()) + len(aws.dead_letters()) + len(returned(response)) == 1
 
 
 @pytest.mark.parametrize("status", [0])
@@ -394,7 +446,7 @@ def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, i
     aws.endpoint = lambda request: model_error(500)
     response = inference(max_records=10).process(make_event(texts(100)), FakeContext())
     assert len(returned(response)) == 100
-    # Each of the 10 twice (one retry); the first two were halved once or more before the third opened the circuit.
+    # Each of the 10 twice (one retry); few were halved before the fifth opened the circuit.
     assert len(aws.requests) < 2 * 10 + 20
 
 
@@ -414,4 +466,3 @@ def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Bu
     aws.requests.clear()
     assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
     assert len(aws.requests) < first
-    assert all(len(request.body) <= 300 for request in aws.requests)
