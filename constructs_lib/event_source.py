@@ -101,7 +101,7 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
     }
     bound, reason = "known when synthesizing", "other settings derive from it"
     return [
-        Violation(path, name, value, bound, reason)
+        Violation(path, name, value, bound, reason, wrong_type=True)
         for name, value in values.items()
         if is_unresolved(value) and not name.endswith("instance_type")
     ]
@@ -116,9 +116,9 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
     per_request = 1 if inference.codec == "single" else inference.max_records_per_request
-    full_batch = math.ceil(source.batch_size / per_request)
+    full_batch = math.ceil(source.batch_size / max(1, per_request))
     in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
-    affordable = capacity_requests(settings.endpoint.capacity) // in_flight
+    affordable = capacity_requests(settings.endpoint.capacity) // max(1, in_flight)
     concurrency = max(MIN_MAXIMUM_CONCURRENCY, min(MAX_MAXIMUM_CONCURRENCY, affordable))
     advised = _advised_visibility_seconds(settings)
     return replace(

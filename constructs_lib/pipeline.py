@@ -122,6 +122,8 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     )
     if not holds(prefix, name):
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
+    if any(violation.wrong_type for violation in violations):
+        return violations
     model = settings.endpoint.model
     url = model.model_data_url if isinstance(model, ContainerModel) else None
     if url is not None and not violations and not url.startswith("s3://"):  # a reference, which no pattern was put to
@@ -132,6 +134,7 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     except (TypeError, ValueError) as error:
         parameters = settings.inference.parameters
         violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    # Values of a wrong type can't be put in relation to each other.
-    violations = violations or unknown_at_synth(path, settings)
-    return violations or chain_violations(path, derive(settings))
+    violations += unknown_at_synth(path, settings)
+    if any(violation.wrong_type for violation in violations):
+        return violations
+    return violations + chain_violations(path, derive(settings))

@@ -21,6 +21,8 @@ class Violation:
     value: object
     bound: str
     reason: str
+    wrong_type: bool = False
+    """Whether the value can't even be put in relation to others."""
 
     def __str__(self) -> str:
         return f"{self.path} {self.property} = {self.value!r}: must be {self.bound} ({self.reason})"
@@ -62,7 +64,7 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
         if is_unresolved(value):
             continue
         if not _has_type(value, f.type):
-            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value)))
+            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value), wrong_type=True))
         elif is_dataclass(value):
             found += check(path, value, f"{name}.")
         elif value is not None:

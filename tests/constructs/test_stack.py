@@ -6,6 +6,7 @@ from pathlib import Path
 import constructs_lib
 from constructs_lib import (
     EndpointSettings,
+    EventSourceSettings,
     FunctionSettings,
     HuggingFaceModel,
     InferenceSettings,
@@ -110,6 +111,23 @@ def test_everything_that_is_wrong_is_said_at_once(pipeline_settings: PipelineSet
         "  prod/sentiment endpoint.capacity.memory_mib = 1500: must be 1024 to 6144 MB in steps of 1024 "
         "(SageMaker ServerlessConfig MemorySizeInMB)",
     ]
+
+
+def test_the_readmes_example_of_mistakes_is_what_is_said(pipeline_settings: PipelineSettings) -> None:
+    queue = QueueSettings(delay_seconds=901, visibility_timeout_seconds=29)
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", _settings(language=replace(pipeline_settings, queue=queue)))
+    assert str(raised.value) in (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_nothing_out_of_bounds_stops_the_check(pipeline_settings: PipelineSettings) -> None:
+    inference = InferenceSettings(max_records_per_request=0, max_concurrency=-1)
+    source = EventSourceSettings(batch_size=0)
+    settings = replace(pipeline_settings, inference=inference, event_source=source)
+    with pytest.raises(SettingsError) as raised:
+        InferenceStack(Testing.app(), "dev", _settings(language=settings))
+    named = {violation.property for violation in raised.value.violations}
+    assert {"inference.max_records_per_request", "inference.max_concurrency", "event_source.batch_size"} <= named
 
 
 @pytest.mark.parametrize(
