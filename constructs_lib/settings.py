@@ -125,7 +125,7 @@ class InferenceSettings:
     """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
     is dead-lettered."""
     max_concurrency: int | None = None
-    """Requests in flight at once in one invocation; by default as many as a full batch needs, 8 at most."""
+    """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8."""
     metrics_namespace: str = "SageMakerInference"
     """CloudWatch namespace of the function's metrics."""
 

@@ -85,10 +85,11 @@ class Outbox:
 
     def add(self, entry: Entry) -> None:
         """Take an entry of at most MAX_BATCH_BYTES."""
-        if len(self._gathered) == MAX_ENTRIES or self._gathered_bytes + entry.size > MAX_BATCH_BYTES:
+        size = entry.size
+        if self._gathered_bytes + size > MAX_BATCH_BYTES:
             self._flush()
         self._gathered.append(entry)
-        self._gathered_bytes += entry.size
+        self._gathered_bytes += size
         if len(self._gathered) == MAX_ENTRIES:
             self._flush()
 
