@@ -77,7 +77,7 @@ class InferencePipeline(Construct):
         inference = self.settings.inference
         return HandlerSettings(
             endpoint_name=self.endpoint.name,
-            result_queue_url=self.results.url,
+            result_target=self.results.url,
             dead_letter_queue_url=self.dead_letter_queue.url,
             queue_url=self.queue.url,
             codec=inference.codec,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from handler.records import Record
+from handler.records import Record, Target
 from handler.settings import HandlerSettings
 
 
@@ -26,9 +26,17 @@ class Item:
     """A record ready to be sent."""
 
     record: Record
-    payload: bytes
+    parts: tuple[bytes, ...]
+    """What it adds to a request body: one piece for most formats, one for each tensor in others."""
     group_key: str = ""
     """Only items with the same value may share a request."""
+    target: Target = Target()
+    """Which model behind the endpoint; only items with the same may share a request."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parts."""
+        return sum(map(len, self.parts))
 
 
 class Codec(Protocol):
@@ -42,8 +50,11 @@ class Codec(Protocol):
     def parse(self, record: Record) -> Item:
         """Check a record before the endpoint is called. Raises MalformedRecordError."""
 
-    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
-        """Return what stands before, between and after the payloads of a request."""
+    def overhead(self, group_key: str) -> int:
+        """Return the most bytes that a request has besides its items' parts and a separator for each but the first."""
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        """Return the body of a request for one or more items with the same group key."""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
         """Return one result per record. Raises UnexpectedResponseError."""
@@ -52,7 +63,22 @@ class Codec(Protocol):
 NO_LIMIT = 1_000_000
 
 
-class HuggingFaceCodec:
+class _Framed:
+    """A format whose requests are: something before, the payloads with something between, something after."""
+
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return b"", b"\n", b""
+
+    def overhead(self, group_key: str) -> int:
+        before, _, after = self.frame(group_key)
+        return len(before) + len(after)
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        before, between, after = self.frame(items[0].group_key)
+        return before + between.join([item.parts[0] for item in items]) + after
+
+
+class HuggingFaceCodec(_Framed):
     """{"inputs": …} records; {"inputs": [ … ], "parameters": { … }} requests; a list of results.
 
     A record's own `parameters` win over the configured ones; only equal ones share a request.
@@ -76,7 +102,7 @@ class HuggingFaceCodec:
             raise MalformedRecordError('"parameters" must be an object')
         group_key = _compact({**self.parameters, **parameters}) if parameters else self._default_group
         _encode(group_key)
-        return Item(record, _encode(_compact(inputs)), group_key)
+        return Item(record, (_encode(_compact(inputs)),), group_key)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
@@ -88,14 +114,14 @@ class HuggingFaceCodec:
         return _checked(results, count)
 
 
-class InstancesCodec:
+class InstancesCodec(_Framed):
     """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}."""
 
     content_type = accept = "application/json"
     max_records = NO_LIMIT
 
     def parse(self, record: Record) -> Item:
-        return Item(record, _encode(_compact(_load_record(record.body))))
+        return Item(record, (_encode(_compact(_load_record(record.body))),))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"instances":[', b",", b"]}"
@@ -107,14 +133,14 @@ class InstancesCodec:
         return _checked(response.get("predictions"), count)
 
 
-class JsonLinesCodec:
+class JsonLinesCodec(_Framed):
     """JSON records; a line each in the request; a line each in the response."""
 
     content_type = accept = "application/jsonlines"
     max_records = NO_LIMIT
 
     def parse(self, record: Record) -> Item:
-        return Item(record, _encode(_compact(_load_record(record.body))))
+        return Item(record, (_encode(_compact(_load_record(record.body))),))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b"\n"
@@ -123,7 +149,7 @@ class JsonLinesCodec:
         return _checked([_load_response(line) for line in body.splitlines() if line.strip()], count)
 
 
-class CsvCodec:
+class CsvCodec(_Framed):
     """One CSV row a record; a row each in the response, its plain numbers as numbers."""
 
     content_type = accept = "text/csv"
@@ -135,7 +161,7 @@ class CsvCodec:
             raise MalformedRecordError("the body must be a CSV row, and not empty")
         if "\n" in row or "\r" in row:
             raise MalformedRecordError("the body must be one CSV row, without line breaks")
-        return Item(record, _encode(row))
+        return Item(record, (_encode(row),))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b""
@@ -154,7 +180,7 @@ class CsvRowCodec(CsvCodec):
         return [_numbers([field]) for field in _checked(rows[0], count)]
 
 
-class SingleCodec:
+class SingleCodec(_Framed):
     """One record a request, its body as it is; the response as JSON where it is JSON, else as text."""
 
     content_type = accept = "application/json"
@@ -163,7 +189,7 @@ class SingleCodec:
     def parse(self, record: Record) -> Item:
         if not record.body.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, _encode(record.body))
+        return Item(record, (_encode(record.body),))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
@@ -186,12 +212,6 @@ def codec_for(settings: HandlerSettings) -> Codec:
         "single": SingleCodec,
     }
     return makers[settings.codec]()
-
-
-def encode(codec: Codec, items: Sequence[Item]) -> bytes:
-    """Return the request body of one micro-batch."""
-    before, between, after = codec.frame(items[0].group_key)
-    return before + between.join([item.payload for item in items]) + after
 
 
 def _load_record(body: str) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handler.codecs import Codec, Item, encode
+from handler.codecs import Codec, Item
 from handler.settings import HandlerSettings
 
 CONNECT_TIMEOUT_SECONDS = 3
@@ -39,6 +39,6 @@ class Endpoint:
             EndpointName=self._name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
-            Body=encode(self._codec, items),
+            Body=self._codec.encode(items),
         )
         return self._codec.decode(response["Body"].read(), len(items))

@@ -105,7 +105,7 @@ class Executor:
 
     def learn(self, fault: Fault | None, items: MicroBatch) -> None:
         """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
-        size = sum(len(item.payload) for item in items)
+        size = sum(item.size for item in items)
         if fault is None:
             self.limit = min(self._max_concurrency, self.limit + 1)
             self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8)

@@ -73,7 +73,7 @@ class BatchInference:
             records={record.message_id: record for record in records},
             ledger=Ledger(records),
             metrics=Metrics(),
-            results=self._outbox(self._settings.result_queue_url, deadline),
+            results=self._outbox(self._settings.result_target, deadline),
             dead_letters=self._outbox(self._settings.dead_letter_queue_url, deadline),
         )
         self._score(run)

@@ -3,39 +3,57 @@
 from collections.abc import Iterable, Iterator
 
 from handler.codecs import Codec, Item
+from handler.records import Target
 
 MicroBatch = list[Item]
 
 
 def request_bytes(codec: Codec, item: Item) -> int:
     """Return the size of a request that holds this item alone."""
-    before, _, after = codec.frame(item.group_key)
-    return len(before) + len(item.payload) + len(after)
+    return codec.overhead(item.group_key) + item.size
 
 
 def cut(
-    codec: Codec, items: Iterable[Item], *, max_records: int, max_bytes: int, max_receives: int
+    codec: Codec,
+    items: Iterable[Item],
+    *,
+    max_records: int,
+    max_bytes: int,
+    max_receives: int,
+    sort_by_length: bool = False,
 ) -> Iterator[MicroBatch]:
     """Yield micro-batches in order, none over `max_records` or over `max_bytes` as a request body.
 
     Items that may not share a request are gathered side by side. Each item must fit by itself: see `request_bytes`.
     On its last receive but one a record shares a request with a quarter as many, and on its last with none: so one
     record that no answer ever comes for does not take its neighbours along for good.
+
+    Records of a message group stay in order: what would overtake an earlier one of its group, which waits in another
+    micro-batch, lets that one go first.
     """
-    separator = len(codec.frame("")[1])
-    gathered: dict[tuple[str, int], MicroBatch] = {}
-    sizes: dict[tuple[str, int], int] = {}
-    for item in items:
+    gathered: dict[tuple[str, Target, int], MicroBatch] = {}
+    sizes: dict[tuple[str, Target, int], int] = {}
+    home: dict[str, tuple[str, Target, int]] = {}  # where the latest record of each message group waits
+    for item in sorted(items, key=_length) if sort_by_length else items:
         cap = _record_cap(item, min(max_records, codec.max_records), max_receives)
-        group = item.group_key, cap
-        batch = gathered.setdefault(group, [])
-        added = separator + len(item.payload)
-        if batch and (len(batch) >= cap or sizes[group] + added > max_bytes):
+        key, group = (item.group_key, item.target, cap), item.record.group
+        if group and home.get(group, key) != key and gathered.get(home[group]):
+            yield gathered.pop(home[group])
+        batch = gathered.setdefault(key, [])
+        added = len(item.parts) + item.size
+        if batch and (len(batch) >= cap or sizes[key] + added > max_bytes):
             yield batch
-            batch = gathered[group] = []
-        sizes[group] = sizes[group] + added if batch else request_bytes(codec, item)
+            batch = gathered[key] = []
+        sizes[key] = sizes[key] + added if batch else request_bytes(codec, item)
         batch.append(item)
-    yield from gathered.values()
+        if group:
+            home[group] = key
+    yield from filter(None, gathered.values())
+
+
+def _length(item: Item) -> tuple[str, int]:
+    """Sort by length, but never within a message group."""
+    return item.record.group, 0 if item.record.group else item.size
 
 
 def _record_cap(item: Item, max_records: int, max_receives: int) -> int:

@@ -1,7 +1,7 @@
 """SQS records in, exactly one end for each of them out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -16,7 +16,7 @@ class BatchResponse(TypedDict):
     batchItemFailures: list[BatchItemFailure]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """One message of the queue."""
 
@@ -25,6 +25,21 @@ class Record:
     body: str
     receive_count: int
     source_arn: str
+    group: str = ""
+    """Message group of a FIFO queue: its records keep their order. Empty on standard queues."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Message attributes that are text."""
+    trace_header: str = ""
+    """AWS X-Ray's, which SQS carries beside the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which model behind the endpoint scores; empty: whichever the endpoint picks."""
+
+    model: str = ""
+    inference_component: str = ""
+    variant: str = ""
 
 
 class Reason(StrEnum):
@@ -44,17 +59,30 @@ class Reason(StrEnum):
 
 def read_records(event: Mapping[str, Any]) -> list[Record]:
     """Return the event's records; of a message that was delivered twice in one batch, the first."""
-    records = {
-        record["messageId"]: Record(
-            message_id=record["messageId"],
-            receipt_handle=record.get("receiptHandle", ""),
-            body=record["body"],
-            receive_count=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-            source_arn=record.get("eventSourceARN", ""),
-        )
-        for record in reversed(event["Records"])
-    }
-    return list(reversed(records.values()))
+    records: dict[str, Record] = {}
+    for record in event["Records"]:
+        if record["messageId"] not in records:
+            records[record["messageId"]] = _read_record(record)
+    return list(records.values())
+
+
+def _read_record(record: Mapping[str, Any]) -> Record:
+    system, source_arn = record.get("attributes", {}), record.get("eventSourceARN", "")
+    return Record(
+        message_id=record["messageId"],
+        receipt_handle=record.get("receiptHandle", ""),
+        body=record["body"],
+        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        source_arn=source_arn,
+        # Standard queues have message groups too, for fairness, but no order.
+        group=system.get("MessageGroupId", "") if source_arn.endswith(".fifo") else "",
+        attributes={
+            name: attribute["stringValue"]
+            for name, attribute in record.get("messageAttributes", {}).items()
+            if attribute.get("stringValue")
+        },
+        trace_header=system.get("AWSTraceHeader", ""),
+    )
 
 
 class Ledger:

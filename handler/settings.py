@@ -4,13 +4,17 @@ Both sides use this class, so the deployed variables and the code that reads the
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
-CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "single")
+CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single")
+OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
+LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -37,21 +41,53 @@ class HandlerSettings:
 
     endpoint_name: str
     """The SageMaker endpoint to invoke."""
-    result_queue_url: str
-    """SQS queue that receives one CloudEvent per scored record."""
     dead_letter_queue_url: str
     """SQS queue that receives what can never be scored, with the reason as message attributes."""
+    result_sink: str = "sqs"
+    """Where one CloudEvent per scored record goes: one of `RESULT_SINKS`."""
+    result_target: str = ""
+    """The sink's queue URL (`sqs`), topic ARN (`sns`), bus name (`eventbridge`), or s3://bucket/prefix/ (`s3`)."""
+    overflow_location: str = ""
+    """s3://bucket/prefix/ for results that are over the sink's limit; without it they are dead-lettered."""
+    input_location: str = ""
+    """s3://bucket/prefix/ that a message {"s3": "s3://…"} may point into; without it no message may."""
     queue_url: str = ""
     """The work queue. With it, a returned record comes again after a pause that suits what went wrong; without, after
     the queue's visibility timeout."""
     codec: str = "huggingface"
-    """How records become one request body, and a response becomes one result per record: one of `CODECS`."""
+    """How records become one request body, and a response becomes one result per record: one of `CODECS`, or
+    `module:function` of your own (from a layer), which is called with these settings and returns a `codecs.Codec`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
     max_records: int = 32
     """Most records in one request (1 or more)."""
     max_bytes: int = 4 * MIB
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB."""
+    sort_by_length: bool = False
+    """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
+    target_model: str = ""
+    """Multi-model endpoints: the archive of the model to use."""
+    inference_component_name: str = ""
+    """Endpoints with inference components: the one to use."""
+    target_variant: str = ""
+    """The production variant to use, whatever the weights."""
+    targets_from_messages: bool = False
+    """Whether the message attributes TargetModel, InferenceComponentName and TargetVariant win over those three."""
+    fifo_dead_letters: bool = False
+    """FIFO queues: whether a record that can't be scored is dead-lettered and its message group goes on without it.
+    Otherwise it is returned, with everything after it in its group, until SQS redrives it."""
+    asynchronous: bool = False
+    """Whether to invoke an asynchronous endpoint; results then come by its notifications (`handler.notify`)."""
+    async_input_location: str = ""
+    """`asynchronous` only, and needed then: s3://bucket/prefix/ where the inputs are put."""
+    async_inline: bool = False
+    """`asynchronous` only: whether inputs up to 128,000 bytes travel in the request instead. It saves a PUT, but
+    the dead letter of a failed inference can't hold its input then."""
+    idempotency_table: str = ""
+    """DynamoDB table (key `id`, TTL `expires_at`) that remembers results, so that a record delivered twice is scored
+    once; by default nothing is remembered, and its result leaves twice with the same id."""
+    idempotency_seconds: int = 4 * 86_400
+    """How long a result is remembered (1 or more)."""
     max_concurrency: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
     request_timeout_seconds: int = 70
@@ -86,9 +122,25 @@ class HandlerSettings:
                     faults.append(f"{name}={environment[name]!r}: {error}")
             elif f.default is MISSING and f.default_factory is MISSING:
                 faults.append(f"{name} is not set")
+        if not faults:
+            faults = list(_relations(settings := cls(**values)))
         if faults:
             raise ConfigurationError("; ".join(faults))
-        return cls(**values)
+        return settings
+
+
+def _relations(settings: HandlerSettings) -> Iterator[str]:
+    """Yield what does not fit together."""
+    sink, target = settings.result_sink, settings.result_target
+    if sink != "none" and not target:
+        yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"
+    elif sink == "s3" and not LOCATION.fullmatch(target):
+        yield f"RESULT_TARGET={target!r}: must be s3://bucket/ or s3://bucket/prefix/, with a slash last"
+    if settings.asynchronous and not settings.async_input_location:
+        yield "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
+
+
+_CHOICES = {"log_level": LOG_LEVELS, "result_sink": RESULT_SINKS}
 
 
 def _render(value: object) -> str:
@@ -96,10 +148,9 @@ def _render(value: object) -> str:
 
 
 def _parse(f: Field[Any], text: str) -> object:
-    if f.name == "codec" and text not in CODECS:
-        raise ValueError(f"must be one of {', '.join(CODECS)}")
-    if f.name == "log_level" and text not in LOG_LEVELS:
-        raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+    _check_text(f, text)
+    if f.type is bool:
+        return text == "true"
     if f.type is int:
         number = int(text)
         if number < 1:
@@ -110,6 +161,17 @@ def _parse(f: Field[Any], text: str) -> object:
         if not isinstance(parameters, dict):
             raise ValueError("must be a JSON object")
         return parameters
+    return text
+
+
+def _check_text(f: Field[Any], text: str) -> None:
+    if f.name == "codec" and text not in CODECS and not OWN_CODEC.fullmatch(text):
+        raise ValueError(f"must be one of {', '.join(CODECS)}, or module:function")
+    if f.name in _CHOICES and text not in _CHOICES[f.name]:
+        raise ValueError(f"must be one of {', '.join(_CHOICES[f.name])}")
+    if f.name.endswith("_location") and text and not LOCATION.fullmatch(text):
+        raise ValueError("must be s3://bucket/ or s3://bucket/prefix/, with a slash last")
+    if f.type is bool and text not in ("true", "false"):
+        raise ValueError("must be true or false")
     if not text and f.default is MISSING:
         raise ValueError("must not be empty")
-    return text

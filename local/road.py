@@ -76,7 +76,7 @@ class Road:
             tracing=function.get("tracing_config", {}).get("mode") == "Active",
             settings=settings,
             endpoint_arn=f"arn:{partition}:sagemaker:{region}:{account}:endpoint/{settings.endpoint_name}",
-            results=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.result_queue_url)),
+            results=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.result_target)),
             dead_letters=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.dead_letter_queue_url)),
         )
 

@@ -244,7 +244,7 @@ def test_model_data_must_show_its_bucket(pipeline_settings: PipelineSettings) ->
 
 def test_a_mapping_by_itself_checks_queue_and_function() -> None:
     stack = TerraformStack(Testing.app(), "plain")
-    handler = HandlerSettings(endpoint_name="e", result_queue_url="r", dead_letter_queue_url="d")
+    handler = HandlerSettings(endpoint_name="e", result_target="r", dead_letter_queue_url="d")
     queue = MessageQueue(stack, "orders", name="orders")
     function = BatchInferenceFunction(
         stack, "scorer", name="scorer", handler_settings=handler, settings=FunctionSettings(timeout_seconds=90)

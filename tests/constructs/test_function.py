@@ -63,7 +63,7 @@ def test_the_environment_is_what_the_handler_reads(synth_pipeline: Callable[...,
     variables = synthesized.one("aws_lambda_function")["environment"]["variables"]
     assert HandlerSettings.from_environment(variables) == HandlerSettings(
         endpoint_name="dev-language",
-        result_queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'results')}.url}}",
+        result_target=f"${{{synthesized.reference('aws_sqs_queue', 'results')}.url}}",
         dead_letter_queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'dead-letter')}.url}}",
         queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'work_queue')}.url}}",
         codec="huggingface",

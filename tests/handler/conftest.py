@@ -46,7 +46,7 @@ def build_inference(aws: LocalAws, **changes: Any) -> BatchInference:
     """Build the handler's core with changed settings."""
     settings = HandlerSettings(
         endpoint_name="dev-language",
-        result_queue_url=f"{aws.url}/123456789012/results",
+        result_target=f"{aws.url}/123456789012/results",
         dead_letter_queue_url=f"{aws.url}/123456789012/dead",
         queue_url=f"{aws.url}/123456789012/work",
     )

@@ -2,9 +2,10 @@ import pytest
 
 from handler.settings import ConfigurationError, HandlerSettings, request_timeout_seconds
 
+CODEC_NAMES = "huggingface, instances, jsonlines, csv, csv-row, kserve, single"
 REQUIRED = {
     "ENDPOINT_NAME": "e",
-    "RESULT_QUEUE_URL": "https://sqs/r",
+    "RESULT_TARGET": "https://sqs/r",
     "DEAD_LETTER_QUEUE_URL": "https://sqs/d",
 }
 
@@ -12,7 +13,7 @@ REQUIRED = {
 def test_what_is_rendered_is_read_back_equal() -> None:
     settings = HandlerSettings(
         endpoint_name="e",
-        result_queue_url="r",
+        result_target="s3://bucket/out/",
         dead_letter_queue_url="d",
         codec="csv",
         parameters={"a": [1, None]},
@@ -23,6 +24,10 @@ def test_what_is_rendered_is_read_back_equal() -> None:
         max_receives=5,
         metrics_namespace="n",
         log_level="ERROR",
+        result_sink="s3",
+        sort_by_length=True,
+        asynchronous=True,
+        async_input_location="s3://bucket/in/",
     )
     assert HandlerSettings.from_environment(settings.to_environment()) == settings
 
@@ -35,7 +40,26 @@ def test_what_is_left_out_has_its_default() -> None:
     ("changes", "text"),
     [
         ({"ENDPOINT_NAME": ""}, "ENDPOINT_NAME='': must not be empty"),
-        ({"CODEC": "xml"}, "CODEC='xml': must be one of huggingface, instances, jsonlines, csv, csv-row, single"),
+        (
+            {"CODEC": "xml"},
+            f"CODEC='xml': must be one of {CODEC_NAMES}, or module:function",
+        ),
+        (
+            {"CODEC": "a.b:"},
+            f"CODEC='a.b:': must be one of {CODEC_NAMES}, or module:function",
+        ),
+        ({"RESULT_SINK": "kafka"}, "RESULT_SINK='kafka': must be one of sqs, sns, eventbridge, s3, none"),
+        ({"RESULT_TARGET": ""}, "RESULT_TARGET is not set, and RESULT_SINK='sqs' needs it"),
+        (
+            {"RESULT_SINK": "s3", "RESULT_TARGET": "s3://bucket/a"},
+            "RESULT_TARGET='s3://bucket/a': must be s3://bucket/ or s3://bucket/prefix/, with a slash last",
+        ),
+        (
+            {"INPUT_LOCATION": "bucket"},
+            "INPUT_LOCATION='bucket': must be s3://bucket/ or s3://bucket/prefix/, with a slash last",
+        ),
+        ({"ASYNCHRONOUS": "yes"}, "ASYNCHRONOUS='yes': must be true or false"),
+        ({"ASYNCHRONOUS": "true"}, "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ({"MAX_BYTES": "0"}, "MAX_BYTES='0': must be at least 1"),
         ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),
@@ -54,9 +78,7 @@ def test_a_wrong_variable_is_named_with_its_value(changes: dict[str, str], text:
 def test_every_missing_variable_is_named() -> None:
     with pytest.raises(ConfigurationError) as raised:
         HandlerSettings.from_environment({})
-    assert str(raised.value) == (
-        "ENDPOINT_NAME is not set; RESULT_QUEUE_URL is not set; DEAD_LETTER_QUEUE_URL is not set"
-    )
+    assert str(raised.value) == ("ENDPOINT_NAME is not set; DEAD_LETTER_QUEUE_URL is not set")
 
 
 @pytest.mark.parametrize(("function", "request_timeout"), [(900, 70), (90, 70), (30, 20), (10, 6), (1, 1)])
