@@ -40,11 +40,12 @@ class VisibilityBackoff:
         """
         if not self._queue_url:
             return True
-        entries = [
-            {"Id": str(number), "ReceiptHandle": record.receipt_handle, "VisibilityTimeout": pause}
-            for number, (record, fault) in enumerate(returned.items())
-            for pause in [pause_seconds(fault, record.receive_count)]
-        ]
+        pauses: dict[str, int] = {}  # of a message group's first: its others can't come before it
+        entries = []
+        for number, (record, fault) in enumerate(returned.items()):
+            pause = pause_seconds(fault, record.receive_count)
+            pause = pauses.setdefault(record.group, pause) if record.group else pause
+            entries.append({"Id": str(number), "ReceiptHandle": record.receipt_handle, "VisibilityTimeout": pause})
         chunks = (entries[start : start + MAX_ENTRIES] for start in range(0, len(entries), MAX_ENTRIES))
         calls = [pool.submit(self._hide, chunk) for chunk in chunks]
         return not wait(calls, timeout=max(0.0, until - time.monotonic())).not_done

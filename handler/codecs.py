@@ -21,6 +21,14 @@ class UnexpectedResponseError(ValueError):
     """The response is not one result per record, so no result can be told to belong to a record."""
 
 
+class CodecError(RuntimeError):
+    """A codec of the user's own failed."""
+
+
+class RequestTooLargeError(ValueError):
+    """The request body came out larger than its parts let expect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A record ready to be sent."""

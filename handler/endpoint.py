@@ -7,6 +7,7 @@ import boto3
 from botocore.config import Config
 
 from handler.codecs import Codec, Item
+from handler.records import Target
 from handler.settings import HandlerSettings
 
 CONNECT_TIMEOUT_SECONDS = 3
@@ -40,5 +41,15 @@ class Endpoint:
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
             Body=self._codec.encode(items),
+            **_named(items[0].target),
         )
         return self._codec.decode(response["Body"].read(), len(items))
+
+
+def _named(target: Target) -> dict[str, Any]:
+    named = {
+        "TargetModel": target.model,
+        "InferenceComponentName": target.inference_component,
+        "TargetVariant": target.variant,
+    }
+    return {name: value for name, value in named.items() if value}

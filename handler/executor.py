@@ -6,16 +6,16 @@ import random
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from handler.codecs import Item
-from handler.endpoint import Endpoint
 from handler.faults import TREATMENTS, Fault, classify
 from handler.metrics import Metrics
 from handler.microbatch import MicroBatch
+from handler.records import Record
 from handler.settings import ConfigurationError, reserve_seconds
 
 # Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
@@ -23,6 +23,12 @@ from handler.settings import ConfigurationError, reserve_seconds
 MIN_SPLITS_CAP = 64
 # So many micro-batches that fail alike with no success between are not each holding a bad record.
 CIRCUIT_ORIGINS = 5
+
+
+class Scorer(Protocol):
+    """Sends one request."""
+
+    def score(self, items: Sequence[Item]) -> Sequence[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Scored:
 class Failed:
     """A record that got no result, and what stood in its way. `alone` if it was sent by itself."""
 
-    item: Item
+    record: Record
     fault: Fault
     detail: str
     alone: bool
@@ -66,6 +72,8 @@ class _Attempt:
     items: MicroBatch
     origin: int
     """Number of the micro-batch it was cut as, before any halving."""
+    groups: frozenset[str] = frozenset()
+    """Message groups in it: of each, one attempt at a time is in flight or paused."""
     tries: int = 0
     started: float = 0.0
     fault: Fault = Fault.DEADLINE
@@ -76,7 +84,7 @@ class _Attempt:
 class Executor:
     """Lives as long as the function's sandbox; `limit` is what it has learned of the endpoint's capacity."""
 
-    def __init__(self, endpoint: Endpoint, max_concurrency: int) -> None:
+    def __init__(self, endpoint: Scorer, max_concurrency: int) -> None:
         self._endpoint = endpoint
         self._max_concurrency = max_concurrency
         self._pool = ThreadPoolExecutor(max_concurrency, thread_name_prefix="inference")
@@ -87,12 +95,19 @@ class Executor:
         self.abandoned = False
         """Whether a request was left behind at a deadline; its thread is still busy, so make a new executor."""
 
-    def run(self, batches: Iterable[MicroBatch], deadline: Deadline, metrics: Metrics) -> Iterator[Scored | Failed]:
-        """Yield what became of every item, as it becomes known.
+    def run(
+        self,
+        batches: Iterable[MicroBatch],
+        deadline: Deadline,
+        metrics: Metrics,
+        is_final: Callable[[Failed], bool],
+    ) -> Iterator[Scored | Failed]:
+        """Yield what became of every item, as it becomes known; the items of a message group in their order.
 
-        Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
+        After a failure in a group its later items are not sent, unless `is_final` says that the failed one will not
+        come again. Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
         """
-        return _Run(self, list(batches), deadline, metrics).outcomes()
+        return _Run(self, list(batches), deadline, metrics, is_final).outcomes()
 
     def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
         return self._pool.submit(self._endpoint.score, items)
@@ -119,9 +134,17 @@ class Executor:
 class _Run:
     """One invocation's requests; nothing of it outlives the invocation."""
 
-    def __init__(self, executor: Executor, batches: list[MicroBatch], deadline: Deadline, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        batches: list[MicroBatch],
+        deadline: Deadline,
+        metrics: Metrics,
+        is_final: Callable[[Failed], bool],
+    ) -> None:
         self._executor = executor
-        self._ready = deque(_Attempt(batch, origin=number) for number, batch in enumerate(batches))
+        self._is_final = is_final
+        self._ready = deque(_Attempt(batch, number, _groups(batch)) for number, batch in enumerate(batches))
         self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
         self._running: dict[Future[Sequence[Any]], _Attempt] = {}
         self._deadline = deadline
@@ -156,10 +179,20 @@ class _Run:
         now = time.monotonic()
         while self._paused and self._paused[0][0] <= now:
             self._ready.appendleft(heapq.heappop(self._paused)[2])
+        busy = {group for attempt in (*self._running.values(), *self._paused_attempts()) for group in attempt.groups}
+        waiting: list[_Attempt] = []
         while self._ready and now < self._deadline.launch and len(self._running) < self._executor.limit:
             attempt = self._ready.popleft()
-            attempt.tries, attempt.started = attempt.tries + 1, now
-            self._running[self._executor.submit(attempt.items)] = attempt
+            if busy.isdisjoint(attempt.groups):
+                attempt.tries, attempt.started = attempt.tries + 1, now
+                self._running[self._executor.submit(attempt.items)] = attempt
+            else:
+                waiting.append(attempt)
+            busy |= attempt.groups
+        self._ready.extendleft(reversed(waiting))
+
+    def _paused_attempts(self) -> Iterator[_Attempt]:
+        return (attempt for _, _, attempt in self._paused)
 
     def _next_event(self) -> float:
         """Return when something can change without a request ending: a pause ends, or launching does."""
@@ -179,6 +212,8 @@ class _Run:
         if not isinstance(error, Exception):
             raise error
         fault = classify(error)
+        if fault is Fault.CONFIGURATION and attempt.items[0].target.of_record:
+            fault = Fault.TARGET_REFUSED
         self._metrics.fault(fault)
         if fault is Fault.CONFIGURATION:
             raise ConfigurationError(str(error)) from error
@@ -200,11 +235,28 @@ class _Run:
             halves = attempt.items[:half], attempt.items[half:]
             # On the left: to isolate one bad record after the other frees more records than halving all alike.
             self._ready.extendleft(
-                _Attempt(part, origin=attempt.origin, fault=fault, detail=detail) for part in reversed(halves)
+                _Attempt(part, attempt.origin, _groups(part), fault=fault, detail=detail) for part in reversed(halves)
             )
         else:
-            alone = len(attempt.items) == 1
-            yield from (Failed(item, fault, detail, alone) for item in attempt.items)
+            alone = len(attempt.items) == 1 or treatment.of_each
+            failures = [Failed(item.record, fault, detail, alone) for item in attempt.items]
+            yield from failures
+            yield from self._hold({f.record.group for f in failures if f.record.group and not self._is_final(f)})
+
+    def _hold(self, groups: set[str]) -> Iterator[Failed]:
+        """Take what comes after a failure in these groups out of the way; none of it is in flight or paused."""
+        if not groups:
+            return
+        for attempt in list(self._ready):
+            if attempt.groups.isdisjoint(groups):
+                continue
+            held = [item for item in attempt.items if item.record.group in groups]
+            detail = "an earlier one of its group failed"
+            yield from (Failed(item.record, Fault.GROUP_HELD, detail, alone=False) for item in held)
+            attempt.items = [item for item in attempt.items if item.record.group not in groups]
+            attempt.groups = _groups(attempt.items)
+            if not attempt.items:
+                self._ready.remove(attempt)
 
     def _worth_splitting(self, fault: Fault) -> bool:
         """Tell a bad record from a bad endpoint.
@@ -216,11 +268,14 @@ class _Run:
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
-        paused = (attempt for _, _, attempt in self._paused)
-        for attempt in (*self._ready, *paused):
+        for attempt in (*self._ready, *self._paused_attempts()):
             alone = len(attempt.items) == 1 and attempt.tries > 0
-            yield from (Failed(item, attempt.fault, attempt.detail, alone) for item in attempt.items)
+            yield from (Failed(item.record, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():
             alone, detail = len(attempt.items) == 1, "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)
-            yield from (Failed(item, Fault.READ_TIMEOUT, detail, alone) for item in attempt.items)
+            yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone) for item in attempt.items)
+
+
+def _groups(items: MicroBatch) -> frozenset[str]:
+    return frozenset(item.record.group for item in items if item.record.group)

@@ -18,7 +18,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handler.codecs import UnexpectedResponseError
+from handler.codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
 from handler.records import Reason
 
 
@@ -36,6 +36,13 @@ class Fault(StrEnum):
     MODEL_FAILED = "model-failed"
     TOO_LARGE = "request-too-large"
     UNEXPECTED_RESPONSE = "unexpected-response"
+    CODEC_FAILED = "codec-failed"
+    TARGET_REFUSED = "target-refused"
+    INPUT_UNAVAILABLE = "input-unavailable"
+    IN_PROGRESS = "in-progress-elsewhere"
+    IDEMPOTENCY_UNAVAILABLE = "idempotency-unavailable"
+    UNFIT = "unfit"
+    GROUP_HELD = "held-behind-its-group"
     DEADLINE = "deadline"
     NOT_SENT = "not-sent"
     CONFIGURATION = "configuration"
@@ -55,6 +62,8 @@ class Treatment:
     """Reason to dead-letter a lone record on its last receive; without one it is always returned."""
     dead_letter_at_once: bool = False
     """Dead-letter it on any receive: the fault can only be the record's."""
+    of_each: bool = False
+    """It holds for each record of the request, so none needs to be sent alone to be believed."""
     dead_letter_beside_success: bool = False
     """Dead-letter it on any receive if another record of the invocation was scored."""
     backoff_floor_seconds: float = 0.0
@@ -88,6 +97,17 @@ TREATMENTS = {
     ),
     Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
     Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    Fault.CODEC_FAILED: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    # The record named that model, component or variant itself.
+    Fault.TARGET_REFUSED: Treatment(of_each=True, dead_letter=Reason.TARGET_REFUSED, dead_letter_beside_success=True),
+    # Without the right to list, S3 answers alike for an object that is missing and for one that is not to be read.
+    Fault.INPUT_UNAVAILABLE: Treatment(of_each=True, dead_letter=Reason.INPUT_UNAVAILABLE, backoff_base_seconds=30.0),
+    # The other delivery of it needs an invocation's time at most.
+    Fault.IN_PROGRESS: Treatment(backoff_floor_seconds=30.0, backoff_base_seconds=30.0),
+    Fault.IDEMPOTENCY_UNAVAILABLE: Treatment(),
+    # In a message group whose order counts more than getting on.
+    Fault.UNFIT: Treatment(),
+    Fault.GROUP_HELD: Treatment(),
     Fault.DEADLINE: Treatment(),
     Fault.NOT_SENT: Treatment(),
 }
@@ -120,6 +140,15 @@ _BY_CODE = {
     "SignatureDoesNotMatch": Fault.CONFIGURATION,
 }
 
+_BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...] = (
+    (UnexpectedResponseError, Fault.UNEXPECTED_RESPONSE),
+    (RequestTooLargeError, Fault.TOO_LARGE),
+    (CodecError, Fault.CODEC_FAILED),
+    (ReadTimeoutError, Fault.READ_TIMEOUT),
+    ((ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError), Fault.CONNECTION),
+    (BotoCoreError, Fault.CONFIGURATION),
+)
+
 # What a serverless endpoint, and the API's own validation, say of a request body that is too large.
 _OVERSIZE = re.compile(r"oversize body|length less than or equal", re.IGNORECASE)
 
@@ -128,14 +157,9 @@ def classify(error: Exception) -> Fault:
     """Return the kind of fault that an exception of one request stands for; re-raise what is none."""
     if isinstance(error, ClientError):
         return _classify_client_error(error)
-    if isinstance(error, UnexpectedResponseError):
-        return Fault.UNEXPECTED_RESPONSE
-    if isinstance(error, ReadTimeoutError):
-        return Fault.READ_TIMEOUT
-    if isinstance(error, (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError)):
-        return Fault.CONNECTION
-    if isinstance(error, BotoCoreError):
-        return Fault.CONFIGURATION
+    for types, fault in _BY_TYPE:
+        if isinstance(error, types):
+            return fault
     raise error
 
 

@@ -5,20 +5,23 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
 
+from handler.async_endpoint import AsyncEndpoint
 from handler.backoff import VisibilityBackoff
-from handler.codecs import Item, MalformedRecordError, codec_for
+from handler.codecs import Item, codec_for
 from handler.endpoint import Endpoint
 from handler.executor import Deadline, Executor, Failed, Scored
 from handler.faults import TREATMENTS, Fault
+from handler.idempotency import Memory
+from handler.intake import Intake, Remembered, Unfit, Unready
 from handler.metrics import Metrics
-from handler.microbatch import cut, request_bytes
+from handler.microbatch import cut
 from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
 from handler.sinks import MAX_BATCH_BYTES, Entry, Outbox, dead_letter_entry, result_entry
@@ -26,6 +29,8 @@ from handler.sinks import MAX_BATCH_BYTES, Entry, Outbox, dead_letter_entry, res
 logger = logging.getLogger(__name__)
 
 SENDERS = 4
+# Behind what failed: for an answer that never came, or in the same message group.
+_WAITED = {Fault.DEADLINE, Fault.GROUP_HELD}
 
 
 class Context(Protocol):
@@ -58,6 +63,8 @@ class BatchInference:
             ),
         )
         self._backoff = VisibilityBackoff(self._sqs, settings.queue_url)
+        self._memory = Memory(settings) if settings.idempotency_table else None
+        self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
         self._cold = True
 
     def process(self, event: Mapping[str, Any], context: Context) -> BatchResponse:
@@ -86,7 +93,7 @@ class BatchInference:
                 self._senders = self._new_senders()  # the other's threads are still busy with what was not waited for
         self._report(run, context)
         down = [fault for fault in run.returned.values() if TREATMENTS[fault].endpoint_down]
-        waited = list(run.returned.values()).count(Fault.DEADLINE)  # behind those, for an answer that never came
+        waited = sum(fault in _WAITED for fault in run.returned.values())
         if down and len(down) + waited == len(records):
             raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {down[0].value}")
         return run.ledger.response()
@@ -97,16 +104,18 @@ class BatchInference:
         settings, executor = self._settings, self._executor
         batches = cut(
             self._codec,
-            self._parse(run),
-            max_records=settings.max_records,
+            self._admit(run),
+            max_records=1 if settings.asynchronous else settings.max_records,
             max_bytes=min(settings.max_bytes, executor.max_bytes),
             max_receives=settings.max_receives,
+            sort_by_length=settings.sort_by_length,
         )
         failed: list[Failed] = []
         try:
-            for outcome in executor.run(batches, run.deadline, run.metrics):
+            for outcome in executor.run(batches, run.deadline, run.metrics, lambda f: self._is_final(f, run)):
                 if isinstance(outcome, Scored):
-                    self._hand_over(outcome, run)
+                    run.anything_scored = True
+                    self._take_result(outcome.item.record, outcome.result, run)
                 else:
                     failed.append(outcome)
         finally:
@@ -116,27 +125,44 @@ class BatchInference:
             self._settle_failure(failure, run)
         run.metrics.scoring_seconds = time.monotonic() - started
 
-    def _parse(self, run: "_Invocation") -> Iterator[Item]:
-        """Yield what can be sent to the endpoint; dead-letter what never can."""
-        limit = self._settings.max_bytes
-        for record in run.records.values():
-            try:
-                item = self._codec.parse(record)
-            except MalformedRecordError as error:
-                self._dead_letter(record, Reason.MALFORMED, str(error), run)
-                continue
-            size = request_bytes(self._codec, item)
-            if size > limit:
-                detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
-                self._dead_letter(record, Reason.TOO_LARGE, detail, run)
-            else:
-                yield item
+    def _admit(self, run: "_Invocation") -> Iterator[Item]:
+        """Yield what is to be sent to the endpoint; dead-letter what never can be; give back what can't be now."""
+        seconds = max(0.0, run.deadline.deliver - time.monotonic())
+        held: set[str] = set()
+        for admission in self._intake.admit(run.records.values(), seconds):
+            record = admission.record
+            if record.group in held:
+                run.give_back(record.message_id, Fault.GROUP_HELD)
+            elif isinstance(admission, Item):
+                run.claimed.append(record.message_id)
+                yield admission
+            elif isinstance(admission, Remembered):
+                self._take_result(record, admission.result, run)
+            elif not self._refuse(admission, run):
+                held.add(record.group)
 
-    def _hand_over(self, scored: Scored, run: "_Invocation") -> None:
-        record = scored.item.record
-        run.anything_scored = True
+    def _refuse(self, admission: Unfit | Unready, run: "_Invocation") -> bool:
+        """Dead-letter the record or give it back; return whether its message group may go on."""
+        record = admission.record
+        if isinstance(admission, Unready):
+            failure = Failed(record, admission.fault, admission.detail, alone=True)
+            self._settle_failure(failure, run)
+            return not record.group or self._is_final(failure, run)
+        if record.group and not self._settings.fifo_dead_letters:
+            run.give_back(record.message_id, Fault.UNFIT)
+            return False
+        self._dead_letter(record, admission.reason, admission.detail, run)
+        return True
+
+    def _take_result(self, record: Record, result: Any, run: "_Invocation") -> None:
+        """Send a result on; in a message group, only once it is known that none before it failed."""
+        run.results_of[record.message_id] = result
+        if not record.group:
+            self._hand_over(record, result, run)
+
+    def _hand_over(self, record: Record, result: Any, run: "_Invocation") -> None:
         try:
-            entry = result_entry(record, self._settings.endpoint_name, scored.result)
+            entry = result_entry(record, self._settings.endpoint_name, result)
         except RecursionError:
             self._dead_letter(record, Reason.RESULT_TOO_LARGE, "the result is nested too deeply", run)
             return
@@ -152,16 +178,34 @@ class BatchInference:
         Containers answer 4xx for troubles of their own too. So a record is believed to be at fault at once only if
         the model scored another one in the same invocation, and else on its last receive.
         """
-        record, treatment = failure.item.record, TREATMENTS[failure.fault]
-        last_receive = record.receive_count >= self._settings.max_receives
-        certain = treatment.dead_letter_at_once or (treatment.dead_letter_beside_success and run.anything_scored)
-        if failure.alone and treatment.dead_letter and (certain or last_receive):
-            self._dead_letter(record, treatment.dead_letter, failure.detail, run)
+        record, reason = failure.record, TREATMENTS[failure.fault].dead_letter
+        if reason and self._is_final(failure, run):
+            self._dead_letter(record, reason, failure.detail, run)
         else:
             run.give_back(record.message_id, failure.fault)
 
+    def _is_final(self, failure: Failed, run: "_Invocation") -> bool:
+        """Whether the record is to be dead-lettered. In a message group that breaks order, so it must be asked for."""
+        record, treatment = failure.record, TREATMENTS[failure.fault]
+        last_receive = record.receive_count >= self._settings.max_receives
+        certain = treatment.dead_letter_at_once or (treatment.dead_letter_beside_success and run.anything_scored)
+        allowed = not record.group or self._settings.fifo_dead_letters
+        return bool(allowed and failure.alone and treatment.dead_letter and (certain or last_receive))
+
     def _dead_letter(self, record: Record, reason: Reason, detail: str, run: "_Invocation") -> None:
         run.letters.append(dead_letter_entry(record, self._settings.endpoint_name, reason, detail))
+
+    def _hand_over_groups(self, run: "_Invocation") -> None:
+        """Send on each message group's results up to the first record that is returned."""
+        held: set[str] = set()
+        for record in run.records.values():
+            if record in run.returned:
+                held.add(record.group)
+            elif record.group and record.message_id in run.results_of:
+                if record.group in held:
+                    run.give_back(record.message_id, Fault.GROUP_HELD)
+                else:
+                    self._hand_over(record, run.results_of[record.message_id], run)
 
     def _deliver(self, run: "_Invocation") -> None:
         """Wait until the sinks have acknowledged; give back what they did not take.
@@ -169,6 +213,7 @@ class BatchInference:
         Dead letters leave last: had the results' queue refused everything, they would leave again each time.
         """
         started = time.monotonic()
+        self._hand_over_groups(run)
         for entry, error in run.results.close():
             if error is None:
                 run.ledger.succeed(entry.message_id)
@@ -183,7 +228,17 @@ class BatchInference:
             else:
                 logger.warning("dead letter not sent: %s", error)
                 run.give_back(entry.message_id, Fault.NOT_SENT)
+        self._note_results(run)
         run.metrics.sink_seconds = time.monotonic() - started
+
+    def _note_results(self, run: "_Invocation") -> None:
+        """Remember what was scored, and let go of the rest, as far as the time allows."""
+        if self._memory is None:
+            return
+        scored = {id_: run.results_of[id_] for id_ in run.claimed if id_ in run.results_of}
+        unscored = [id_ for id_ in run.claimed if id_ not in scored]
+        writes = self._memory.remember(scored, self._senders) + self._memory.release(unscored, self._senders)
+        wait(writes, timeout=max(0.0, run.deadline.deliver - time.monotonic()))
 
     def _report(self, run: "_Invocation", context: Context) -> None:
         ledger = run.ledger
@@ -204,7 +259,8 @@ class BatchInference:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
 
     def _new_executor(self) -> Executor:
-        return Executor(Endpoint(self._settings, self._codec), self._settings.max_concurrency)
+        make = AsyncEndpoint if self._settings.asynchronous else Endpoint
+        return Executor(make(self._settings, self._codec), self._settings.max_concurrency)
 
 
 @dataclass(kw_only=True)
@@ -220,6 +276,10 @@ class _Invocation:
     letters: list[Entry] = field(default_factory=list)
     returned: dict[Record, Fault] = field(default_factory=dict)
     anything_scored: bool = False
+    results_of: dict[str, Any] = field(default_factory=dict)
+    """What was scored, now or before, by message id."""
+    claimed: list[str] = field(default_factory=list)
+    """What this invocation is to score."""
 
     def give_back(self, message_id: str, fault: Fault) -> None:
         """Return a record to the queue. What the fault said may quote the record, so it is not logged."""

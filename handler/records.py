@@ -40,6 +40,8 @@ class Target:
     model: str = ""
     inference_component: str = ""
     variant: str = ""
+    of_record: bool = False
+    """Whether the record named it itself, so that a wrong one is the record's fault."""
 
 
 class Reason(StrEnum):
@@ -53,6 +55,10 @@ class Reason(StrEnum):
     """The model refused the record."""
     UNPROCESSABLE = "unprocessable"
     """The model kept failing on the record until its last receive."""
+    TARGET_REFUSED = "target-refused"
+    """The endpoint does not know the model, component or variant that the record names, or not for this role."""
+    INPUT_UNAVAILABLE = "input-unavailable"
+    """The object that the record points to could not be read."""
     RESULT_TOO_LARGE = "result-too-large"
     """The result does not fit into a message."""
 

@@ -83,6 +83,15 @@ def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
     }
 
 
+def make_fifo_event(groups: Sequence[str], bodies: Sequence[str] = (), receive_count: int = 1) -> Event:
+    """Return what a FIFO queue's mapping hands over: a record for each letter, which names its message group."""
+    event = make_event(bodies or texts(len(groups)), receive_count)
+    for record, group in zip(event["Records"], groups, strict=True):
+        record["eventSourceARN"] += ".fifo"
+        record["attributes"]["MessageGroupId"] = group
+    return event
+
+
 def texts(count: int) -> list[str]:
     return [json.dumps({"inputs": f"text {number}"}) for number in range(count)]
 

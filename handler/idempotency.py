@@ -1,0 +1,133 @@
+"""A DynamoDB table that remembers results, so that a record delivered twice is scored once."""
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.records import Record
+from handler.settings import ConfigurationError, HandlerSettings
+
+logger = logging.getLogger(__name__)
+
+# DynamoDB: 25 requests in one BatchWriteItem; 400 KB an item, less what is around the result.
+MAX_WRITES = 25
+MAX_RESULT_BYTES = 380_000
+_MISCONFIGURED = {"ResourceNotFoundException", "AccessDeniedException", "UnrecognizedClientException"}
+
+
+class State(Enum):
+    """What the table says of a record."""
+
+    CLAIMED = "claimed"
+    """It is this invocation's to score."""
+    DONE = "done"
+    """It was scored before; the result is at hand."""
+    IN_PROGRESS = "in-progress"
+    """Another invocation has it."""
+    UNKNOWN = "unknown"
+    """The table did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The table's answer for one record."""
+
+    state: State
+    result: Any = None
+
+
+class Memory:
+    """Claims records before they are scored, and remembers their results until they expire.
+
+    A claim ends with the invocation that made it, so that what a killed function held can be scored again. Where the
+    table fails after a record was scored, the record may be scored twice; it is never lost.
+    """
+
+    def __init__(self, settings: HandlerSettings) -> None:
+        self._table = settings.idempotency_table
+        self._retention_seconds = settings.idempotency_seconds
+        self._client: Any = boto3.client(
+            "dynamodb",
+            config=Config(retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=3, read_timeout=5),
+        )
+
+    def claim(self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor) -> dict[str, Claim]:
+        """Claim records for so many seconds; return what the table said, by message id.
+
+        Raises ConfigurationError if the table does not exist or may not be used.
+        """
+        answers = pool.map(lambda record: self._claim(record, seconds), records)
+        return {record.message_id: answer for record, answer in zip(records, answers, strict=True)}
+
+    def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Write results down, in the background; those too large for an item are left out."""
+        expires = {"N": str(int(time.time()) + self._retention_seconds)}
+        texts = {id_: json.dumps(result, separators=(",", ":")) for id_, result in results.items()}
+        return self._write(
+            (
+                {"PutRequest": {"Item": {"id": {"S": id_}, "result": {"S": text}, "expires_at": expires}}}
+                for id_, text in texts.items()
+                if len(text) <= MAX_RESULT_BYTES
+            ),
+            pool,
+        )
+
+    def release(self, ids: Iterable[str], pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Give claims back, in the background."""
+        return self._write(({"DeleteRequest": {"Key": {"id": {"S": id_}}}} for id_ in ids), pool)
+
+    def _claim(self, record: Record, seconds: float) -> Claim:
+        now = int(time.time())
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "id": {"S": record.message_id},
+                    "claimed_until": {"N": str(now + int(seconds) + 1)},
+                    "expires_at": {"N": str(now + self._retention_seconds)},
+                },
+                # TTL deletes late, so what has expired is told here.
+                ConditionExpression="attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now",
+                ExpressionAttributeValues={":now": {"N": str(now)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ConditionalCheckFailedException":
+                response: Mapping[str, Any] = error.response
+                result = response.get("Item", {}).get("result")
+                return Claim(State.DONE, json.loads(result["S"])) if result else Claim(State.IN_PROGRESS)
+            if code in _MISCONFIGURED:
+                raise ConfigurationError(f"table {self._table}: {error}") from error
+            logger.warning("record not claimed: %s", error)
+        except BotoCoreError as error:
+            logger.warning("record not claimed: %s", error)
+        else:
+            return Claim(State.CLAIMED)
+        return Claim(State.UNKNOWN)
+
+    def _write(self, requests: Iterable[Mapping[str, Any]], pool: ThreadPoolExecutor) -> list[Future[None]]:
+        everything = list(requests)
+        chunks = (everything[start : start + MAX_WRITES] for start in range(0, len(everything), MAX_WRITES))
+        return [pool.submit(self._write_chunk, chunk) for chunk in chunks]
+
+    def _write_chunk(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """Write once and what was left over once more: a claim that stays behind ends by itself."""
+        pending: Mapping[str, Any] = {self._table: requests}
+        try:
+            for _ in range(2):
+                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems")
+                if not pending:
+                    return
+            logger.warning("%d results or claims not written", len(pending[self._table]))
+        except (ClientError, BotoCoreError) as error:
+            logger.warning("results or claims not written: %s", error)

@@ -1,0 +1,123 @@
+"""Before anything is sent: what each record holds, whether it can be sent, and whether it was scored before."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from handler.codecs import Codec, CodecError, Item, MalformedRecordError
+from handler.faults import Fault
+from handler.idempotency import Memory, State
+from handler.inputs import ForeignInputError, Inputs, InputTooLargeError, InputUnavailableError
+from handler.microbatch import request_bytes
+from handler.records import Reason, Record, Target
+from handler.settings import HandlerSettings
+
+# SageMaker: InvokeEndpoint
+_TARGETS = {
+    "TargetModel": re.compile(r"[!-~][ -~]{0,1023}"),
+    "InferenceComponentName": re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"),
+    "TargetVariant": re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit:
+    """A record that can never be sent."""
+
+    record: Record
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unready:
+    """A record that can't be sent now."""
+
+    record: Record
+    fault: Fault
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A record that was scored before."""
+
+    record: Record
+    result: Any
+
+
+Admission = Item | Unfit | Unready | Remembered
+
+
+class Intake:
+    """Turns records into items, in their order."""
+
+    def __init__(
+        self, settings: HandlerSettings, codec: Codec, memory: Memory | None, pool: Callable[[], ThreadPoolExecutor]
+    ) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._pool = pool
+        self._inputs = Inputs(settings.input_location, settings.max_bytes, pool)
+        self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
+        self._memory = memory
+
+    def admit(self, records: Iterable[Record], seconds: float) -> Iterator[Admission]:
+        """Yield what becomes of each record; what is to be scored is claimed for so many seconds.
+
+        Raises ConfigurationError if the idempotency table can't be used.
+        """
+        inputs = [(record, self._inputs.request(record)) for record in records]
+        admissions = (self._examine(record, pending) for record, pending in inputs)
+        if self._memory is None:
+            yield from admissions
+            return
+        examined = list(admissions)
+        sendable = [admission.record for admission in examined if isinstance(admission, Item)]
+        claims = self._memory.claim(sendable, seconds, self._pool())
+        for admission in examined:
+            claim = claims.get(admission.record.message_id)
+            if claim is None or claim.state is State.CLAIMED:
+                yield admission
+            elif claim.state is State.DONE:
+                yield Remembered(admission.record, claim.result)
+            elif claim.state is State.IN_PROGRESS:
+                yield Unready(admission.record, Fault.IN_PROGRESS, "another invocation has it")
+            else:
+                yield Unready(admission.record, Fault.IDEMPOTENCY_UNAVAILABLE, "the idempotency table did not answer")
+
+    def _examine(self, record: Record, pending: Future[str] | None) -> Admission:
+        try:
+            item = self._codec.parse(record if pending is None else replace(record, body=pending.result()))
+            target = self._target_of(record)
+        except (MalformedRecordError, ForeignInputError, InputTooLargeError) as error:
+            reason = Reason.TOO_LARGE if isinstance(error, InputTooLargeError) else Reason.MALFORMED
+            return Unfit(record, reason, str(error))
+        except (InputUnavailableError, CodecError) as error:
+            fault = Fault.CODEC_FAILED if isinstance(error, CodecError) else Fault.INPUT_UNAVAILABLE
+            return Unready(record, fault, str(error))
+        limit, size = self._settings.max_bytes, request_bytes(self._codec, item)
+        if size > limit:
+            detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
+            return Unfit(record, Reason.TOO_LARGE, detail)
+        if pending is None and target == item.target:
+            return item
+        return replace(item, record=record, target=target)
+
+    def _target_of(self, record: Record) -> Target:
+        if not self._settings.targets_from_messages:
+            return self._target
+        named = {name: record.attributes[name] for name in _TARGETS if name in record.attributes}
+        if not named:
+            return self._target
+        for name, value in named.items():
+            if not _TARGETS[name].fullmatch(value):
+                raise MalformedRecordError(f"the message attribute {name}={value[:100]!r} is no name of SageMaker's")
+        return Target(
+            named.get("TargetModel", self._target.model),
+            named.get("InferenceComponentName", self._target.inference_component),
+            named.get("TargetVariant", self._target.variant),
+            of_record=True,
+        )
