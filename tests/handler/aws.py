@@ -1,12 +1,15 @@
-"""A SageMaker Runtime and an SQS on 127.0.0.1 that answer as told, for boto3 to talk to."""
+"""SageMaker Runtime, SQS, SNS, EventBridge, S3 and DynamoDB on 127.0.0.1 that answer as told, for boto3 to talk to."""
 
 import json
+import re
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,9 @@ class Request:
     content_type: str
     accept: str
     body: bytes
+    asynchronous: bool = False
+    sagemaker_headers: Mapping[str, str] = field(default_factory=dict)
+    """What came as X-Amzn-SageMaker-…, by the rest of the name."""
 
     @property
     def inputs(self) -> list[Any]:
@@ -33,6 +39,7 @@ class Answer:
     error: str = ""
     delay_seconds: float = 0.0
     drop: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def scored(request: Request) -> Answer:
@@ -57,7 +64,7 @@ def service_error(status: int, code: str, message: str | None = "said the servic
 
 @dataclass
 class LocalAws:
-    """The server's state. Replace `endpoint` and `refuse` to script it."""
+    """The server's state. Replace `endpoint`, `refuse`, `refuse_object` and `dynamodb` to script it."""
 
     url: str = ""
     endpoint: Callable[[Request], Answer] = scored
@@ -65,12 +72,25 @@ class LocalAws:
     in_flight: int = 0
     most_in_flight: int = 0
     queues: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Entries that were taken, by the name of the queue, topic or bus."""
+    batches: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    """Every call that sent entries, taken or not, with the name of the queue, topic or bus."""
     refuse: Callable[[str, dict[str, Any]], dict[str, Any] | Answer | None] = lambda queue, entry: None
     """Called for each message sent; returns None to take it, a BatchResultErrorEntry to refuse it, or an Answer to
     fail the whole call."""
     hidden: dict[str, int] = field(default_factory=dict)
     """Visibility timeouts that were set, by receipt handle."""
     refuse_hiding: Answer | None = None
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """S3's objects by "bucket/key"."""
+    content_types: dict[str, str] = field(default_factory=dict)
+    """Of the objects that were put, by "bucket/key"."""
+    refuse_object: Callable[[str, str], Answer | None] = lambda method, name: None
+    """Called with "PUT" or "GET" and "bucket/key"; returns None to go on, or an Answer to fail the call."""
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """For a `dynamodb` hook to keep its items in."""
+    dynamodb: Callable[[str, dict[str, Any]], dict[str, Any] | Answer] = lambda operation, call: {}
+    """Called with the operation ("PutItem", …) and its call; returns the response, or an Answer to fail the call."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def script(self, *answers: Answer | Callable[[Request], Answer]) -> None:
@@ -114,19 +134,79 @@ class LocalAws:
                 self.in_flight -= 1
 
     def send_message_batch(self, call: dict[str, Any]) -> Answer:
-        queue = call["QueueUrl"].rsplit("/", 1)[1]
-        successful, failed = [], []
-        for entry in call["Entries"]:
-            with self.lock:
+        refusals = self._take(call["QueueUrl"].rsplit("/", 1)[1], call["Entries"])
+        if isinstance(refusals, Answer):
+            return refusals
+        ids = [entry["Id"] for entry in call["Entries"]]
+        answers = list(zip(ids, refusals, strict=True))
+        taken = [{"Id": id_, "MessageId": "m", "MD5OfMessageBody": "x"} for id_, refusal in answers if not refusal]
+        failed = [{"Id": id_, **refusal} for id_, refusal in answers if refusal]
+        return Answer(body=json.dumps({"Successful": taken, "Failed": failed}).encode())
+
+    def put_events(self, call: dict[str, Any]) -> Answer:
+        (bus,) = {entry["EventBusName"] for entry in call["Entries"]}
+        refusals = self._take(bus, call["Entries"])
+        if isinstance(refusals, Answer):
+            return refusals
+        entries = [
+            {"ErrorCode": refusal["Code"], "ErrorMessage": refusal.get("Message", "")} if refusal else {"EventId": "e"}
+            for refusal in refusals
+        ]
+        failures = sum(map(bool, refusals))
+        return Answer(body=json.dumps({"FailedEntryCount": failures, "Entries": entries}).encode())
+
+    def publish_batch(self, call: dict[str, Any]) -> Answer:
+        entries = [_sns_entry(entry) for entry in call["PublishBatchRequestEntries"]]
+        refusals = self._take(call["TopicArn"].rsplit(":", 1)[1], entries)
+        if isinstance(refusals, Answer):
+            return refusals
+        answers = list(zip(entries, refusals, strict=True))
+        successful = "".join(
+            f"<member><Id>{entry['Id']}</Id><MessageId>m</MessageId></member>"
+            for entry, refusal in answers
+            if not refusal
+        )
+        failed = "".join(
+            f"<member><Id>{entry['Id']}</Id><Code>{refusal['Code']}</Code>"
+            f"<Message>{escape(refusal.get('Message', ''))}</Message><SenderFault>false</SenderFault></member>"
+            for entry, refusal in answers
+            if refusal
+        )
+        result = f"<Successful>{successful}</Successful><Failed>{failed}</Failed>"
+        xml = f"<PublishBatchResponse><PublishBatchResult>{result}</PublishBatchResult></PublishBatchResponse>"
+        return Answer(body=xml.encode())
+
+    def _take(self, queue: str, entries: list[dict[str, Any]]) -> list[dict[str, Any] | None] | Answer:
+        """Return for each entry None or why it was refused, or the Answer that fails the whole call."""
+        assert 1 <= len(entries) <= 10
+        refusals: list[dict[str, Any] | None] = []
+        with self.lock:
+            self.batches.append((queue, entries))
+            for entry in entries:
                 refusal = self.refuse(queue, entry)
                 if isinstance(refusal, Answer):
                     return refusal
-                if refusal:
-                    failed.append({"Id": entry["Id"], **refusal})
-                else:
+                if not refusal:
                     self.queues.setdefault(queue, []).append(entry)
-                    successful.append({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x"})
-        return Answer(body=json.dumps({"Successful": successful, "Failed": failed}).encode())
+                refusals.append(refusal)
+        return refusals
+
+    def serve_object(self, method: str, name: str, body: bytes, content_type: str) -> Answer:
+        with self.lock:
+            refusal = self.refuse_object(method, name)
+            if refusal:
+                return refusal
+            if method == "PUT":
+                self.objects[name], self.content_types[name] = body, content_type
+                return Answer()
+            if name in self.objects:
+                return Answer(body=self.objects[name])
+            return service_error(404, "NoSuchKey", "The specified key does not exist.")
+
+    def serve_dynamodb(self, operation: str, call: dict[str, Any]) -> Answer:
+        with self.lock:
+            response = self.dynamodb(operation, call)
+        return response if isinstance(response, Answer) else Answer(body=json.dumps(response).encode())
 
     def change_message_visibility_batch(self, call: dict[str, Any]) -> Answer:
         assert len(call["Entries"]) <= 10
@@ -145,16 +225,60 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.startswith("/endpoints/"):
-            name, content_type = self.path.split("/")[2], self.headers["Content-Type"]
-            answer = self.aws.invoke(Request(name, content_type, self.headers.get("Accept", ""), body))
-        else:
-            operation = self.headers["X-Amz-Target"].removeprefix("AmazonSQS.")
-            operations = {
-                "SendMessageBatch": self.aws.send_message_batch,
-                "ChangeMessageVisibilityBatch": self.aws.change_message_visibility_batch,
-            }
-            answer = operations[operation](json.loads(body))
+            self._answer(self.aws.invoke(self._request(body)))
+        elif "X-Amz-Target" in self.headers:
+            service, operation = self.headers["X-Amz-Target"].split(".")
+            answer = self._serve_json(service, operation, json.loads(body))
             time.sleep(answer.delay_seconds)
+            self._answer(answer)
+        else:
+            answer = self.aws.publish_batch(_query(body))
+            time.sleep(answer.delay_seconds)
+            self._answer(_in_xml(answer, "<ErrorResponse>{}</ErrorResponse>"))
+
+    def _request(self, body: bytes) -> Request:
+        _, _, name, operation = self.path.split("/")
+        marker = "x-amzn-sagemaker-"
+        named = {key.lower(): value for key, value in self.headers.items()}
+        return Request(
+            name,
+            named.get("content-type") or named[marker + "content-type"],
+            named.get("accept") or named.get(marker + "accept", ""),
+            body,
+            operation == "async-invocations",
+            {key.removeprefix(marker): value for key, value in named.items() if key.startswith(marker)},
+        )
+
+    def do_PUT(self) -> None:
+        self._serve_object()
+
+    def do_GET(self) -> None:
+        self._serve_object()
+
+    def handle_expect_100(self) -> bool:
+        """Say so at once: botocore waits for it before it sends an object."""
+        ready = super().handle_expect_100()
+        self.wfile.flush()
+        return ready
+
+    def _serve_json(self, service: str, operation: str, call: dict[str, Any]) -> Answer:
+        if service == "DynamoDB_20120810":
+            return self.aws.serve_dynamodb(operation, call)
+        operations = {
+            "SendMessageBatch": self.aws.send_message_batch,
+            "ChangeMessageVisibilityBatch": self.aws.change_message_visibility_batch,
+            "PutEvents": self.aws.put_events,
+        }
+        return operations[operation](call)
+
+    def _serve_object(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        name = unquote(urlsplit(self.path).path).removeprefix("/")
+        answer = self.aws.serve_object(self.command, name, body, self.headers.get("Content-Type", ""))
+        time.sleep(answer.delay_seconds)
+        self._answer(_in_xml(answer, "{}"))
+
+    def _answer(self, answer: Answer) -> None:
         if answer.drop:
             self.close_connection = True
             self.connection.close()
@@ -162,6 +286,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         if answer.error:
             self.send_header("x-amzn-ErrorType", answer.error)
         self.end_headers()
@@ -170,6 +296,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""
+
+
+def _query(body: bytes) -> dict[str, Any]:
+    """Return a call of the query protocol: `A.member.1.B=c` becomes {"A": [{"B": "c"}]}, maps a list of Name, Value."""
+    call: dict[str, Any] = {}
+    for name, value in parse_qsl(body.decode(), keep_blank_values=True):
+        parts, place = re.sub(r"\.(member|entry)\.", ".", name).split("."), call
+        for part in parts[:-1]:
+            place = place.setdefault(part, {})
+        place[parts[-1]] = value
+    return {name: list(value.values()) if isinstance(value, dict) else value for name, value in call.items()}
+
+
+def _sns_entry(entry: dict[str, Any]) -> dict[str, Any]:
+    attributes = entry.get("MessageAttributes", {}).values()
+    named = {attribute["Name"]: attribute["Value"] for attribute in attributes}
+    return {**entry, "MessageAttributes": named} if named else entry
+
+
+def _in_xml(answer: Answer, envelope: str) -> Answer:
+    """Return an error as the XML protocols have it."""
+    if not answer.error:
+        return answer
+    message = escape(json.loads(answer.body).get("message") or "")
+    error = f"<Error><Code>{answer.error}</Code><Message>{message}</Message></Error>"
+    return replace(answer, body=envelope.format(error).encode())
 
 
 class _Server(ThreadingHTTPServer):

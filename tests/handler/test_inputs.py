@@ -1,0 +1,70 @@
+"""Messages that point to their body in S3."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from handler.index import BatchInference
+from tests.handler.aws import LocalAws, service_error
+from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
+
+Build = Callable[..., BatchInference]
+LOCATION = "s3://payloads/inputs/"
+
+
+def _pointer(key: str) -> str:
+    return json.dumps({"s3": f"s3://payloads/{key}"})
+
+
+def test_the_object_is_scored_in_the_message_s_stead(aws: LocalAws, inference: Build) -> None:
+    aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
+    event = make_event([*texts(1), _pointer("inputs/a")])
+    assert returned(inference(input_location=LOCATION).process(event, FakeContext())) == []
+    assert aws.requests[0].inputs == ["text 0", "from S3"]
+    assert set(aws.results()) == {"m0", "m1"}
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "reason", "detail"),
+    [
+        ("other/a", b"", "malformed", "s3://payloads/other/a is not below s3://payloads/inputs/"),
+        ("inputs/a", b"x" * 2000, "too-large", "s3://payloads/inputs/a has 2000 bytes, a request may have 1000"),
+        ("inputs/a", b"\xff", "malformed", "s3://payloads/inputs/a is not text in UTF-8: invalid start byte"),
+        ("inputs/a", b"{}", "malformed", 'the body must be a JSON object with "inputs"'),
+    ],
+)
+def test_what_never_can_be_read_is_dead_lettered_with_the_pointer(
+    aws: LocalAws, inference: Build, key: str, content: bytes, reason: str, detail: str
+) -> None:
+    aws.objects[f"payloads/{key}"] = content
+    handler = inference(input_location=LOCATION, max_bytes=1000)
+    assert returned(handler.process(make_event([*texts(1), _pointer(key)]), FakeContext())) == []
+    letter = aws.dead_letters()["m1"]
+    assert (letter["reason"], letter["detail"], letter["body"]) == (reason, detail, _pointer(key))
+
+
+def test_an_object_that_is_not_there_is_waited_for_until_the_last_receive(aws: LocalAws, inference: Build) -> None:
+    handler = inference(input_location=LOCATION, max_receives=2)
+    bodies = [*texts(1), _pointer("inputs/late")]
+    assert returned(handler.process(make_event(bodies), FakeContext())) == ["m1"]
+    assert returned(handler.process(make_event(bodies[1:], receive_count=2), FakeContext())) == []
+    assert aws.dead_letters()["m0"]["reason"] == "input-unavailable"
+
+
+def test_without_the_right_to_read_it_counts_as_missing(aws: LocalAws, inference: Build) -> None:
+    aws.refuse_object = lambda method, name: service_error(403, "AccessDenied")
+    handler = inference(input_location=LOCATION)
+    assert returned(handler.process(make_event([_pointer("inputs/a")]), FakeContext())) == ["m0"]
+
+
+def test_without_a_location_a_pointer_is_a_body_like_any_other(aws: LocalAws, inference: Build) -> None:
+    assert returned(inference().process(make_event([_pointer("inputs/a")]), FakeContext())) == []
+    assert aws.dead_letters()["m0"]["reason"] == "malformed"
+
+
+def test_a_missing_object_holds_its_message_group(aws: LocalAws, inference: Build) -> None:
+    bodies = [*texts(1), _pointer("inputs/late"), *texts(2)]
+    handler = inference(input_location=LOCATION)
+    assert sorted(returned(handler.process(make_fifo_event("aaab", bodies), FakeContext()))) == ["m1", "m2"]
+    assert set(aws.results()) == {"m0", "m3"}
