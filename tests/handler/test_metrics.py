@@ -1,0 +1,103 @@
+"""The metrics line against CloudWatch's embedded metric format, and what it counts."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jsonschema
+import pytest
+
+from handler.index import BatchInference
+from tests.handler.aws import LocalAws, model_error, service_error
+from tests.handler.conftest import FakeContext, make_event, texts
+
+Build = Callable[..., BatchInference]
+
+# CloudWatch's "Specification: Embedded metric format", put down as a JSON schema.
+UNITS = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Percent", "Count", "None"]
+METRIC = {
+    "type": "object",
+    "required": ["Name"],
+    "additionalProperties": False,
+    "properties": {
+        "Name": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "Unit": {"enum": UNITS},
+        "StorageResolution": {"enum": [1, 60]},
+    },
+}
+DIRECTIVE = {
+    "type": "object",
+    "required": ["Namespace", "Dimensions", "Metrics"],
+    "additionalProperties": False,
+    "properties": {
+        "Namespace": {"type": "string", "minLength": 1, "maxLength": 1024},
+        "Dimensions": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": 30,
+                "items": {"type": "string", "minLength": 1, "maxLength": 250},
+            },
+        },
+        "Metrics": {"type": "array", "maxItems": 100, "items": METRIC},
+    },
+}
+EMF = {
+    "type": "object",
+    "required": ["_aws"],
+    "properties": {
+        "_aws": {
+            "type": "object",
+            "required": ["Timestamp", "CloudWatchMetrics"],
+            "properties": {
+                "Timestamp": {"type": "integer", "minimum": 0},
+                "CloudWatchMetrics": {"type": "array", "minItems": 1, "items": DIRECTIVE},
+            },
+        }
+    },
+}
+NAMES = {
+    "RecordsReceived", "RecordsSucceeded", "RecordsReturned", "RecordsDeadLettered", "Requests", "RecordsPerRequest",
+    "RequestLatency", "Throttles", "ModelErrors", "Timeouts", "Bisections", "ConcurrencyLimit", "DeadlineDeferred",
+    "SinkLatency", "HandlerOverhead", "ColdStart",
+}  # fmt: skip
+
+
+def _lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith('{"_aws"')]
+
+
+def test_an_invocation_writes_one_line_that_keeps_to_the_specification(
+    aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.script(service_error(400, "ThrottlingException", None), model_error(413))
+    handler = inference(max_records=1)
+    handler.process(make_event([*texts(150), "not json"]), FakeContext())
+    (line,) = _lines(capsys.readouterr().out)
+    jsonschema.validate(line, EMF)
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"] for metric in directive["Metrics"]} == NAMES
+    for name in NAMES:  # each metric is a number, or a distribution of at most 100
+        values = line[name] if isinstance(line[name], list) else [line[name]]
+        assert 1 <= len(values) <= 100
+        assert all(isinstance(value, (int, float)) for value in values)
+    assert directive["Dimensions"] == [["Endpoint", "FunctionName"]]
+    assert (line["Endpoint"], line["FunctionName"]) == ("dev-language", "dev-language-inference")
+    counts = {name: line[name] for name in NAMES if name.startswith("Records") and name != "RecordsPerRequest"}
+    assert counts == {
+        "RecordsReceived": 151,
+        "RecordsSucceeded": 149,
+        "RecordsReturned": 0,
+        "RecordsDeadLettered": 2,
+    }
+    assert (line["Requests"], line["Throttles"], line["ColdStart"]) == (151, 1, 1)
+
+
+def test_a_second_invocation_counts_anew(aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    handler = inference()
+    handler.process(make_event(["not json", *texts(2)]), FakeContext())
+    handler.process(make_event(texts(1)), FakeContext())
+    _, second = _lines(capsys.readouterr().out)
+    assert (second["RecordsReceived"], second["RecordsDeadLettered"], second["ColdStart"]) == (1, 0, 0)
