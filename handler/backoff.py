@@ -1,7 +1,6 @@
 """When a returned record comes again: a pause by what went wrong and by how often it was received, not by the queue."""
 
 import logging
-import random
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,11 +9,11 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.faults import TREATMENTS, Fault
+from handler.jitter import jittered_seconds
 from handler.records import Record
 
 logger = logging.getLogger(__name__)
 
-CAP_SECONDS = 900.0
 # SQS: ChangeMessageVisibilityBatch
 MAX_ENTRIES = 10
 
@@ -22,8 +21,7 @@ MAX_ENTRIES = 10
 def pause_seconds(fault: Fault, receive_count: int) -> int:
     """Return how long a record stays hidden: the fault's floor, and full jitter over its base, doubled each receive."""
     treatment = TREATMENTS[fault]
-    ceiling = min(CAP_SECONDS, treatment.backoff_base_seconds * 2 ** min(receive_count - 1, 20))
-    return round(treatment.backoff_floor_seconds + random.uniform(0, ceiling))
+    return round(treatment.backoff_floor_seconds + jittered_seconds(treatment.backoff_base_seconds, receive_count))
 
 
 class VisibilityBackoff:

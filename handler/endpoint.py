@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handler.codecs import Codec, Item
+from handler.codecs import Codec, Item, RequestTooLargeError, read_results
 from handler.records import Target
 from handler.settings import HandlerSettings
 
@@ -22,7 +22,9 @@ class Endpoint:
 
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
         self._name = settings.endpoint_name
+        self._max_bytes = settings.max_bytes
         self._codec = codec
+        self._max_bytes = settings.max_bytes
         self._client = boto3.client(
             "sagemaker-runtime",
             config=Config(
@@ -35,15 +37,18 @@ class Endpoint:
         )
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Return one result per item. Raises what botocore raises, or UnexpectedResponseError."""
+        """Return one result per item. Raises what botocore raises, or one of the codecs' errors."""
+        body = self._codec.encode(items)
+        if len(body) > self._max_bytes:
+            raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {self._max_bytes}")
         response = self._client.invoke_endpoint(
             EndpointName=self._name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
-            Body=self._codec.encode(items),
+            Body=body,
             **_named(items[0].target),
         )
-        return self._codec.decode(response["Body"].read(), len(items))
+        return read_results(self._codec, response["Body"].read(), len(items))
 
 
 def _named(target: Target) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-import random
 import sys
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 from handler.codecs import Item
 from handler.faults import TREATMENTS, Fault, classify
+from handler.jitter import jittered_seconds
 from handler.metrics import Metrics
 from handler.microbatch import MicroBatch
 from handler.records import Record
@@ -33,10 +33,10 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A record's result."""
+    """What one request brought: a result for each of its items."""
 
-    item: Item
-    result: Any
+    items: MicroBatch
+    results: Sequence[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class _Run:
         if error is None:
             self._executor.learn(None, attempt.items)
             self._failed_origins.clear()
-            yield from (Scored(item, result) for item, result in zip(attempt.items, future.result(), strict=True))
+            yield Scored(attempt.items, future.result())
             return
         if not isinstance(error, Exception):
             raise error
@@ -225,8 +225,7 @@ class _Run:
         attempt.fault, attempt.detail = fault, detail
         self._failed_origins.setdefault(fault, set()).add(attempt.origin)
         if attempt.tries <= treatment.retries:
-            ceiling = 2 * treatment.delay_seconds * 2 ** (attempt.tries - 1)
-            pause_ends = time.monotonic() + random.uniform(0, ceiling)
+            pause_ends = time.monotonic() + jittered_seconds(2 * treatment.delay_seconds, attempt.tries)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
         elif treatment.split and len(attempt.items) > 1 and self._worth_splitting(fault):
             self._splits += 1

@@ -4,13 +4,10 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-
-import boto3
-from botocore.config import Config
 
 from handler.async_endpoint import AsyncEndpoint
 from handler.backoff import VisibilityBackoff
@@ -24,11 +21,22 @@ from handler.metrics import Metrics
 from handler.microbatch import cut
 from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
-from handler.sinks import MAX_BATCH_BYTES, Entry, Outbox, dead_letter_entry, result_entry
+from handler.sinks import (
+    HELD,
+    SENDERS,
+    Entry,
+    Outbox,
+    ResultTooLargeError,
+    SqsTransport,
+    accepted_event,
+    dead_letter_entry,
+    new_client,
+    result_entry,
+    transport_for,
+)
 
 logger = logging.getLogger(__name__)
 
-SENDERS = 4
 # Behind what failed: for an answer that never came, or in the same message group.
 _WAITED = {Fault.DEADLINE, Fault.GROUP_HELD}
 
@@ -55,14 +63,10 @@ class BatchInference:
         self._codec = codec_for(settings)
         self._executor = self._new_executor()
         self._senders = self._new_senders()
-        # No retries of botocore's: the outbox sends again what failed, and a hung call must not outlive the invocation.
-        self._sqs = boto3.client(
-            "sqs",
-            config=Config(
-                retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, max_pool_connections=SENDERS
-            ),
-        )
-        self._backoff = VisibilityBackoff(self._sqs, settings.queue_url)
+        sqs = new_client("sqs")
+        self._results = transport_for(settings, sqs)
+        self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
+        self._backoff = VisibilityBackoff(sqs, settings.queue_url)
         self._memory = Memory(settings) if settings.idempotency_table else None
         self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
         self._cold = True
@@ -80,8 +84,8 @@ class BatchInference:
             records={record.message_id: record for record in records},
             ledger=Ledger(records),
             metrics=Metrics(),
-            results=self._outbox(self._settings.result_target, deadline),
-            dead_letters=self._outbox(self._settings.dead_letter_queue_url, deadline),
+            results=Outbox(self._results, self._senders, deadline.deliver, ordered=True),
+            dead_letters=Outbox(self._dead_letters, self._senders, deadline.deliver),
         )
         self._score(run)
         all_hidden = False
@@ -115,7 +119,7 @@ class BatchInference:
             for outcome in executor.run(batches, run.deadline, run.metrics, lambda f: self._is_final(f, run)):
                 if isinstance(outcome, Scored):
                     run.anything_scored = True
-                    self._take_result(outcome.item.record, outcome.result, run)
+                    self._take_results([item.record for item in outcome.items], outcome.results, run)
                 else:
                     failed.append(outcome)
         finally:
@@ -137,7 +141,7 @@ class BatchInference:
                 run.claimed.append(record.message_id)
                 yield admission
             elif isinstance(admission, Remembered):
-                self._take_result(record, admission.result, run)
+                self._take_results([record], [admission.result], run)
             elif not self._refuse(admission, run):
                 held.add(record.group)
 
@@ -154,23 +158,24 @@ class BatchInference:
         self._dead_letter(record, admission.reason, admission.detail, run)
         return True
 
-    def _take_result(self, record: Record, result: Any, run: "_Invocation") -> None:
-        """Send a result on; in a message group, only once it is known that none before it failed."""
-        run.results_of[record.message_id] = result
-        if not record.group:
-            self._hand_over(record, result, run)
+    def _take_results(self, records: Sequence[Record], results: Sequence[Any], run: "_Invocation") -> None:
+        """Send results on; in a message group, only once it is known that none before it failed."""
+        run.results_of.update((record.message_id, result) for record, result in zip(records, results, strict=True))
+        self._hand_over((record for record in records if not record.group), run)
 
-    def _hand_over(self, record: Record, result: Any, run: "_Invocation") -> None:
+    def _hand_over(self, records: Iterable[Record], run: "_Invocation") -> None:
+        """Send on the results of one request."""
+        entries = [entry for record in records if (entry := self._result_entry(record, run))]
+        run.results.add_all(entries)
+
+    def _result_entry(self, record: Record, run: "_Invocation") -> Entry | None:
+        if self._settings.asynchronous:
+            return accepted_event(record, self._settings.endpoint_name, run.results_of[record.message_id])
         try:
-            entry = result_entry(record, self._settings.endpoint_name, result)
-        except RecursionError:
-            self._dead_letter(record, Reason.RESULT_TOO_LARGE, "the result is nested too deeply", run)
-            return
-        if entry.size <= MAX_BATCH_BYTES:
-            run.results.add(entry)
-        else:
-            detail = f"the result has {entry.size} bytes, the queue takes {MAX_BATCH_BYTES}"
-            self._dead_letter(record, Reason.RESULT_TOO_LARGE, detail, run)
+            return result_entry(record, run.results_of[record.message_id], self._settings, self._results)
+        except ResultTooLargeError as error:
+            self._refuse(Unfit(record, Reason.RESULT_TOO_LARGE, str(error)), run)
+            return None
 
     def _settle_failure(self, failure: Failed, run: "_Invocation") -> None:
         """Dead-letter a lone record that can't succeed; give back every other one.
@@ -204,8 +209,10 @@ class BatchInference:
             elif record.group and record.message_id in run.results_of:
                 if record.group in held:
                     run.give_back(record.message_id, Fault.GROUP_HELD)
-                else:
-                    self._hand_over(record, run.results_of[record.message_id], run)
+                    continue
+                self._hand_over([record], run)
+                if record in run.returned:
+                    held.add(record.group)
 
     def _deliver(self, run: "_Invocation") -> None:
         """Wait until the sinks have acknowledged; give back what they did not take.
@@ -219,7 +226,7 @@ class BatchInference:
                 run.ledger.succeed(entry.message_id)
             else:
                 logger.warning("result not sent: %s", error)
-                run.give_back(entry.message_id, Fault.NOT_SENT)
+                run.give_back(entry.message_id, Fault.GROUP_HELD if error == HELD else Fault.NOT_SENT)
         for letter in run.letters:
             run.dead_letters.add(letter)
         for entry, error in run.dead_letters.close():
@@ -251,9 +258,6 @@ class BatchInference:
         line = run.metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
         print(line, flush=True)
         self._cold = False
-
-    def _outbox(self, queue_url: str, deadline: Deadline) -> Outbox:
-        return Outbox(self._sqs, queue_url, self._senders, deadline.deliver)
 
     def _new_senders(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")

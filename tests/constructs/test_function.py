@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from constructs_lib import FunctionSettings, InferenceSettings
-from constructs_lib.packaging import package_handler
+from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
 
 from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
@@ -138,6 +138,38 @@ def test_two_clones_give_the_same_bytes(tmp_path: Path) -> None:
         assert archive.namelist() == ["handler/__init__.py", "handler/index.py", "handler/inner/more.py"]
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert {info.external_attr >> 16 for info in archive.infolist()} == {0o100644}
+
+
+def test_what_is_said_for_readers_stays_behind_and_lines_keep_their_numbers() -> None:
+    source = '''"""Says
+what it is."""
+
+# why
+A = "# no comment"  # a comment
+
+
+class B:
+    """Only words."""
+
+    c: int = 1
+    """What c is,
+    at length."""
+
+    def d(self) -> str:
+        """Says so."""
+        return """not
+words"""
+'''
+    assert without_words(source).splitlines() == [
+        *["...", "", "", "", 'A = "# no comment"', "", "", "class B:", "    ...", "", "    c: int = 1", "    ..."],
+        *["", "", "    def d(self) -> str:", "        ...", '        return """not', 'words"""'],
+    ]
+
+
+def test_the_handler_without_words_is_the_same_program() -> None:
+    for path in HANDLER_PACKAGE.rglob("*.py"):
+        assert len(without_words(path.read_text()).splitlines()) == len(path.read_text().splitlines())
+        compile(without_words(path.read_text()), path, "exec")
 
 
 def test_a_rename_changes_the_hash(tmp_path: Path) -> None:

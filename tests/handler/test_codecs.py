@@ -24,7 +24,7 @@ Build = Callable[..., BatchInference]
         (
             "instances",
             ["[1, 2]", '{"x": 3}'],
-            b'{"instances":[[1,2],{"x":3}]}',
+            b'{"instances":[[1, 2],{"x": 3}]}',
             "application/json",
             b'{"predictions": [[0.1], [0.9]]}',
             [[0.1], [0.9]],

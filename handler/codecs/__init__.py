@@ -1,0 +1,44 @@
+"""Many payloads to one request body, and one response back to as many results."""
+
+from importlib import import_module
+
+from handler.codecs.base import (
+    Codec,
+    CodecError,
+    Framed,
+    Item,
+    MalformedRecordError,
+    RequestTooLargeError,
+    UnexpectedResponseError,
+    read_results,
+)
+from handler.settings import HandlerSettings
+
+__all__ = [
+    "Codec",
+    "CodecError",
+    "Framed",
+    "Item",
+    "MalformedRecordError",
+    "RequestTooLargeError",
+    "UnexpectedResponseError",
+    "codec_for",
+    "read_results",
+]
+
+_HOMES = {
+    "huggingface": "json_formats",
+    "instances": "json_formats",
+    "jsonlines": "json_formats",
+    "single": "json_formats",
+    "csv": "csv_formats",
+    "csv-row": "csv_formats",
+    "kserve": "kserve",
+}
+
+
+def codec_for(settings: HandlerSettings) -> Codec:
+    """Return the configured codec; only its own module is imported. Raises ConfigurationError if it is not usable."""
+    home = _HOMES.get(settings.codec, "own")
+    codec: Codec = import_module(f"{__name__}.{home}").make(settings)
+    return codec

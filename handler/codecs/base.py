@@ -1,0 +1,163 @@
+"""What the formats have in common."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, Protocol
+
+from handler.records import Record, Target
+
+NO_LIMIT = 1_000_000
+JSON_WHITESPACE = " \t\n\r"
+
+
+class MalformedRecordError(ValueError):
+    """The body is not what the codec takes."""
+
+
+class UnexpectedResponseError(ValueError):
+    """The response is not one result per record, so no result can be told to belong to a record."""
+
+
+class CodecError(RuntimeError):
+    """A codec of the user's own failed."""
+
+
+class RequestTooLargeError(ValueError):
+    """The request body came out larger than its parts let expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record ready to be sent."""
+
+    record: Record
+    parts: tuple[bytes, ...]
+    """What it adds to a request body: one piece for most formats, one for each tensor in others."""
+    group_key: str = ""
+    """Only items with the same value may share a request."""
+    target: Target = Target()
+    """Which model behind the endpoint; only items with the same may share a request."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its parts."""
+        return sum(map(len, self.parts))
+
+
+class Codec(Protocol):
+    """A container's request and response format."""
+
+    content_type: str
+    accept: str
+    max_records: int
+    """Most records that one request can hold."""
+
+    def parse(self, record: Record) -> Item:
+        """Check a record before the endpoint is called. Raises MalformedRecordError."""
+
+    def overhead(self, group_key: str) -> int:
+        """Return the most bytes that a request has besides its items' parts and a separator for each but the first."""
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        """Return the body of a request for one or more items with the same group key."""
+
+    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+        """Return one result per record; `read_results` counts them. Raises UnexpectedResponseError."""
+
+
+class Framed:
+    """A format whose requests are: something before, the payloads with something between, something after."""
+
+    max_records = NO_LIMIT
+
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return b"", b"\n", b""
+
+    def overhead(self, group_key: str) -> int:
+        before, _, after = self.frame(group_key)
+        return len(before) + len(after)
+
+    def encode(self, items: Sequence[Item]) -> bytes:
+        before, between, after = self.frame(items[0].group_key)
+        return before + between.join([item.parts[0] for item in items]) + after
+
+
+def read_results(codec: Codec, body: bytes, count: int) -> Sequence[Any]:
+    """Return exactly `count` results, whatever the codec. Raises UnexpectedResponseError."""
+    results: Any = codec.decode(body, count)
+    if not isinstance(results, Sequence) or isinstance(results, (str, bytes)):
+        raise UnexpectedResponseError(f"the codec returned a {type(results).__name__}, not a list of results")
+    if len(results) != count:
+        raise UnexpectedResponseError(f"{len(results)} results came back for {count} records")
+    return results
+
+
+def load_record(body: str) -> Any:
+    try:
+        return _DECODER.decode(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedRecordError(f"the body is not JSON: {error}") from error
+
+
+def load_response(body: bytes) -> Any:
+    try:
+        return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+    except (ValueError, RecursionError) as error:
+        raise UnexpectedResponseError(f"the response is not JSON: {error}") from error
+
+
+def listed(results: Any) -> list[Any]:
+    if not isinstance(results, list):
+        raise UnexpectedResponseError("the response must hold a list of results")
+    return results
+
+
+def spliceable(text: str, start: int) -> tuple[Any, int] | None:
+    """Return the JSON value at `start`, and its end, if its text may be sent as it is.
+
+    None if it is not JSON, has a key twice (containers need not agree with us on which one counts), or an escape,
+    which may be half a surrogate pair.
+    """
+    try:
+        value, end = _UNIQUE_KEYS.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    return None if text.find("\\u", start, end) >= 0 else (value, end)
+
+
+def compact(value: object, *, sort_keys: bool = False) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=sort_keys)
+    except RecursionError as error:
+        raise MalformedRecordError("the body is nested too deeply") from error
+
+
+def to_bytes(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise MalformedRecordError(f"the body is not valid Unicode: {error.reason}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text} is out of a number's range")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key stands twice")
+    return members
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_UNIQUE_KEYS = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique)

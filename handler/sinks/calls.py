@@ -1,0 +1,82 @@
+"""Calls to a sink's service: one attempt each, and what their errors mean."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from handler.settings import ConfigurationError
+from handler.sinks.outbox import Entry, NotSentError
+
+SENDERS = 4
+# JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
+_MISCONFIGURED = re.compile(
+    r"AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
+    r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS",
+    re.IGNORECASE,
+)
+
+
+def new_client(service: str) -> Any:
+    """Return a client without botocore's retries: an Outbox sends again, and no call may outlive the invocation."""
+    config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, max_pool_connections=SENDERS)
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+def is_misconfiguration(code: str, status: int = 0) -> bool:
+    """Whether a target is missing or may not be used: true of all entries alike, whoever sends them again."""
+    return "throttl" not in code.lower() and (status in (401, 403) or bool(_MISCONFIGURED.search(code)))
+
+
+def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
+    """Return the answer. Raises ConfigurationError naming the target, or NotSentError if a later try may do."""
+    try:
+        return operation(**arguments)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if is_misconfiguration(code, status):
+            raise ConfigurationError(f"{target}: {error}") from error
+        raise NotSentError(str(error)) from error
+    except BotoCoreError as error:
+        raise NotSentError(str(error)) from error
+
+
+def errors_by_id(target: str, entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
+    """Read what SQS and SNS answer to a batch whose ids are the entries' positions."""
+    acknowledged = {taken["Id"] for taken in answer.get("Successful", ())}
+    reasons = {
+        failed["Id"]: refusal(target, failed["Code"], failed.get("Message", "")) for failed in answer.get("Failed", ())
+    }
+    return {
+        entry.message_id: reasons.get(str(number), "not acknowledged")
+        for number, entry in enumerate(entries)
+        if str(number) not in acknowledged
+    }
+
+
+def refusal(target: str, code: str, message: str) -> str:
+    """Return one entry's error. Raises ConfigurationError if it is the target's."""
+    if is_misconfiguration(code):
+        raise ConfigurationError(f"{target}: {code}: {message}")
+    return f"{code}: {message}"
+
+
+def split_location(location: str) -> tuple[str, str]:
+    """Return bucket and key of s3://bucket/key."""
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def string_attributes(entry: Entry) -> dict[str, Any]:
+    """Return the argument for SQS's and SNS's message attributes; none where there are none."""
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in entry.attributes.items()}
+    return {"MessageAttributes": attributes} if attributes else {}
+
+
+def fifo_fields(entry: Entry) -> dict[str, str]:
+    """Keep the record's group; what has none needs no order. Within five minutes a second delivery is dropped."""
+    return {"MessageGroupId": entry.group or entry.message_id, "MessageDeduplicationId": entry.message_id}

@@ -1,0 +1,70 @@
+"""Results that are too large for the sink: to S3, with an event that says where."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from handler.records import Record
+from handler.settings import HandlerSettings
+from handler.sinks.calls import call, new_client, split_location
+from handler.sinks.events import event, result_event
+from handler.sinks.outbox import Aside, Entry, NotSentError, Transport
+
+
+class ResultTooLargeError(ValueError):
+    """The sink can't take the result, and there is no place aside."""
+
+
+def result_entry(record: Record, result: Any, settings: HandlerSettings, transport: Transport) -> Entry:
+    """Return the result's event, or one that points to where the result is put first.
+
+    Raises ResultTooLargeError.
+    """
+    try:
+        entry = result_event(record, settings.endpoint_name, result)
+        size, limit = transport.size(entry), transport.max_entry_bytes
+        if size <= limit:
+            return entry
+        if not settings.overflow_location:
+            raise ResultTooLargeError(f"the result has {size} bytes, {transport.name} takes {limit}")
+        location = f"{settings.overflow_location}{record.message_id}.json"
+        aside = Aside(location, json.dumps(result, separators=(",", ":")))
+    except RecursionError as error:
+        raise ResultTooLargeError("the result is nested too deeply") from error
+    return replace(event(record, {"endpoint": settings.endpoint_name, "resultLocation": location}), aside=aside)
+
+
+class OverflowTransport:
+    """Puts to S3 what goes aside, then lets another transport send."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._client = new_client("s3")
+        self.name, self.keeps_together = transport.name, transport.keeps_together
+        self.max_entries, self.max_batch_bytes = transport.max_entries, transport.max_batch_bytes
+        self.max_entry_bytes = transport.max_entry_bytes
+        self.size = transport.size
+
+    def send(self, entries: Sequence[Entry]) -> Mapping[str, str]:
+        errors = {entry.message_id: error for entry in entries if (error := self._put_aside(entry))}
+        ready = [entry for entry in entries if entry.message_id not in errors]
+        return {**errors, **self._transport.send(ready)} if ready else errors
+
+    def _put_aside(self, entry: Entry) -> str | None:
+        if entry.aside is None:
+            return None
+        bucket, key = split_location(entry.aside.location)
+        body = entry.aside.text.encode()
+        try:
+            call(
+                entry.aside.location,
+                self._client.put_object,
+                Bucket=bucket,
+                Key=key,
+                Body=body,
+                ContentType="application/json",
+            )
+        except NotSentError as error:
+            return str(error)
+        return None
