@@ -66,9 +66,12 @@ class ModelEndpoint(Construct):
                 capacity=settings.capacity,
             )
 
-    def grant_invoke(self, role: ServiceRole) -> IamRolePolicy:
-        """Let the role send requests to this endpoint."""
-        return role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpoint"], resources=[self.arn]))
+    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> IamRolePolicy:
+        """Let the role send requests to this endpoint, and to that inference component on it."""
+        resources = [self.arn]
+        if inference_component:
+            resources.append(self.environment.arn("sagemaker", f"inference-component/{inference_component}"))
+        return role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpoint"], resources=resources))
 
     def _image(self) -> tuple[str, str]:
         """Return the image URI and the ARN of its ECR repository, which is in AWS's account for prebuilt images."""

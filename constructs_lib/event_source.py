@@ -37,6 +37,8 @@ from handler.settings import request_timeout_seconds
 MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 SQS_DEFAULT_VISIBILITY_SECONDS = 30
 ADVISED_VISIBILITY_FACTOR = 6
+# Lambda quotas: layers of one function
+MAX_LAYERS = 5
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
 
@@ -174,6 +176,11 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         bound = f"at least event_source.maximum_concurrency, {concurrency}"
         reason = "throttled invocations use up a message's receives"
         yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
+    if ":" in settings.inference.codec and not function.layers:
+        reason = "the handler's zip holds no code but its own"
+        yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+    if len(function.layers) > MAX_LAYERS:
+        yield Violation(path, "function.layers", function.layers, f"at most {MAX_LAYERS} layers", "Lambda Layers")
     capacity = settings.endpoint.capacity
     if isinstance(capacity, ServerlessCapacity) and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
         bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"

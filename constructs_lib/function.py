@@ -77,6 +77,7 @@ class BatchInferenceFunction(Construct):
             role=self.role.arn,
             runtime=settings.runtime,
             architectures=[settings.architecture],
+            layers=list(settings.layers) or None,
             handler="handler.index.handler",
             filename=code.path,
             source_code_hash=base64.b64encode(bytes.fromhex(content_hash)).decode(),

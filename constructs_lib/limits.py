@@ -17,7 +17,7 @@ from constructs_lib.settings import (
     StackSettings,
 )
 
-from handler.settings import CODECS, KIB, LOG_LEVELS, MIB
+from handler.settings import CODECS, KIB, LOG_LEVELS, MIB, OWN_CODEC
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,25 @@ RULES: dict[type, tuple[Rule, ...]] = {
         ),
     ),
     InferenceSettings: (
-        OneOf("codec", CODECS, "the handler's codecs"),
+        Pattern(
+            "codec",
+            f"{'|'.join(CODECS)}|{OWN_CODEC.pattern}",
+            f"one of {', '.join(CODECS)}, or module:function",
+            "the handler's codecs",
+        ),
+        Pattern("target_model", r"[!-~][ -~]{0,1023}", "1 to 1024 printable characters", "SageMaker TargetModel"),
+        Pattern(
+            "inference_component_name",
+            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+            "1 to 63 letters, digits and hyphens",
+            "SageMaker InferenceComponentName",
+        ),
+        Pattern(
+            "target_variant",
+            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
+            "1 to 63 letters, digits and hyphens",
+            "SageMaker TargetVariant",
+        ),
         Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
         Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
         Range("max_concurrency", 1, 1000, "requests", "threads in one function"),

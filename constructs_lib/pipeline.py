@@ -82,6 +82,11 @@ class InferencePipeline(Construct):
             queue_url=self.queue.url,
             codec=inference.codec,
             parameters=inference.parameters,
+            sort_by_length=inference.sort_by_length,
+            target_model=inference.target_model or "",
+            inference_component_name=inference.inference_component_name or "",
+            target_variant=inference.target_variant or "",
+            targets_from_messages=inference.targets_from_messages,
             max_records=inference.max_records_per_request,
             max_bytes=inference.max_request_bytes,
             max_concurrency=inference.max_concurrency or 1,
@@ -94,7 +99,7 @@ class InferencePipeline(Construct):
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
-        self.endpoint.grant_invoke(role)
+        self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)
 

@@ -115,8 +115,8 @@ class InferenceSettings:
     """How records become requests."""
 
     codec: str = "huggingface"
-    """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row` or `single`: the container's request and response
-    format."""
+    """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row`, `kserve` or `single`: the container's request and
+    response format. Or `module:function` of your own, from one of `function.layers`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` sent with every request, for instance {"truncation": True}."""
     max_records_per_request: int = 32
@@ -124,6 +124,18 @@ class InferenceSettings:
     max_request_bytes: int = 4 * MIB
     """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
     is dead-lettered."""
+    sort_by_length: bool = False
+    """Whether records of like length share requests, for models that pad to the longest; by default they are in the
+    order they came in."""
+    target_model: str | None = None
+    """Multi-model endpoints: the archive of the model to use; by default none is named."""
+    inference_component_name: str | None = None
+    """Endpoints with inference components: the one to use; by default none is named."""
+    target_variant: str | None = None
+    """The production variant to use; by default SageMaker picks by weight."""
+    targets_from_messages: bool = False
+    """Whether the message attributes TargetModel and TargetVariant win over the settings; by default they are
+    ignored."""
     max_concurrency: int | None = None
     """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8."""
     metrics_namespace: str = "SageMakerInference"
@@ -141,6 +153,8 @@ class FunctionSettings:
     container may take most of its 60 s on the first request."""
     architecture: str = "arm64"
     """`arm64` or `x86_64`; by default arm64, which costs less for the same work."""
+    layers: tuple[str, ...] = ()
+    """ARNs of layer versions, for a codec of your own; by default none, the handler needs none."""
     runtime: str = "python3.13"
     """Lambda runtime; it brings boto3. By default Python 3.13."""
     log_level: str = "INFO"

@@ -74,7 +74,9 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
 
 
 def _type_reason(value: object) -> str:
-    return "its keys or values are of another type" if isinstance(value, Mapping) else f"it is a {type(value).__name__}"
+    if isinstance(value, Mapping):
+        return "its keys or values are of another type"
+    return "an item is of another type" if isinstance(value, tuple) else f"it is a {type(value).__name__}"
 
 
 def _has_type(value: object, expected: Any) -> bool:
@@ -88,12 +90,16 @@ def _has_type(value: object, expected: Any) -> bool:
             isinstance(key, key_type) and (value_type is Any or isinstance(item, value_type))
             for key, item in value.items()
         )
+    if get_origin(expected) is tuple:
+        return isinstance(value, tuple) and all(isinstance(item, get_args(expected)[0]) for item in value)
     return isinstance(value, expected)
 
 
 def _type_name(expected: Any) -> str:
     if get_origin(expected) in (Union, UnionType):
         return " or ".join(_type_name(option) for option in get_args(expected))
+    if get_origin(expected) is tuple:
+        return f"a tuple of {_type_name(get_args(expected)[0])}"
     names = {int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
     if get_origin(expected) is Mapping:
         value_type = get_args(expected)[1]

@@ -5,8 +5,10 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from constructs_lib import FunctionSettings, InferenceSettings
+from constructs_lib import FunctionSettings, InferenceSettings, SettingsError
 from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
+
+import pytest
 
 from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
@@ -76,6 +78,65 @@ def test_the_environment_is_what_the_handler_reads(synth_pipeline: Callable[...,
         metrics_namespace="Support/Language",
         log_level="INFO",
     )
+
+
+def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Callable[..., Synthesized]) -> None:
+    layer = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
+    inference = InferenceSettings(
+        codec="codecs.mine:make",
+        sort_by_length=True,
+        target_model="en.tar.gz",
+        inference_component_name="en",
+        target_variant="b",
+        targets_from_messages=True,
+    )
+    synthesized = synth_pipeline(inference=inference, function=FunctionSettings(timeout_seconds=90, layers=(layer,)))
+    function = synthesized.one("aws_lambda_function")
+    read = HandlerSettings.from_environment(function["environment"]["variables"])
+    assert function["layers"] == [layer]
+    assert (read.codec, read.sort_by_length, read.targets_from_messages) == ("codecs.mine:make", True, True)
+    assert (read.target_model, read.inference_component_name, read.target_variant) == ("en.tar.gz", "en", "b")
+    (statement,) = synthesized.policies("function")["invoke-endpoint"]
+    assert [synthesized.readable(resource) for resource in statement["Resource"]] == [
+        "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT:endpoint/dev-language",
+        "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT:inference-component/en",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"inference": InferenceSettings(codec="mine:make")},
+            "dev/language function.layers = (): must be the layer that inference.codec is in (the handler's zip holds "
+            "no code but its own)",
+        ),
+        (
+            {"inference": InferenceSettings(codec="xml")},
+            "dev/language inference.codec = 'xml': must be one of huggingface, instances, jsonlines, csv, csv-row, "
+            "kserve, single, or module:function (the handler's codecs)",
+        ),
+        (
+            {"inference": InferenceSettings(target_variant="a_b")},
+            "dev/language inference.target_variant = 'a_b': must be 1 to 63 letters, digits and hyphens (SageMaker "
+            "TargetVariant)",
+        ),
+        (
+            {"function": FunctionSettings(timeout_seconds=90, layers=("a",) * 6)},
+            "dev/language function.layers = ('a', 'a', 'a', 'a', 'a', 'a'): must be at most 5 layers (Lambda Layers)",
+        ),
+        (
+            {"function": FunctionSettings(layers=(1,))},  # type: ignore[arg-type]
+            "dev/language function.layers = (1,): must be a tuple of text (an item is of another type)",
+        ),
+    ],
+)
+def test_targets_codecs_and_layers_are_checked(
+    synth_pipeline: Callable[..., Synthesized], changes: dict[str, object], text: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(**changes)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  {text}"
 
 
 def test_the_role_has_these_rights_and_no_others(smallest: Synthesized) -> None:
