@@ -176,6 +176,8 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         bound = f"at least event_source.maximum_concurrency, {concurrency}"
         reason = "throttled invocations use up a message's receives"
         yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
+    if settings.results.sink == "s3" and not settings.results.location:
+        yield Violation(path, "results.location", None, "s3://bucket/prefix/", "results.sink is s3")
     if ":" in settings.inference.codec and not function.layers:
         reason = "the handler's zip holds no code but its own"
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)

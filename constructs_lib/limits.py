@@ -8,6 +8,7 @@ from constructs_lib.settings import (
     EventSourceSettings,
     FunctionSettings,
     HuggingFaceModel,
+    IdempotencySettings,
     InferenceSettings,
     InstanceCapacity,
     QueueSettings,
@@ -17,7 +18,7 @@ from constructs_lib.settings import (
     StackSettings,
 )
 
-from handler.settings import CODECS, KIB, LOG_LEVELS, MIB, OWN_CODEC
+from handler.settings import CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
 
 
 @dataclass(frozen=True)
@@ -100,8 +101,17 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("dead_letter_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
     ),
     ResultsSettings: (
+        OneOf("sink", RESULT_SINKS, "the handler's sinks"),
+        Pattern("location", LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3"),
+        Pattern(
+            "overflow_location",
+            LOCATION.pattern,
+            "s3://bucket/ or s3://bucket/prefix/, with a slash last",
+            "Amazon S3",
+        ),
         Range("message_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
     ),
+    IdempotencySettings: (Range("retention_seconds", 60, 31_622_400, "seconds", "a year"),),
     FunctionSettings: (
         Range("memory_mib", 128, 10_240, "MB", "Lambda MemorySize"),
         Range("timeout_seconds", 1, 900, "seconds", "Lambda Timeout"),
@@ -130,6 +140,9 @@ RULES: dict[type, tuple[Rule, ...]] = {
             f"{'|'.join(CODECS)}|{OWN_CODEC.pattern}",
             f"one of {', '.join(CODECS)}, or module:function",
             "the handler's codecs",
+        ),
+        Pattern(
+            "input_location", LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3"
         ),
         Pattern("target_model", r"[!-~][ -~]{0,1023}", "1 to 1024 printable characters", "SageMaker TargetModel"),
         Pattern(

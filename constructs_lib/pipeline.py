@@ -1,13 +1,17 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
 import json
+from typing import Any
 
 from constructs_lib.endpoint import ModelEndpoint
 from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive, unknown_at_synth
 from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.limits import MAX_MESSAGE_BYTES, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.idempotency import IdempotencyTable
+from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
-from constructs_lib.settings import ContainerModel, PipelineSettings, QueueSettings
+from constructs_lib.results import ResultSink, object_statement
+from constructs_lib.settings import ContainerModel, PipelineSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
 
 from cdktf import Annotations, TerraformOutput
@@ -38,16 +42,8 @@ class InferencePipeline(Construct):
         for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
         self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
-        self.results = MessageQueue(
-            self,
-            "results",
-            name=f"{name}-results",
-            settings=QueueSettings(
-                message_retention_seconds=settings.results.message_retention_seconds,
-                max_message_bytes=MAX_MESSAGE_BYTES,
-            ),
-            dead_letter_queue=False,
-        )
+        self.results = ResultSink(self, "results", name=f"{name}-results", settings=settings.results)
+        self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
         self.endpoint = ModelEndpoint(self, "endpoint", name=name, settings=settings.endpoint)
         self.function = BatchInferenceFunction(
             self,
@@ -77,7 +73,11 @@ class InferencePipeline(Construct):
         inference = self.settings.inference
         return HandlerSettings(
             endpoint_name=self.endpoint.name,
-            result_target=self.results.url,
+            result_sink=self.settings.results.sink,
+            result_target=self.results.target,
+            overflow_location=self.settings.results.overflow_location or "",
+            input_location=inference.input_location or "",
+            **self._idempotency(),
             dead_letter_queue_url=self.dead_letter_queue.url,
             queue_url=self.queue.url,
             codec=inference.codec,
@@ -96,18 +96,28 @@ class InferencePipeline(Construct):
             log_level=self.settings.function.log_level,
         )
 
+    def _idempotency(self) -> dict[str, Any]:
+        settings = self.settings.idempotency
+        if self.table is None or settings is None:
+            return {}
+        return {"idempotency_table": self.table.name, "idempotency_seconds": settings.retention_seconds}
+
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
         self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)
+        if self.table is not None:
+            self.table.grant_remember(role)
+        if location := self.settings.inference.input_location:
+            role.allow("read-inputs", object_statement(Environment.of(self), "s3:GetObject", location))
 
     def _output(self) -> None:
         values = {
             "queue_url": self.queue.url,
             "dead_letter_queue_url": self.dead_letter_queue.url,
-            "results_queue_url": self.results.url,
+            **self.results.outputs,
             "function_name": self.function.function.function_name,
             "endpoint_name": self.endpoint.endpoint.name,
         }

@@ -124,6 +124,9 @@ class InferenceSettings:
     max_request_bytes: int = 4 * MIB
     """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
     is dead-lettered."""
+    input_location: str | None = None
+    """`s3://bucket/prefix/`, of a bucket that exists, that a message {"s3": "s3://…"} may point into; by default none
+    may."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; by default they are in the
     order they came in."""
@@ -182,10 +185,26 @@ class EventSourceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsSettings:
-    """The queue that results leave by."""
+    """Where results leave to."""
 
+    sink: str = "sqs"
+    """`sqs`, `sns` or `eventbridge`: a queue, topic or bus made for it; `s3`: a bucket of yours, one object a request;
+    or `none`. By default a queue."""
     message_retention_seconds: int = 4 * DAY_SECONDS
-    """How long an unread result is kept; by default 4 days."""
+    """`sqs` only: how long an unread result is kept; by default 4 days."""
+    location: str | None = None
+    """`s3` only, and needed then: `s3://bucket/prefix/` of a bucket that exists."""
+    overflow_location: str | None = None
+    """`s3://bucket/prefix/`, of a bucket that exists, for results over the sink's limit; by default they are
+    dead-lettered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdempotencySettings:
+    """A DynamoDB table that makes a record delivered twice be scored once."""
+
+    retention_seconds: int = 4 * DAY_SECONDS
+    """How long a result is remembered; by default 4 days, as long as the queue keeps a message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,6 +217,8 @@ class PipelineSettings:
     event_source: EventSourceSettings = EventSourceSettings()
     inference: InferenceSettings = InferenceSettings()
     results: ResultsSettings = ResultsSettings()
+    idempotency: IdempotencySettings | None = None
+    """By default no table is made: a record delivered twice is scored twice, and its results have the same id."""
 
 
 @dataclass(frozen=True, kw_only=True)

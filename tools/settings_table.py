@@ -24,6 +24,7 @@ CLASSES: tuple[type[Any], ...] = (
     settings.ServerlessCapacity,
     settings.InstanceCapacity,
     settings.ResultsSettings,
+    settings.IdempotencySettings,
     settings.StackSettings,
     settings.S3StateSettings,
 )
