@@ -37,6 +37,8 @@ from handler.settings import request_timeout_seconds
 MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 SQS_DEFAULT_VISIBILITY_SECONDS = 30
 ADVISED_VISIBILITY_FACTOR = 6
+# Lambda: CreateEventSourceMapping BatchSize for FIFO queues
+FIFO_BATCH_SIZE = 10
 # Lambda quotas: layers of one function
 MAX_LAYERS = 5
 # SageMaker: the time that a container has for an answer
@@ -148,14 +150,21 @@ def _binding_violations(
         bound = f"at least function.timeout_seconds, {function.timeout_seconds} seconds"
         reason = "a message would be delivered again while it is being worked on; Lambda refuses the mapping"
         yield Violation(path, f"{queue_prefix}visibility_timeout_seconds", visibility, bound, reason)
-    if source.batch_size > 10 and source.batching_window_seconds < 1:
+    if queue.fifo and source.batch_size > FIFO_BATCH_SIZE:
+        reason = "Lambda: batches of FIFO queues"
+        yield Violation(path, f"{source_prefix}batch_size", source.batch_size, f"at most {FIFO_BATCH_SIZE}", reason)
+    elif queue.fifo and source.batching_window_seconds:
+        window, reason = source.batching_window_seconds, "Lambda: FIFO queues have no batching window"
+        yield Violation(path, f"{source_prefix}batching_window_seconds", window, "0", reason)
+    elif source.batch_size > 10 and source.batching_window_seconds < 1:
         reason = "Lambda: batches over 10 messages need a batching window"
         yield Violation(path, f"{source_prefix}batching_window_seconds", 0, "at least 1 second", reason)
 
 
 def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
     """Return what can't work across resources."""
-    return [v for v in _chain_violations(path, settings) if not is_unresolved(v.value)]
+    violations = (*_chain_violations(path, settings), *_feature_violations(path, settings))
+    return [violation for violation in violations if not is_unresolved(violation.value)]
 
 
 def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
@@ -176,13 +185,6 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         bound = f"at least event_source.maximum_concurrency, {concurrency}"
         reason = "throttled invocations use up a message's receives"
         yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
-    if settings.results.sink == "s3" and not settings.results.location:
-        yield Violation(path, "results.location", None, "s3://bucket/prefix/", "results.sink is s3")
-    if ":" in settings.inference.codec and not function.layers:
-        reason = "the handler's zip holds no code but its own"
-        yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
-    if len(function.layers) > MAX_LAYERS:
-        yield Violation(path, "function.layers", function.layers, f"at most {MAX_LAYERS} layers", "Lambda Layers")
     capacity = settings.endpoint.capacity
     if isinstance(capacity, ServerlessCapacity) and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
         bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"
@@ -195,6 +197,25 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
     if isinstance(capacity, InstanceCapacity) and capacity.max_instances < capacity.min_instances:
         bound = f"at least endpoint.capacity.min_instances, {capacity.min_instances}"
         yield Violation(path, "endpoint.capacity.max_instances", capacity.max_instances, bound, "scaling range")
+
+
+def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what was asked for in one place and lacks its counterpart in another."""
+    queue, function = settings.queue, settings.function
+    if queue.high_throughput and not queue.fifo:
+        yield Violation(path, "queue.high_throughput", True, "False, or queue.fifo True", "SQS: FIFO queues only")
+    if settings.inference.fifo_dead_letters and not queue.fifo:
+        reason = "standard queues have no order to break"
+        yield Violation(path, "inference.fifo_dead_letters", True, "False, or queue.fifo True", reason)
+    if settings.inference.sort_by_length and queue.fifo:
+        yield Violation(path, "inference.sort_by_length", True, "False with queue.fifo", "it would break the order")
+    if settings.results.sink == "s3" and not settings.results.location:
+        yield Violation(path, "results.location", None, "s3://bucket/prefix/", "results.sink is s3")
+    if ":" in settings.inference.codec and not function.layers:
+        reason = "the handler's zip holds no code but its own"
+        yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+    if len(function.layers) > MAX_LAYERS:
+        yield Violation(path, "function.layers", function.layers, f"at most {MAX_LAYERS} layers", "Lambda Layers")
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:

@@ -42,7 +42,9 @@ class InferencePipeline(Construct):
         for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
         self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
-        self.results = ResultSink(self, "results", name=f"{name}-results", settings=settings.results)
+        self.results = ResultSink(
+            self, "results", name=f"{name}-results", settings=settings.results, fifo=settings.queue.fifo
+        )
         self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
         self.endpoint = ModelEndpoint(self, "endpoint", name=name, settings=settings.endpoint)
         self.function = BatchInferenceFunction(
@@ -83,6 +85,7 @@ class InferencePipeline(Construct):
             codec=inference.codec,
             parameters=inference.parameters,
             sort_by_length=inference.sort_by_length,
+            fifo_dead_letters=inference.fifo_dead_letters,
             target_model=inference.target_model or "",
             inference_component_name=inference.inference_component_name or "",
             target_variant=inference.target_variant or "",

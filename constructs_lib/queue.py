@@ -31,13 +31,13 @@ class MessageQueue(Construct):
         settings: QueueSettings = QueueSettings(),
         dead_letter_queue: bool = True,
     ) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+        """`name` is without `.fifo`. Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
         require_valid(self, settings)
         self.id = id_
-        self.name = name
+        self.name = f"{name}.fifo" if settings.fifo else name
         self.settings = settings
-        self.arn = Environment.of(self).arn("sqs", name)
+        self.arn = Environment.of(self).arn("sqs", self.name)
         self.dead_letter_queue = self._make_dead_letter_queue(settings) if dead_letter_queue else None
         self.queue = self._make_queue(settings)
         self.url = self.queue.url
@@ -67,9 +67,11 @@ class MessageQueue(Construct):
         return MessageQueue(
             self,
             "dead-letter",
-            name=f"{self.name}-dlq",
+            name=f"{self.name.removesuffix('.fifo')}-dlq",
             # A dead letter is the message plus the reason as attributes: larger than the largest message.
             settings=QueueSettings(
+                fifo=settings.fifo,
+                high_throughput=settings.high_throughput,
                 message_retention_seconds=settings.dead_letter_retention_seconds,
                 max_message_bytes=MAX_MESSAGE_BYTES,
             ),
@@ -86,6 +88,9 @@ class MessageQueue(Construct):
             self,
             "queue",
             name=self.name,
+            fifo_queue=settings.fifo or None,
+            deduplication_scope="messageGroup" if settings.high_throughput else None,
+            fifo_throughput_limit="perMessageGroupId" if settings.high_throughput else None,
             delay_seconds=settings.delay_seconds,
             message_retention_seconds=settings.message_retention_seconds,
             receive_wait_time_seconds=settings.receive_wait_seconds,

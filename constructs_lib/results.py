@@ -22,10 +22,14 @@ class ResultSink:
     `none` nothing. `target` is what the handler sends to, `outputs` what a consumer needs to know.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, name: str, settings: ResultsSettings) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+    def __init__(self, scope: Construct, id_: str, *, name: str, settings: ResultsSettings, fifo: bool = False) -> None:
+        """`fifo` keeps the order of message groups in a queue or topic.
+
+        Raises SettingsError if settings are out of bounds.
+        """
         require_valid(scope, settings)
         self.settings = settings
+        self._fifo = fifo
         self.queue: MessageQueue | None = None
         self.target = ""
         self.outputs: Mapping[str, str] = {}
@@ -54,15 +58,18 @@ class ResultSink:
 
     def _make_queue(self, scope: Construct, id_: str, name: str) -> None:
         retention = self.settings.message_retention_seconds
-        settings = QueueSettings(message_retention_seconds=retention, max_message_bytes=MAX_MESSAGE_BYTES)
+        settings = QueueSettings(
+            fifo=self._fifo, message_retention_seconds=retention, max_message_bytes=MAX_MESSAGE_BYTES
+        )
         self.queue = MessageQueue(scope, id_, name=name, settings=settings, dead_letter_queue=False)
         self.target = self.queue.url
         self.outputs = {"results_queue_url": self.queue.url}
 
     def _make_topic(self, scope: Construct, id_: str, name: str) -> None:
+        name = f"{name}.fifo" if self._fifo else name
         arn = self._environment.arn("sns", name)
         # The key that AWS keeps for SNS: whoever may publish in this account may use it.
-        topic = SnsTopic(scope, id_, name=name, kms_master_key_id="alias/aws/sns")
+        topic = SnsTopic(scope, id_, name=name, fifo_topic=self._fifo or None, kms_master_key_id="alias/aws/sns")
         deny = {
             "Sid": "TlsOnly",
             "Effect": "Deny",

@@ -18,6 +18,11 @@ HUGGING_FACE_CPU_IMAGE_TAG = "2.6.0-transformers4.49.0-cpu-py312-ubuntu22.04"
 class QueueSettings:
     """The work queue and its dead-letter queue."""
 
+    fifo: bool = False
+    """FIFO: order per message group, groups side by side, names that end in `.fifo`; by default a standard queue,
+    which has no order and no bound on throughput."""
+    high_throughput: bool = False
+    """FIFO only: throughput and deduplication for each message group by itself; by default for the queue as a whole."""
     delay_seconds: int = 0
     """How long a new message stays hidden; by default it can be received at once."""
     message_retention_seconds: int = 4 * DAY_SECONDS
@@ -130,6 +135,9 @@ class InferenceSettings:
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; by default they are in the
     order they came in."""
+    fifo_dead_letters: bool = False
+    """FIFO only: whether a record that can't be scored is dead-lettered and its message group goes on without it; by
+    default it holds its group until SQS moves it to the dead-letter queue."""
     target_model: str | None = None
     """Multi-model endpoints: the archive of the model to use; by default none is named."""
     inference_component_name: str | None = None

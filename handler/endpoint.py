@@ -22,7 +22,6 @@ class Endpoint:
 
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
         self._name = settings.endpoint_name
-        self._max_bytes = settings.max_bytes
         self._codec = codec
         self._max_bytes = settings.max_bytes
         self._client = boto3.client(

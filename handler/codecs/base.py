@@ -120,11 +120,12 @@ def spliceable(text: str, start: int) -> tuple[Any, int] | None:
     None if it is not JSON, has a key twice (containers need not agree with us on which one counts), or an escape,
     which may be half a surrogate pair.
     """
+    if "\\u" in text:
+        return None
     try:
-        value, end = _UNIQUE_KEYS.raw_decode(text, start)
+        return _UNIQUE_KEYS.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    return None if text.find("\\u", start, end) >= 0 else (value, end)
 
 
 def compact(value: object, *, sort_keys: bool = False) -> str:

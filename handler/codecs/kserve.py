@@ -24,7 +24,7 @@ _DATATYPES = (
     *("FP16", "FP32", "FP64", "BF16", "BYTES"),
 )
 _NUMBERS, _TEXTS = {int, float, bool}, {str}
-_MEMBERS = ("inputs", "parameters", "outputs")
+_MEMBERS = ("inputs", "parameters", "outputs", "id")  # an id of one record can't be that of a request for many
 _TENSOR_MEMBERS = ("name", "shape", "datatype", "parameters", "data")
 _GAP = "\n"  # never in compact JSON, where it is an escape
 

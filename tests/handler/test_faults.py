@@ -124,10 +124,10 @@ def test_a_hung_endpoint_is_down(
 
 
 def test_a_retry_that_time_ran_out_for_keeps_its_fault(aws: LocalAws, inference: Build) -> None:
-    slow = replace(service_error(503, "ServiceUnavailable"), delay_seconds=0.59)
+    slow = replace(service_error(503, "ServiceUnavailable"), delay_seconds=1.795)
     aws.endpoint = lambda request: slow
     with pytest.raises(EndpointDownError, match="service-unavailable"):
-        inference().process(make_event(texts(3)), FakeContext(remaining_ms=1000))
+        inference().process(make_event(texts(3)), FakeContext(remaining_ms=3000))
 
 
 def test_what_one_record_too_large_showed_is_forgotten(aws: LocalAws, inference: Build) -> None:

@@ -1,0 +1,230 @@
+"""Codecs of the user's own: `module:function`, and what becomes of records when one fails."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from handler.codecs import (
+    CodecError,
+    Framed,
+    Item,
+    MalformedRecordError,
+    UnexpectedResponseError,
+    codec_for,
+    read_results,
+)
+from handler.index import BatchInference
+from handler.records import Record
+from handler.settings import ConfigurationError, HandlerSettings
+from tests.handler.aws import Answer, LocalAws
+from tests.handler.conftest import FakeContext, make_event, returned
+
+Build = Callable[..., BatchInference]
+SETTINGS = HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec="my_layer:make")
+
+
+class Words(Framed):
+    """A word a record, joined by bars."""
+
+    content_type = accept = "text/words"
+
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return b"<", b"|", b">"
+
+    def parse(self, record: Record) -> Item:
+        if " " in record.body:
+            raise MalformedRecordError("more than one word")
+        if record.body == "crash":
+            raise KeyError("no such word")
+        return Item(record, (record.body.encode(),))
+
+    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+        return body.decode().split("|")
+
+
+def _record(body: str = "a") -> Record:
+    return Record("m", "r", body, 1, "arn")
+
+
+@pytest.fixture
+def layer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    module = ModuleType("my_layer")
+    monkeypatch.setitem(sys.modules, "my_layer", module)
+    return module
+
+
+@pytest.fixture
+def own(layer: ModuleType) -> Callable[..., Any]:
+    """Return the codec that a user's function gives, with methods changed."""
+
+    def make(**changes: Any) -> Any:
+        words = Words()
+        for name, value in changes.items():
+            setattr(words, name, value)
+        vars(layer)["make"] = lambda settings: words
+        return codec_for(SETTINGS)
+
+    return make
+
+
+def test_a_codec_of_ones_own_is_made_with_the_settings_and_used(
+    aws: LocalAws, inference: Build, layer: ModuleType
+) -> None:
+    calls: list[HandlerSettings] = []
+
+    def make(settings: HandlerSettings) -> Words:
+        calls.append(settings)
+        return Words()
+
+    vars(layer)["make"] = make
+    aws.endpoint = lambda request: Answer(body=request.body.strip(b"<>").upper())
+    handler = inference(codec="my_layer:make", parameters={"a": 1})
+    assert returned(handler.process(make_event(["a", "b c", "d"]), FakeContext())) == []
+    (request,) = aws.requests
+    assert (request.body, request.content_type, request.accept) == (b"<a|d>", "text/words", "text/words")
+    assert {name: event["data"]["result"] for name, event in aws.results().items()} == {"m0": "A", "m2": "D"}
+    assert aws.dead_letters()["m1"]["detail"] == "more than one word"
+    assert [settings.parameters for settings in calls] == [{"a": 1}]
+
+
+def test_a_record_that_the_codec_fails_on_does_not_take_its_neighbours_along(
+    aws: LocalAws, inference: Build, own: Callable[..., Any]
+) -> None:
+    own()
+    aws.endpoint = lambda request: Answer(body=request.body.strip(b"<>"))
+    handler = inference(codec="my_layer:make")
+    assert returned(handler.process(make_event(["a", "crash", "d"]), FakeContext())) == ["m1"]
+    assert set(aws.results()) == {"m0", "m2"}
+
+
+def _fails(error: Exception) -> Callable[..., Any]:
+    def fail(*arguments: Any) -> Any:
+        raise error
+
+    return fail
+
+
+BAD_ITEM = (
+    "the codec failed: TypeError: parse must return an Item of its record, with bytes as parts and a text as group_key"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"parse": _fails(KeyError("k"))}, "the codec failed: KeyError: 'k'"),
+        ({"parse": _fails(UnexpectedResponseError("x"))}, "the codec failed: UnexpectedResponseError: x"),
+        ({"parse": _fails(CodecError("by itself"))}, "by itself"),
+        ({"parse": lambda record: None}, BAD_ITEM),
+        ({"parse": lambda record: Item(_record(), (b"a",))}, BAD_ITEM),
+        ({"parse": lambda record: Item(record, ("a",))}, BAD_ITEM),  # type: ignore[arg-type]
+        ({"parse": lambda record: Item(record, (b"a",), ["k"])}, BAD_ITEM),  # type: ignore[arg-type]
+        ({"overhead": _fails(ZeroDivisionError("z"))}, "the codec failed: ZeroDivisionError: z"),
+        ({"overhead": lambda key: None}, "the codec failed: TypeError: overhead must return a whole number"),
+    ],
+)
+def test_what_goes_wrong_while_a_record_is_parsed_is_the_codecs_failure(
+    own: Callable[..., Any], changes: dict[str, Any], detail: str
+) -> None:
+    with pytest.raises(CodecError) as caught:
+        own(**changes).parse(_record())
+    assert str(caught.value) == detail
+
+
+def test_what_a_codec_finds_malformed_stays_so(own: Callable[..., Any]) -> None:
+    with pytest.raises(MalformedRecordError, match=r"^more than one word$"):
+        own().parse(_record("a b"))
+
+
+@pytest.mark.parametrize(
+    ("encode", "detail"),
+    [
+        (_fails(MalformedRecordError("too late")), "the codec failed: MalformedRecordError: too late"),
+        (lambda items: "text", "the codec failed: TypeError: encode must return bytes"),
+    ],
+)
+def test_what_goes_wrong_while_a_request_is_encoded_is_the_codecs_failure(
+    own: Callable[..., Any], encode: Any, detail: str
+) -> None:
+    codec = own(encode=encode)
+    with pytest.raises(CodecError) as caught:
+        codec.encode([codec.parse(_record())])
+    assert str(caught.value) == detail
+
+
+@pytest.mark.parametrize(
+    ("decode", "detail"),
+    [
+        (_fails(IndexError("i")), "the codec failed: IndexError: i"),
+        (_fails(UnexpectedResponseError("no words")), "no words"),
+        (lambda body, count: [1], "1 results came back for 2 records"),
+        (lambda body, count: (1, 2, 3), "3 results came back for 2 records"),
+        (lambda body, count: "ab", "the codec returned a str, not a list of results"),
+        (lambda body, count: None, "the codec returned a NoneType, not a list of results"),
+        (lambda body, count: {1: 1, 2: 2}, "the codec returned a dict, not a list of results"),
+        (
+            lambda body, count: [{1}, 2],
+            "the codec failed: TypeError: Object of type set is not JSON serializable",
+        ),
+    ],
+)
+def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
+    own: Callable[..., Any], decode: Any, detail: str
+) -> None:
+    with pytest.raises(UnexpectedResponseError) as caught:
+        read_results(own(decode=decode), b"a|b", 2)
+    assert str(caught.value) == detail
+
+
+@pytest.mark.parametrize(
+    ("codec", "made", "detail"),
+    [
+        (
+            "no_such_layer.codec:make",
+            None,
+            "can't import no_such_layer.codec: ModuleNotFoundError: No module named 'no_such_layer'",
+        ),
+        ("my_layer:other", None, "my_layer has no other"),
+        ("my_layer:make", 7, "make can't be called"),
+        ("my_layer:make", _fails(ValueError("no vocabulary")), "the function failed: ValueError: no vocabulary"),
+        (
+            "my_layer:make",
+            lambda settings: None,
+            "what the function returned has no usable content_type (a text), accept (a text), "
+            "max_records (1 or more), parse(), overhead(), encode(), decode()",
+        ),
+        ("my_layer:make", lambda: None, "the function failed: TypeError: "),
+    ],
+)
+def test_a_codec_that_can_t_be_had_is_a_fault_of_the_deployment(
+    layer: ModuleType, codec: str, made: Any, detail: str
+) -> None:
+    vars(layer)["make"] = made
+    with pytest.raises(ConfigurationError) as caught:
+        codec_for(replace(SETTINGS, codec=codec))
+    assert str(caught.value).startswith(f"codec {codec}: {detail}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_codec_that_lacks_a_member_is_named(own: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        own(decode=None, max_records=0)
+    expected = "codec my_layer:make: what the function returned has no usable max_records (1 or more), decode()"
+    assert str(caught.value) == expected
+
+
+def test_a_request_over_the_limit_is_not_sent_when_the_codec_told_too_little(
+    aws: LocalAws, inference: Build, own: Callable[..., Any]
+) -> None:
+    own(overhead=lambda key: 0, frame=lambda key: (b"x" * 90, b"|", b""))
+    aws.endpoint = lambda request: Answer(body=request.body[90:])
+    handler = inference(codec="my_layer:make", max_bytes=100)
+    assert returned(handler.process(make_event(["abc"] * 3 + ["d" * 11]), FakeContext())) == []
+    assert all(len(request.body) <= 100 for request in aws.requests)
+    assert set(aws.results()) == {"m0", "m1", "m2"}
+    letter = aws.dead_letters()["m3"]
+    assert (letter["reason"], letter["detail"]) == ("too-large", "the request has 101 bytes, the limit is 100")
