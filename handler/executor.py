@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from handler.codecs import Item
 from handler.faults import TREATMENTS, Fault, classify
@@ -31,16 +31,14 @@ class Scorer(Protocol):
     def score(self, items: Sequence[Item]) -> Sequence[Any]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """What one request brought: a result for each of its items."""
 
     items: MicroBatch
     results: Sequence[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """A record that got no result, and what stood in its way. `alone` if it was sent by itself."""
 
     record: Record

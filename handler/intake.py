@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from handler.codecs import Codec, CodecError, Item, MalformedRecordError
 from handler.faults import Fault
@@ -22,8 +22,7 @@ _TARGETS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(NamedTuple):
     """A record that can never be sent."""
 
     record: Record
@@ -31,8 +30,7 @@ class Unfit:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unready:
+class Unready(NamedTuple):
     """A record that can't be sent now."""
 
     record: Record
@@ -40,8 +38,7 @@ class Unready:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(NamedTuple):
     """A record that was scored before."""
 
     record: Record

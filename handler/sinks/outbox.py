@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from handler.jitter import jittered_seconds
 
@@ -15,8 +15,7 @@ RETRY_CEILING_SECONDS = 0.2
 HELD = "an earlier one of its message group was not acknowledged"
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(NamedTuple):
     """What is too large for an entry and goes to S3 before it."""
 
     location: str
