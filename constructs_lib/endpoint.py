@@ -20,7 +20,6 @@ from constructs_lib.validation import require_valid
 from cdktf import DefaultTokenResolver, StringConcat, TerraformResourceLifecycle, Tokenization
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
     SagemakerEndpointConfiguration,
@@ -66,12 +65,12 @@ class ModelEndpoint(Construct):
                 capacity=settings.capacity,
             )
 
-    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> IamRolePolicy:
+    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
         """Let the role send requests to this endpoint, and to that inference component on it."""
         resources = [self.arn]
         if inference_component:
             resources.append(self.environment.arn("sagemaker", f"inference-component/{inference_component}"))
-        return role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpoint"], resources=resources))
+        role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpoint"], resources=resources))
 
     def _image(self) -> tuple[str, str]:
         """Return the image URI and the ARN of its ECR repository, which is in AWS's account for prebuilt images."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constructs_lib.naming import Environment
+from constructs_lib.settings import ExistingRole
 
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
@@ -33,30 +34,57 @@ def policy_document(*statements: Mapping[str, Any]) -> str:
 class ServiceRole(Construct):
     """A role for one AWS service, and one inline policy per grant, named after what it allows."""
 
-    def __init__(self, scope: Construct, id_: str, *, name: str, service: str, description: str) -> None:
-        """`name` gets the region added: IAM names are global, and the same stack may stand in several regions."""
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        service: str,
+        description: str,
+        existing: ExistingRole | None = None,
+    ) -> None:
+        """`name` gets the region added: IAM names are global, and the same stack may stand in several regions.
+
+        With `existing` no role is made; the policies, whose names then begin with `name`, are attached to that one,
+        or to none if it has its rights already.
+        """
         super().__init__(scope, id_)
+        self.policies: list[IamRolePolicy] = []
+        self._attaches = existing is None or existing.attach_policies
+        self._prefix = "" if existing is None else f"{name}-"
+        if existing is not None:
+            self.arn, self._name = existing.arn, existing.arn.rpartition("/")[2]
+            return
         environment = Environment.of(self)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
-        self.role = IamRole(
+        role = IamRole(
             self,
             "role",
             name=f"{name}-{environment.region}",
             description=description,
             assume_role_policy=policy_document(trust),
         )
-        self.arn = self.role.arn
-        self._name = self.role.name
-        self.policies: list[IamRolePolicy] = []
+        self.arn, self._name = role.arn, role.name
 
-    def allow(self, policy_name: str, *statements: Statement) -> IamRolePolicy:
-        """Attach an inline policy; depend on what is returned where the right must exist first."""
+    def allow(self, policy_name: str, *statements: Statement) -> None:
+        """Attach an inline policy; `policies` holds all of them, to depend on where a right must exist first."""
+        if not self._attaches:
+            return
         policy = IamRolePolicy(
             self,
             policy_name,
-            name=policy_name,
+            name=f"{self._prefix}{policy_name}",
             role=self._name,
             policy=policy_document(*(statement.render() for statement in statements)),
         )
         self.policies.append(policy)
-        return policy
+
+
+def key_statement(keys: Sequence[str], service: str, region: str, *actions: str) -> Statement:
+    """Return the right to use customer keys, through one AWS service alone, for instance `sqs`."""
+    return Statement(
+        actions=[f"kms:{action}" for action in actions],
+        resources=keys,
+        conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+    )

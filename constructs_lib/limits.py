@@ -3,19 +3,35 @@
 from dataclasses import dataclass
 
 from constructs_lib.settings import (
+    AsyncCapacity,
     ContainerModel,
+    DataCapture,
+    Deployment,
     EndpointSettings,
     EventSourceSettings,
+    ExistingEndpoint,
+    ExistingQueue,
+    ExistingRole,
     FunctionSettings,
+    Hardware,
     HuggingFaceModel,
     IdempotencySettings,
     InferenceSettings,
     InstanceCapacity,
+    ModelPackage,
+    MonitoringSettings,
+    PipelineSettings,
+    ProvisionedPollers,
+    QueueScaling,
     QueueSettings,
     ResultsSettings,
     S3StateSettings,
+    ScheduledCapacity,
     ServerlessCapacity,
+    ServicePrincipal,
     StackSettings,
+    Variant,
+    VpcSettings,
 )
 
 from handler.settings import CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
@@ -90,6 +106,32 @@ LOG_RETENTION_DAYS = (
     3653,
 )
 
+
+def _location(property_: str) -> Pattern:
+    return Pattern(property_, LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3")
+
+
+def _arn(property_: str, service: str, resource: str, description: str) -> Pattern:
+    region = "" if service == "iam" else "[a-z0-9-]+"
+    regex = rf"arn:aws[a-z-]*:{service}:{region}:(\d{{12}}|aws)?:{resource}"
+    return Pattern(property_, regex, f"the ARN of {description}", "AWS ARN formats")
+
+
+def _key(property_: str) -> Pattern:
+    # Not an alias: policies must name the key itself.
+    return _arn(property_, "kms", r"key/[\w-]+", "a KMS key, arn:aws:kms:REGION:ACCOUNT:key/ID")
+
+
+def _queue_name(property_: str) -> Pattern:
+    regex = r"(?=.{1,80}$)[\w-]+(\.fifo)?"
+    return Pattern(property_, regex, "1 to 80 of A-Z a-z 0-9 - _, `.fifo` last on FIFO queues", "SQS QueueName")
+
+
+def _sagemaker_name(property_: str, field: str) -> Pattern:
+    regex = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+    return Pattern(property_, regex, "1 to 63 letters, digits and hyphens", f"SageMaker {field}")
+
+
 RULES: dict[type, tuple[Rule, ...]] = {
     QueueSettings: (
         Range("delay_seconds", 0, 900, "seconds", "SQS DelaySeconds"),
@@ -99,19 +141,20 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("visibility_timeout_seconds", 0, 43_200, "seconds", "SQS VisibilityTimeout"),
         Range("max_receive_count", 1, 1000, "receives", "SQS RedrivePolicy maxReceiveCount"),
         Range("dead_letter_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        _key("kms_key_arn"),
+        Range("kms_data_key_reuse_seconds", 60, 86_400, "seconds", "SQS KmsDataKeyReusePeriodSeconds"),
     ),
     ResultsSettings: (
         OneOf("sink", RESULT_SINKS, "the handler's sinks"),
-        Pattern("location", LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3"),
-        Pattern(
-            "overflow_location",
-            LOCATION.pattern,
-            "s3://bucket/ or s3://bucket/prefix/, with a slash last",
-            "Amazon S3",
-        ),
+        _location("location"),
+        _location("overflow_location"),
         Range("message_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        _key("kms_key_arn"),
     ),
-    IdempotencySettings: (Range("retention_seconds", 60, 31_622_400, "seconds", "a year"),),
+    IdempotencySettings: (
+        Range("retention_seconds", 60, 31_622_400, "seconds", "a year"),
+        _key("kms_key_arn"),
+    ),
     FunctionSettings: (
         Range("memory_mib", 128, 10_240, "MB", "Lambda MemorySize"),
         Range("timeout_seconds", 1, 900, "seconds", "Lambda Timeout"),
@@ -122,6 +165,16 @@ RULES: dict[type, tuple[Rule, ...]] = {
         ),
         OneOf("log_level", LOG_LEVELS, "Python's log levels"),
         OneOf("log_retention_days", LOG_RETENTION_DAYS, "CloudWatch Logs RetentionInDays"),
+        OneOf("system_log_level", ("DEBUG", "INFO", "WARN"), "Lambda SystemLogLevel"),
+        _key("log_key_arn"),
+        Range("ephemeral_storage_mib", 512, 10_240, "MB", "Lambda EphemeralStorage"),
+        Pattern("alias", r"(?!\d+$)[\w-]{1,128}", "1 to 128 of A-Z a-z 0-9 - _, not digits alone", "Lambda alias Name"),
+        Range("provisioned_concurrency", 1, 100_000, "sandboxes", "Lambda ProvisionedConcurrentExecutions"),
+        _key("environment_key_arn"),
+        _arn(
+            "code_signing_config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"
+        ),
+        _arn("layers", "lambda", r"layer:[\w-]+:\d+", "a layer's version"),
     ),
     EventSourceSettings: (
         Range("batch_size", 1, 10_000, "messages", "Lambda BatchSize for standard queues"),
@@ -133,6 +186,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "invocations",
             "Lambda ScalingConfig MaximumConcurrency",
         ),
+        _key("filter_key_arn"),
     ),
     InferenceSettings: (
         Pattern(
@@ -141,22 +195,10 @@ RULES: dict[type, tuple[Rule, ...]] = {
             f"one of {', '.join(CODECS)}, or module:function",
             "the handler's codecs",
         ),
-        Pattern(
-            "input_location", LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3"
-        ),
+        _location("input_location"),
         Pattern("target_model", r"[!-~][ -~]{0,1023}", "1 to 1024 printable characters", "SageMaker TargetModel"),
-        Pattern(
-            "inference_component_name",
-            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
-            "1 to 63 letters, digits and hyphens",
-            "SageMaker InferenceComponentName",
-        ),
-        Pattern(
-            "target_variant",
-            r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
-            "1 to 63 letters, digits and hyphens",
-            "SageMaker TargetVariant",
-        ),
+        _sagemaker_name("inference_component_name", "InferenceComponentName"),
+        _sagemaker_name("target_variant", "TargetVariant"),
         Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
         Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
         Range("max_concurrency", 1, 1000, "requests", "threads in one function"),
@@ -172,12 +214,18 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "variant_name", f"(?=.{{1,63}}$){NAME_PATTERN}", f"1 to 63 {NAME_DESCRIPTION}", "SageMaker VariantName"
         ),
         OneOf("log_retention_days", LOG_RETENTION_DAYS, "CloudWatch Logs RetentionInDays"),
+        _key("log_key_arn"),
+        Range("weight", 0, 1_000_000, "", "SageMaker InitialVariantWeight"),
+        _key("volume_key_arn"),
+        _key("bucket_key_arns"),
     ),
     HuggingFaceModel: (
         Pattern("model_id", r"[\w.-]+(/[\w.-]+)?", "a Hub model id, `name` or `owner/name`", "Hugging Face Hub"),
         Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
         Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
+        _arn("token_secret_arn", "secretsmanager", r"secret:[\w/+=.@-]+", "a secret of AWS Secrets Manager"),
+        _location("bundle_location"),
     ),
     ContainerModel: (
         Pattern(
@@ -192,20 +240,115 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "s3://bucket/key.tar.gz",
             "SageMaker ModelDataUrl",
         ),
+        _location("model_data_prefix"),
     ),
     ServerlessCapacity: (
         Range("memory_mib", 1024, 6144, "MB", "SageMaker ServerlessConfig MemorySizeInMB", step=1024),
         Range("max_concurrency", 1, 200, "requests", "SageMaker ServerlessConfig MaxConcurrency"),
+        Range("provisioned_concurrency", 1, 200, "requests", "SageMaker ServerlessConfig ProvisionedConcurrency"),
+        Range("max_provisioned_concurrency", 1, 200, "requests", "SageMaker ServerlessConfig ProvisionedConcurrency"),
+        Range("target_utilization_percent", 10, 100, "%", "scaling target"),
     ),
     InstanceCapacity: (
-        Pattern("instance_type", r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an ml.* instance type", "SageMaker InstanceType"),
         Range("min_instances", 1, 1000, "instances", "Application Auto Scaling MinCapacity"),
         Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
         Range("concurrent_requests_per_instance", 1, 1000, "requests", "scaling target"),
         Range("target_utilization_percent", 10, 100, "%", "scaling target"),
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),
+        Range("invocations_per_instance_per_minute", 1, 1_000_000, "requests", "scaling target"),
+        OneOf("routing_strategy", ("LEAST_OUTSTANDING_REQUESTS", "RANDOM"), "SageMaker RoutingStrategy"),
     ),
+    ExistingQueue: (_queue_name("name"), _queue_name("dead_letter_queue_name")),
+    ServicePrincipal: (
+        Pattern("service", r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", "SERVICE.amazonaws.com", "IAM service principals"),
+        Pattern("source_arn", r"arn:aws[a-z-]*:.+", "an ARN", "AWS ARN formats"),
+    ),
+    ProvisionedPollers: (
+        Range("minimum", 2, 200, "pollers", "Lambda ProvisionedPollerConfig MinimumPollers"),
+        Range("maximum", 2, 10_000, "pollers", "Lambda ProvisionedPollerConfig MaximumPollers"),
+    ),
+    VpcSettings: (
+        Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
+        Pattern("security_group_ids", r"sg-[0-9a-f]+", "ids of security groups", "Amazon EC2"),
+    ),
+    ExistingRole: (_arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),),
+    ModelPackage: (_arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),),
+    Hardware: (
+        Pattern("instance_type", r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an ml.* instance type", "SageMaker InstanceType"),
+        Range("volume_gib", 1, 512, "GiB", "SageMaker VolumeSizeInGB"),
+        Range("model_download_timeout_seconds", 60, 3600, "seconds", "SageMaker ModelDataDownloadTimeoutInSeconds"),
+        Range("startup_timeout_seconds", 60, 3600, "seconds", "SageMaker ContainerStartupHealthCheckTimeoutInSeconds"),
+        Pattern(
+            "inference_ami_version", r"[a-zA-Z0-9.-]{1,63}", "the name of an image", "SageMaker InferenceAmiVersion"
+        ),
+    ),
+    QueueScaling: (
+        Range("age_seconds", 1, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        Range("backlog_messages", 1, 1_000_000_000, "messages", "alarm threshold"),
+        Range("add_instances", 1, 100, "instances", "step adjustment"),
+        Range("cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling Cooldown"),
+    ),
+    ScheduledCapacity: (
+        Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "part of ScheduledActionName"),
+        Pattern(
+            "schedule", r"(cron|rate|at)\([^()]+\)", "cron(…), rate(…) or at(…)", "Application Auto Scaling Schedule"
+        ),
+        Pattern("timezone", r"[A-Za-z]+([/_+-][A-Za-z0-9]+)*", "a time zone such as Europe/Berlin", "IANA time zones"),
+        Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
+        Range("max_instances", 0, 1000, "instances", "Application Auto Scaling MaxCapacity"),
+    ),
+    AsyncCapacity: (
+        _location("input_location"),
+        _location("output_location"),
+        _location("failure_location"),
+        Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
+        Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
+        Range("concurrent_requests_per_instance", 1, 1000, "requests", "SageMaker MaxConcurrentInvocationsPerInstance"),
+        Range("backlog_per_instance", 1, 1_000_000, "requests", "scaling target"),
+        Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
+        Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),
+        _key("output_key_arn"),
+    ),
+    Variant: (
+        Pattern("name", f"(?=.{{1,63}}$){NAME_PATTERN}", f"1 to 63 {NAME_DESCRIPTION}", "SageMaker VariantName"),
+        Range("weight", 0, 1_000_000, "", "SageMaker InitialVariantWeight"),
+    ),
+    DataCapture: (
+        _location("location"),
+        Range("sampling_percent", 0, 100, "%", "SageMaker InitialSamplingPercentage"),
+        _key("kms_key_arn"),
+    ),
+    Deployment: (
+        OneOf("strategy", ("all-at-once", "canary", "linear", "rolling"), "SageMaker DeploymentConfig"),
+        Range("step_percent", 5, 50, "%", "SageMaker CapacitySize"),
+        Range("step_wait_seconds", 0, 3600, "seconds", "SageMaker WaitIntervalInSeconds"),
+        Range("termination_wait_seconds", 0, 3600, "seconds", "SageMaker TerminationWaitInSeconds"),
+        Range("maximum_execution_seconds", 600, 28_800, "seconds", "SageMaker MaximumExecutionTimeoutInSeconds"),
+        Range("rollback_error_percent", 0, 100, "%", "alarm threshold"),
+        Range("rollback_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
+        Pattern("rollback_alarm_names", r"[\x20-\x7e]{1,255}", "names of alarms", "SageMaker AlarmName"),
+    ),
+    ExistingEndpoint: (
+        _sagemaker_name("name", "EndpointName"),
+        Range("concurrent_requests", 1, 1_000_000, "requests", "the event source's concurrency derives from it"),
+        _sagemaker_name("variant_name", "VariantName"),
+    ),
+    MonitoringSettings: (
+        _arn("topic_arn", "sns", r"[\w-]{1,256}", "an SNS topic"),
+        Pattern("subscribers", r"[^@\s]+@[^@\s]+", "e-mail addresses", "SNS Subscribe"),
+        _key("topic_key_arn"),
+        Range("queue_age_seconds", 1, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        Range("dead_letters", 0, 1_000_000_000, "messages", "alarm threshold"),
+        Range("function_errors", 0, 1_000_000_000, "invocations", "alarm threshold"),
+        Range("function_throttles", 0, 1_000_000_000, "invocations", "alarm threshold"),
+        Range("duration_percent", 1, 100, "%", "alarm threshold"),
+        Range("endpoint_client_error_percent", 0, 100, "%", "alarm threshold"),
+        Range("endpoint_server_error_percent", 0, 100, "%", "alarm threshold"),
+        Range("model_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
+        Range("at_maximum_minutes", 1, 1440, "minutes", "alarm threshold"),
+    ),
+    PipelineSettings: (_key("bucket_key_arns"),),
     StackSettings: (Pattern("region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-central-1", "AWS regions"),),
     S3StateSettings: (
         Pattern("bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "an S3 bucket name", "Amazon S3"),

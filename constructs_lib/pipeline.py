@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
+from constructs_lib.chains import chain_violations, chain_warnings, derive, unknown_at_synth
 from constructs_lib.endpoint import ModelEndpoint
-from constructs_lib.event_source import QueueEventSource, chain_violations, chain_warnings, derive, unknown_at_synth
+from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.idempotency import IdempotencyTable
 from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern

@@ -8,7 +8,6 @@ from constructs_lib.naming import Environment
 from constructs_lib.settings import QueueSettings
 from constructs_lib.validation import require_valid
 
-from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from cdktf_cdktf_provider_aws.sqs_queue_policy import SqsQueuePolicy
 from cdktf_cdktf_provider_aws.sqs_queue_redrive_allow_policy import SqsQueueRedriveAllowPolicy
@@ -50,18 +49,18 @@ class MessageQueue(Construct):
                 redrive_allow_policy=json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [self.arn]}),
             )
 
-    def grant_send(self, role: ServiceRole) -> IamRolePolicy:
+    def grant_send(self, role: ServiceRole) -> None:
         """Let the role send messages."""
-        return role.allow(f"send-to-{self.id}", Statement(actions=["sqs:SendMessage"], resources=[self.arn]))
+        role.allow(f"send-to-{self.id}", Statement(actions=["sqs:SendMessage"], resources=[self.arn]))
 
-    def grant_consume(self, role: ServiceRole) -> IamRolePolicy:
+    def grant_consume(self, role: ServiceRole) -> None:
         """Let the role be fed by a Lambda event source mapping: receive, delete, and read the queue's attributes."""
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-        return role.allow(f"consume-{self.id}", Statement(actions=actions, resources=[self.arn]))
+        role.allow(f"consume-{self.id}", Statement(actions=actions, resources=[self.arn]))
 
-    def grant_delay(self, role: ServiceRole) -> IamRolePolicy:
+    def grant_delay(self, role: ServiceRole) -> None:
         """Let the role decide when a message that it did not process comes again."""
-        return role.allow(f"delay-{self.id}", Statement(actions=["sqs:ChangeMessageVisibility"], resources=[self.arn]))
+        role.allow(f"delay-{self.id}", Statement(actions=["sqs:ChangeMessageVisibility"], resources=[self.arn]))
 
     def _make_dead_letter_queue(self, settings: QueueSettings) -> "MessageQueue":
         return MessageQueue(

@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
+from constructs_lib.relations import RELATIONS
 
 from constructs import Construct
 
@@ -65,12 +66,35 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
             continue
         if not _has_type(value, f.type):
             found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value), wrong_type=True))
-        elif is_dataclass(value):
-            found += check(path, value, f"{name}.")
-        elif value is not None:
-            broken = (rule for rule in rules if rule.property == f.name and not holds(rule, value))
-            found += [Violation(path, name, value, _bound(rule), rule.reason) for rule in broken]
+            continue
+        own_rules = [rule for rule in rules if rule.property == f.name]
+        for item_name, item in _items(name, value):
+            if is_dataclass(item):
+                found += check(path, item, f"{item_name}.")
+            elif item is not None and not is_unresolved(item):
+                broken = (rule for rule in own_rules if not holds(rule, item))
+                found += [Violation(path, item_name, item, _bound(rule), rule.reason) for rule in broken]
+    if not any(violation.wrong_type for violation in found) and not unknown_numbers(settings):
+        found += [
+            Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
+            for cls in type(settings).__mro__
+            for relation in (RELATIONS[cls](settings) if cls in RELATIONS else ())
+            if not is_unresolved(relation.value)
+        ]
     return found
+
+
+def unknown_numbers(settings: Any) -> dict[str, object]:
+    """Return the numbers of a settings object that are Terraform references, and so can't be compared."""
+    values = {f.name: getattr(settings, f.name) for f in fields(settings) if f.type in (int, int | None)}
+    return {name: value for name, value in values.items() if is_unresolved(value)}
+
+
+def _items(name: str, value: object) -> list[tuple[str, object]]:
+    """Return what the rules apply to: each item of a tuple by itself."""
+    if isinstance(value, tuple):
+        return [(f"{name}[{position}]", item) for position, item in enumerate(value)]
+    return [(name, value)]
 
 
 def _type_reason(value: object) -> str:
@@ -91,7 +115,7 @@ def _has_type(value: object, expected: Any) -> bool:
             for key, item in value.items()
         )
     if get_origin(expected) is tuple:
-        return isinstance(value, tuple) and all(isinstance(item, get_args(expected)[0]) for item in value)
+        return isinstance(value, tuple) and all(_has_type(item, get_args(expected)[0]) for item in value)
     return isinstance(value, expected)
 
 

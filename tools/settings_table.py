@@ -4,7 +4,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Iterator
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,34 @@ from constructs_lib.limits import RULES, Range
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- settings: python -m tools.settings_table -->\n", "<!-- end of settings -->"
 CLASSES: tuple[type[Any], ...] = (
-    settings.QueueSettings,
-    settings.EventSourceSettings,
-    settings.FunctionSettings,
-    settings.InferenceSettings,
-    settings.EndpointSettings,
-    settings.HuggingFaceModel,
-    settings.ContainerModel,
-    settings.ServerlessCapacity,
-    settings.InstanceCapacity,
-    settings.ResultsSettings,
-    settings.IdempotencySettings,
     settings.StackSettings,
     settings.S3StateSettings,
+    settings.PipelineSettings,
+    settings.QueueSettings,
+    settings.ServicePrincipal,
+    settings.ExistingQueue,
+    settings.EventSourceSettings,
+    settings.ProvisionedPollers,
+    settings.FunctionSettings,
+    settings.VpcSettings,
+    settings.ExistingRole,
+    settings.InferenceSettings,
+    settings.ResultsSettings,
+    settings.IdempotencySettings,
+    settings.EndpointSettings,
+    settings.ExistingEndpoint,
+    settings.HuggingFaceModel,
+    settings.ContainerModel,
+    settings.ModelPackage,
+    settings.ServerlessCapacity,
+    settings.InstanceCapacity,
+    settings.AsyncCapacity,
+    settings.QueueScaling,
+    settings.ScheduledCapacity,
+    settings.Variant,
+    settings.DataCapture,
+    settings.Deployment,
+    settings.MonitoringSettings,
 )
 
 
@@ -42,9 +57,14 @@ def _table() -> Iterator[str]:
     yield "|---|---|---|---|"
     for cls in CLASSES:
         yield f"| **{cls.__name__}** | | | |"
-        docs = _attribute_docs(cls)
-        units = {rule.property: rule.unit for rule in RULES.get(cls, ()) if isinstance(rule, Range)}
-        for f in fields(cls):
+        shown = fields(cls)
+        if cls is settings.ExistingQueue:
+            shown = tuple(f for f in shown if f.name in cls.__annotations__)  # the others are those of QueueSettings
+        bases = [base for base in reversed(cls.__mro__) if is_dataclass(base)]
+        docs = {name: text for base in bases for name, text in _attribute_docs(base).items()}
+        rules = [rule for base in bases for rule in RULES.get(base, ())]
+        units = {rule.property: rule.unit for rule in rules if isinstance(rule, Range)}
+        for f in shown:
             yield f"| `{f.name}` | {units.get(f.name, '')} | {_default(f)} | {docs[f.name]} |"
 
 
@@ -64,9 +84,11 @@ def _attribute_docs(cls: type[Any]) -> dict[str, str]:
 def _default(f: Field[Any]) -> str:
     if f.default is MISSING:
         return "required" if f.default_factory is MISSING else "empty"
-    if f.default is None:
+    if f.default is None or is_dataclass(f.default):
         return "see right"
-    return f"`{f.default:,}`" if isinstance(f.default, int) and f.default is not True else f"`{f.default}`"
+    if f.default == ():
+        return "none"
+    return f"`{f.default:,}`" if type(f.default) is int else f"`{f.default}`"
 
 
 def main() -> None:

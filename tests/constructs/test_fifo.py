@@ -61,7 +61,7 @@ def test_a_standard_queue_says_nothing_of_fifo(smallest: Synthesized) -> None:
         ),
         (
             {"queue": QueueSettings(high_throughput=True)},
-            "queue.high_throughput = True: must be False, or queue.fifo True (SQS: FIFO queues only)",
+            "queue.high_throughput = True: must be False, or fifo True (SQS: FIFO queues only)",
         ),
         (
             {"inference": InferenceSettings(fifo_dead_letters=True)},

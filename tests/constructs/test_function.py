@@ -13,6 +13,8 @@ import pytest
 from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
 
+LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
+
 
 def test_the_function_has_the_defaults_that_were_asked_for(smallest: Synthesized) -> None:
     function = smallest.one("aws_lambda_function")
@@ -122,8 +124,8 @@ def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Cal
             "TargetVariant)",
         ),
         (
-            {"function": FunctionSettings(timeout_seconds=90, layers=("a",) * 6)},
-            "dev/language function.layers = ('a', 'a', 'a', 'a', 'a', 'a'): must be at most 5 layers (Lambda Layers)",
+            {"function": FunctionSettings(timeout_seconds=90, layers=(LAYER,) * 6)},
+            f"dev/language function.layers = {(LAYER,) * 6}: must be at most 5 layers (Lambda Layers)",
         ),
         (
             {"function": FunctionSettings(layers=(1,))},  # type: ignore[arg-type]

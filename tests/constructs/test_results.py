@@ -114,7 +114,7 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
             ResultsSettings(sink="kafka"),
             "results.sink = 'kafka': must be one of sqs, sns, eventbridge, s3, none (the handler's sinks)",
         ),
-        (ResultsSettings(sink="s3"), "results.location = None: must be s3://bucket/prefix/ (results.sink is s3)"),
+        (ResultsSettings(sink="s3"), "results.location = None: must be s3://bucket/prefix/ (sink is s3)"),
         (
             ResultsSettings(overflow_location="s3://payloads/results"),
             "results.overflow_location = 's3://payloads/results': must be s3://bucket/ or s3://bucket/prefix/, with a "

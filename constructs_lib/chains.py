@@ -1,0 +1,194 @@
+"""The chains that lead across resources: defaults derived along them, and what can't work, or isn't advised.
+
+Time: request -> function timeout -> visibility timeout -> retention. Concurrency: event source x requests in flight ->
+what the endpoint takes. Size: message -> batch -> request.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from constructs_lib.event_source import binding_violations
+from constructs_lib.limits import (
+    LAMBDA_PAYLOAD_BYTES,
+    MAX_MAXIMUM_CONCURRENCY,
+    MAX_RETENTION_SECONDS,
+    MIN_MAXIMUM_CONCURRENCY,
+    REAL_TIME_PAYLOAD_BYTES,
+    SERVERLESS_PAYLOAD_BYTES,
+)
+from constructs_lib.settings import (
+    AsyncCapacity,
+    EndpointSettings,
+    ExistingEndpoint,
+    InstanceCapacity,
+    PipelineSettings,
+    ServerlessCapacity,
+)
+from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
+
+from handler.settings import request_timeout_seconds
+
+# Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
+MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
+ADVISED_VISIBILITY_FACTOR = 6
+# SageMaker: the time that a container has for an answer
+CONTAINER_SECONDS = 60
+
+
+def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
+    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself."""
+    if isinstance(endpoint, ExistingEndpoint):
+        return endpoint.concurrent_requests
+    match endpoint.capacity:
+        case ServerlessCapacity(max_concurrency=requests):
+            return requests
+        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests):
+            return instances * requests
+        case AsyncCapacity():
+            return None
+
+
+def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
+    """Whether requests have the limits of serverless endpoints."""
+    if isinstance(endpoint, ExistingEndpoint):
+        return endpoint.serverless
+    return isinstance(endpoint.capacity, ServerlessCapacity)
+
+
+def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
+    """Return what is a Terraform reference although other settings derive from its value."""
+    endpoint = settings.endpoint
+    capacity = (
+        ("endpoint", endpoint) if isinstance(endpoint, ExistingEndpoint) else ("endpoint.capacity", endpoint.capacity)
+    )
+    objects = {
+        "function": settings.function,
+        "event_source": settings.event_source,
+        "inference": settings.inference,
+        "queue": settings.queue,
+        capacity[0]: capacity[1],
+    }
+    bound, reason = "known when synthesizing", "checks and derived settings need it"
+    return [
+        Violation(path, f"{prefix}.{name}", value, bound, reason, wrong_type=True)
+        for prefix, settings_object in objects.items()
+        for name, value in unknown_numbers(settings_object).items()
+    ]
+
+
+def derive(settings: PipelineSettings) -> PipelineSettings:
+    """Return the settings with every derived default filled in.
+
+    visibility timeout: 6 x function timeout + batching window (Lambda's advice).
+    requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
+    maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
+    pollers, and none for asynchronous endpoints, which queue requests themselves.
+    """
+    source, inference, queue = settings.event_source, settings.inference, settings.queue
+    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    full_batch = math.ceil(source.batch_size / max(1, per_request))
+    in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
+    advised = _advised_visibility_seconds(settings)
+    return replace(
+        settings,
+        queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
+        inference=replace(inference, max_concurrency=in_flight),
+        event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
+    )
+
+
+def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | None:
+    source, capacity = settings.event_source, endpoint_requests(settings.endpoint)
+    if source.maximum_concurrency is not None or source.provisioned_pollers is not None or capacity is None:
+        return source.maximum_concurrency
+    return max(MIN_MAXIMUM_CONCURRENCY, min(MAX_MAXIMUM_CONCURRENCY, capacity // max(1, in_flight)))
+
+
+def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
+    """Return what can't work across resources."""
+    violations = (*_chain_violations(path, settings), *_feature_violations(path, settings))
+    return [violation for violation in violations if not is_unresolved(violation.value)]
+
+
+def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    queue, function, source = settings.queue, settings.function, settings.event_source
+    concurrency = source.maximum_concurrency
+    yield from binding_violations(path, queue, function, source, queue_prefix="queue.", source_prefix="event_source.")
+    if queue.dead_letter_retention_seconds < queue.message_retention_seconds:
+        bound = f"at least queue.message_retention_seconds, {queue.message_retention_seconds} seconds"
+        reason = "a dead letter's age counts from its first arrival on the work queue"
+        yield Violation(path, "queue.dead_letter_retention_seconds", queue.dead_letter_retention_seconds, bound, reason)
+    all_receives = (queue.visibility_timeout_seconds or 0) * queue.max_receive_count
+    if queue.message_retention_seconds <= all_receives:
+        bound = f"more than visibility timeout x queue.max_receive_count, {all_receives} seconds"
+        reason = "a failing message would expire before it is dead-lettered"
+        yield Violation(path, "queue.message_retention_seconds", queue.message_retention_seconds, bound, reason)
+    reserved = function.reserved_concurrency
+    if reserved is not None and concurrency is not None and reserved < concurrency:
+        bound = f"at least event_source.maximum_concurrency, {concurrency}"
+        reason = "throttled invocations use up a message's receives"
+        yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
+    if is_serverless(settings.endpoint) and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
+        bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"
+        reason = "payload limit of serverless endpoints"
+        yield Violation(path, "inference.max_request_bytes", settings.inference.max_request_bytes, bound, reason)
+
+
+def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what was asked for in one place and lacks its counterpart in another."""
+    queue, function = settings.queue, settings.function
+    if settings.inference.fifo_dead_letters and not queue.fifo:
+        reason = "standard queues have no order to break"
+        yield Violation(path, "inference.fifo_dead_letters", True, "False, or queue.fifo True", reason)
+    if settings.inference.sort_by_length and queue.fifo:
+        yield Violation(path, "inference.sort_by_length", True, "False with queue.fifo", "it would break the order")
+    if ":" in settings.inference.codec and not function.layers:
+        reason = "the handler's zip holds no code but its own"
+        yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+
+
+def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
+    """Return what works but is not advised, across resources."""
+    queue, source, inference = settings.queue, settings.event_source, settings.inference
+    advised, visibility = _advised_visibility_seconds(settings), queue.visibility_timeout_seconds
+    if visibility is not None and visibility < advised:
+        yield (
+            f"queue.visibility_timeout_seconds is {visibility}: Lambda advises {advised} (6 x function timeout + "
+            "batching window), or throttled batches are delivered twice"
+        )
+    request_timeout = request_timeout_seconds(settings.function.timeout_seconds)
+    if is_serverless(settings.endpoint) and request_timeout < CONTAINER_SECONDS:
+        yield (
+            f"function.timeout_seconds is {settings.function.timeout_seconds}: it leaves a request {request_timeout} "
+            f"s, a cold serverless container may take {CONTAINER_SECONDS}; 75 or more lets it answer"
+        )
+    capacity = endpoint_requests(settings.endpoint)
+    in_flight = (source.maximum_concurrency or 0) * (inference.max_concurrency or 1)
+    if capacity is not None and in_flight > capacity:
+        yield (
+            f"event_source.maximum_concurrency x inference.max_concurrency is {in_flight}: the endpoint takes "
+            f"{capacity} requests at its largest and throttles the rest"
+        )
+    if source.batch_size * queue.max_message_bytes > LAMBDA_PAYLOAD_BYTES:
+        yield (
+            f"event_source.batch_size x queue.max_message_bytes is {source.batch_size * queue.max_message_bytes} "
+            f"bytes: Lambda cuts batches at {LAMBDA_PAYLOAD_BYTES}"
+        )
+    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES:
+        yield (
+            f"inference.max_request_bytes is {inference.max_request_bytes}: the InvokeEndpoint API model admits "
+            f"{REAL_TIME_PAYLOAD_BYTES}"
+        )
+    if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
+        yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
+    if queue.max_receive_count < 5:
+        yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
+
+
+def _advised_visibility_seconds(settings: PipelineSettings) -> int:
+    return ADVISED_VISIBILITY_FACTOR * settings.function.timeout_seconds + settings.event_source.batching_window_seconds
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value

@@ -1,0 +1,133 @@
+"""The roads of messages: work queue, what feeds the function, where results leave to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from handler.settings import KIB
+
+DAY_SECONDS = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePrincipal:
+    """An AWS service that may use a queue, on behalf of one resource."""
+
+    service: str
+    """For instance `s3.amazonaws.com` or `events.amazonaws.com`."""
+    source_arn: str
+    """ARN of the resource that the service acts for, for instance a bucket; `*` stands for any characters in it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings:
+    """The work queue and its dead-letter queue."""
+
+    fifo: bool = False
+    """FIFO: order per message group, groups side by side, names that end in `.fifo`; by default a standard queue,
+    which has no order and no bound on throughput."""
+    high_throughput: bool = False
+    """FIFO only: throughput and deduplication for each message group by itself; by default for the queue as a whole."""
+    content_based_deduplication: bool = False
+    """FIFO only: whether SQS makes the deduplication id from the body; by default producers must send one."""
+    delay_seconds: int = 0
+    """How long a new message stays hidden; by default it can be received at once."""
+    message_retention_seconds: int = 4 * DAY_SECONDS
+    """How long an unprocessed message is kept; by default 4 days."""
+    receive_wait_seconds: int = 20
+    """Long polling: how long a receive waits for messages; by default the longest, which costs the fewest calls."""
+    max_message_bytes: int = 256 * KIB
+    """Largest message, attributes included; by default 256 KiB."""
+    visibility_timeout_seconds: int | None = None
+    """How long a received message stays hidden; by default 6 times the function's timeout plus the batching window,
+    which is Lambda's advice."""
+    max_receive_count: int = 5
+    """Receives before SQS moves a message to the dead-letter queue by itself; by default 5, which is Lambda's advice.
+    The function dead-letters with a reason on the last of them."""
+    dead_letter_retention_seconds: int = 14 * DAY_SECONDS
+    """How long a dead letter is kept, counted from its first arrival; by default 14 days, the most SQS allows."""
+    kms_key_arn: str | None = None
+    """Customer key that messages and dead letters are encrypted with; by default SQS's own (SSE-SQS). The rights to
+    use it are made for the function's role; the key's own policy must admit the account, and whoever sends."""
+    kms_data_key_reuse_seconds: int = 300
+    """With a customer key: how long SQS reuses a data key before it asks KMS again; by default 5 minutes."""
+    senders: tuple[ServicePrincipal, ...] = ()
+    """AWS services that may send to the queue, for instance a bucket's notifications; by default none may. Roles get
+    the right by `grant_send`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExistingQueue(QueueSettings):
+    """A queue of the same account and region that exists already, with its dead-letter queue.
+
+    Nothing of it is made or changed; the other settings say how it is set, and are checked like those of a new one.
+    """
+
+    name: str
+    """The queue's name, with `.fifo` where it is one."""
+    dead_letter_queue_name: str
+    """Name of its dead-letter queue, which the function writes what can't be scored to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProvisionedPollers:
+    """Pollers that wait for this queue alone; one takes up to 1 MB/s and 10 concurrent invocations."""
+
+    minimum: int = 2
+    """Always there, and paid for; by default 2, the fewest."""
+    maximum: int = 200
+    """Never more; by default 200."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSourceSettings:
+    """How the queue feeds the function."""
+
+    batch_size: int = 10
+    """Most messages in one invocation; by default 10. Over 10 needs a batching window."""
+    batching_window_seconds: int = 0
+    """How long Lambda gathers a batch; by default it does not wait."""
+    maximum_concurrency: int | None = None
+    """Most invocations at once; by default what the endpoint can take at its largest, divided by the requests
+    that one invocation has in flight. Not with `provisioned_pollers`."""
+    provisioned_pollers: ProvisionedPollers | None = None
+    """Pollers of the mapping's own, for steep peaks; by default Lambda shares its pollers out."""
+    filters: tuple[Mapping[str, Any], ...] = ()
+    """Event filter patterns: only messages that fit one of them reach the function, Lambda deletes the others. By
+    default all do."""
+    filter_key_arn: str | None = None
+    """Customer key that the filters are encrypted with; by default Lambda's own."""
+    metrics: bool = False
+    """Whether Lambda counts polled, filtered, invoked and failed events (`EventCount`), which is paid for; by default
+    it does not."""
+    enabled: bool = True
+    """Whether messages are polled; by default they are. False holds them on the queue."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsSettings:
+    """Where results leave to."""
+
+    sink: str = "sqs"
+    """`sqs`, `sns` or `eventbridge`: a queue, topic or bus made for it; `s3`: a bucket of yours, one object a request;
+    or `none`. By default a queue."""
+    message_retention_seconds: int = 4 * DAY_SECONDS
+    """`sqs` only: how long an unread result is kept; by default 4 days."""
+    location: str | None = None
+    """`s3` only, and needed then: `s3://bucket/prefix/` of a bucket that exists."""
+    overflow_location: str | None = None
+    """`s3://bucket/prefix/`, of a bucket that exists, for results over the sink's limit; by default they are
+    dead-lettered."""
+    kms_key_arn: str | None = None
+    """Customer key that a queue, topic or bus made for the results is encrypted with; by default AWS's own. Whoever
+    reads the results needs the right to use it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdempotencySettings:
+    """A DynamoDB table that makes a record delivered twice be scored once."""
+
+    retention_seconds: int = 4 * DAY_SECONDS
+    """How long a result is remembered; by default 4 days, as long as the queue keeps a message."""
+    kms_key_arn: str | None = None
+    """Customer key that the table is encrypted with; by default AWS's managed key for DynamoDB."""

@@ -1,0 +1,36 @@
+"""What is watched, and who is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonitoringSettings:
+    """Alarms of a pipeline, the topic they go to, and its dashboard."""
+
+    topic_arn: str | None = None
+    """SNS topic that alarms go to; by default one is made."""
+    subscribers: tuple[str, ...] = ()
+    """E-mail addresses that the topic which is made sends to, once they have confirmed; by default none."""
+    topic_key_arn: str | None = None
+    """Customer key of the topic which is made; its policy must admit `cloudwatch.amazonaws.com`. By default the topic
+    is not encrypted at rest: CloudWatch can't use AWS's managed key for SNS, and alarms carry no message bodies."""
+    dashboard: bool = True
+    """Whether a CloudWatch dashboard is made; by default it is."""
+    queue_age_seconds: int = 900
+    """Alarm when the oldest message is older; by default 15 minutes."""
+    dead_letters: int = 0
+    """Alarm when more dead letters wait; by default at the first."""
+    function_errors: int = 0
+    """Alarm when more invocations fail in 5 minutes; by default at the first."""
+    function_throttles: int = 0
+    """Alarm when more invocations are throttled in 5 minutes; by default at the first."""
+    duration_percent: int = 90
+    """Alarm when the longest invocation takes more of the function's timeout; by default 90 %."""
+    endpoint_client_error_percent: int = 5
+    """Alarm when more of the endpoint's requests in 5 minutes are answered 4xx; by default 5 %."""
+    endpoint_server_error_percent: int = 1
+    """Alarm when more of the endpoint's requests in 5 minutes are answered 5xx; by default 1 %."""
+    model_latency_ms: int | None = None
+    """Alarm when the 99th percentile of the model's latency is longer; by default 80 % of what a request may take."""
+    at_maximum_minutes: int = 15
+    """Alarm when the instances stay at their maximum for so long; by default 15 minutes."""
