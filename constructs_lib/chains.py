@@ -22,6 +22,7 @@ from constructs_lib.settings import (
     EndpointSettings,
     ExistingEndpoint,
     InstanceCapacity,
+    MonitoringSettings,
     PipelineSettings,
     ServerlessCapacity,
 )
@@ -34,6 +35,9 @@ MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 ADVISED_VISIBILITY_FACTOR = 6
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
+# SageMaker: the time that an instance has for an asynchronous request by default
+ASYNC_REQUEST_SECONDS = 900
+LATENCY_ALARM_PERCENT = 80
 
 
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
@@ -68,6 +72,7 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
         "inference": settings.inference,
         "queue": settings.queue,
         capacity[0]: capacity[1],
+        **({"monitoring": settings.monitoring} if settings.monitoring else {}),
     }
     bound, reason = "known when synthesizing", "checks and derived settings need it"
     return [
@@ -84,6 +89,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
     maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
     pollers, and none for asynchronous endpoints, which queue requests themselves.
+    alarm on the model's latency: at 80 % of what a request may take.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
     per_request = 1 if inference.codec == "single" else inference.max_records_per_request
@@ -95,7 +101,23 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
         queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
         inference=replace(inference, max_concurrency=in_flight),
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
+        monitoring=_monitoring(settings),
     )
+
+
+def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
+    if settings.monitoring is None:
+        return None
+    latency = _or(settings.monitoring.model_latency_ms, 10 * LATENCY_ALARM_PERCENT * _request_seconds(settings))
+    return replace(settings.monitoring, model_latency_ms=latency)
+
+
+def _request_seconds(settings: PipelineSettings) -> int:
+    """Return how long the model may take for one request."""
+    endpoint = settings.endpoint
+    if not isinstance(endpoint, ExistingEndpoint) and isinstance(endpoint.capacity, AsyncCapacity):
+        return ASYNC_REQUEST_SECONDS
+    return request_timeout_seconds(settings.function.timeout_seconds)
 
 
 def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | None:
@@ -107,7 +129,11 @@ def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | No
 
 def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
     """Return what can't work across resources."""
-    violations = (*_chain_violations(path, settings), *_feature_violations(path, settings))
+    violations = (
+        *_chain_violations(path, settings),
+        *_feature_violations(path, settings),
+        *_monitoring_violations(path, settings),
+    )
     return [violation for violation in violations if not is_unresolved(violation.value)]
 
 
@@ -146,6 +172,24 @@ def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Viola
     if ":" in settings.inference.codec and not function.layers:
         reason = "the handler's zip holds no code but its own"
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+
+
+def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield alarms that could never ring."""
+    monitoring, retention = settings.monitoring, settings.queue.message_retention_seconds
+    if monitoring is None:
+        return
+    if monitoring.queue_age_seconds >= retention:
+        bound = f"less than queue.message_retention_seconds, {retention} seconds"
+        yield Violation(
+            path, "monitoring.queue_age_seconds", monitoring.queue_age_seconds, bound, "no message grows so old"
+        )
+    longest_ms = 1000 * _request_seconds(settings)
+    if (monitoring.model_latency_ms or 0) >= longest_ms:
+        bound = f"less than what a request may take, {longest_ms} ms"
+        yield Violation(
+            path, "monitoring.model_latency_ms", monitoring.model_latency_ms, bound, "the function waits no longer"
+        )
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:

@@ -8,6 +8,7 @@ from constructs_lib.settings import (
     ContainerModel,
     FunctionSettings,
     InstanceCapacity,
+    MonitoringSettings,
     QueueSettings,
     ResultsSettings,
 )
@@ -62,10 +63,22 @@ def instance_capacity_relations(settings: InstanceCapacity) -> Iterator[Relation
         yield Relation("max_instances", settings.max_instances, bound, "scaling range")
 
 
+def monitoring_relations(settings: MonitoringSettings) -> Iterator[Relation]:
+    if settings.topic_arn is not None:
+        reason = "a topic of yours keeps its own"
+        if settings.subscribers:
+            yield Relation("subscribers", settings.subscribers, "empty with topic_arn", reason)
+        if settings.topic_key_arn is not None:
+            yield Relation("topic_key_arn", settings.topic_key_arn, "None with topic_arn", reason)
+    if len(set(settings.subscribers)) < len(settings.subscribers):
+        yield Relation("subscribers", settings.subscribers, "each address once", "SNS keeps one subscription of each")
+
+
 RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
     FunctionSettings: function_relations,
     ResultsSettings: results_relations,
     ContainerModel: container_model_relations,
     InstanceCapacity: instance_capacity_relations,
+    MonitoringSettings: monitoring_relations,
 }
