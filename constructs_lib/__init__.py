@@ -11,6 +11,7 @@ open_door()
 from constructs_lib.endpoint import ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.monitoring import AlarmTopic, PipelineMonitoring
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import (
@@ -47,6 +48,7 @@ from constructs_lib.stack import InferenceStack, add_stacks
 from constructs_lib.validation import SettingsError, Violation
 
 __all__ = [
+    "AlarmTopic",
     "AsyncCapacity",
     "BatchInferenceFunction",
     "ContainerModel",
@@ -68,6 +70,7 @@ __all__ = [
     "ModelEndpoint",
     "ModelPackage",
     "MonitoringSettings",
+    "PipelineMonitoring",
     "PipelineSettings",
     "ProvisionedPollers",
     "QueueEventSource",

@@ -49,37 +49,40 @@ def dashboard_body(
     status = {"title": "Alarms", "alarms": list(alarm_arns)}
     top = TITLE_HEIGHT + STATUS_HEIGHT
     widgets = [
-        _widget("text", 0, 0, sum(COLUMN_WIDTHS), TITLE_HEIGHT, {"markdown": title}),
-        _widget("alarm", 0, TITLE_HEIGHT, sum(COLUMN_WIDTHS), STATUS_HEIGHT, status),
+        _widget("text", (0, 0, sum(COLUMN_WIDTHS), TITLE_HEIGHT), {"markdown": title}),
+        _widget("alarm", (0, TITLE_HEIGHT, sum(COLUMN_WIDTHS), STATUS_HEIGHT), status),
     ]
     x = 0
     for column, width in zip(_columns(watched), COLUMN_WIDTHS, strict=True):
         heading = {"markdown": f"## {column.heading}\n{column.text}"}
-        widgets.append(_widget("text", x, top, width, HEADING_HEIGHT, heading))
+        widgets.append(_widget("text", (x, top, width, HEADING_HEIGHT), heading))
         for row, graph in enumerate(column.graphs):
             y = top + HEADING_HEIGHT + row * GRAPH_HEIGHT
-            widgets.append(_widget("metric", x, y, width, GRAPH_HEIGHT, _graph(graph, region, alarms)))
+            widgets.append(_widget("metric", (x, y, width, GRAPH_HEIGHT), _graph(graph, region, alarms)))
         x += width
     return json.dumps({"widgets": widgets})
 
 
-def _widget(kind: str, x: int, y: int, width: int, height: int, properties: Mapping[str, Any]) -> dict[str, Any]:
+def _widget(kind: str, box: tuple[int, int, int, int], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a widget; the box is its column, row, width and height on the grid."""
+    x, y, width, height = box
     return {"type": kind, "x": x, "y": y, "width": width, "height": height, "properties": properties}
 
 
 def _graph(graph: Graph, region: str, alarms: Sequence[Alarm]) -> dict[str, Any]:
     metrics = [entry for number, line in enumerate(graph.lines) for entry in _entries(f"l{number}", line)]
+    crossed = [alarm for alarm in alarms if alarm.kind in graph.alarms]
     # Variants share their thresholds, except for counts of instances.
     thresholds = {
         f"alarm: {alarm.id if alarm.kind == 'at-maximum' else alarm.kind}": alarm.threshold * alarm.scale
-        for alarm in alarms
-        if alarm.kind in graph.alarms
+        for alarm in crossed
     }
     properties = {
         "title": graph.title,
         "region": region,
         "view": "timeSeries",
-        "period": 60,
+        # What an alarm sees, so that its threshold can be compared.
+        "period": max((alarm.period_seconds for alarm in crossed), default=60),
         "yAxis": {"left": {"min": 0, "showUnits": False}},
         "metrics": metrics,
     }
@@ -133,18 +136,20 @@ def _queue(watched: WatchedPipeline) -> Column:
 
 
 def _function(watched: WatchedPipeline) -> Column:
-    counts = [Line(label=name, shows=watched.function(name, "Sum")) for name in ("Invocations", "Errors", "Throttles")]
+    failed = [Line(label=name, shows=watched.function(name, "Sum")) for name in ("Errors", "Throttles")]
     durations = [
         Line(label=label, shows=watched.function("Duration", statistic))
         for label, statistic in (("median", "p50"), ("longest", "Maximum"))
     ]
+    invocations = Line(label="Invocations", shows=watched.function("Invocations", "Sum"))
     concurrent = Line(label="at once", shows=watched.function("ConcurrentExecutions", "Maximum"))
     return Column(
         heading="Function",
         text=watched.function_name,
         graphs=(
             Graph(title="Duration (ms)", lines=durations, alarms=("function-duration",)),
-            Graph(title="Invocations a minute", lines=counts),
+            Graph(title="Failed in 5 minutes", lines=failed, alarms=("function-errors", "function-throttles")),
+            Graph(title="Invocations a minute", lines=[invocations]),
             Graph(title="Concurrency", lines=[concurrent]),
         ),
     )
@@ -233,7 +238,7 @@ def _in_use(watched: WatchedPipeline, variant: Variant) -> Line:
 
 def _results(watched: WatchedPipeline) -> Column:
     waiting = Line(label="waiting", shows=watched.dead_letters("ApproximateNumberOfMessagesVisible", "Maximum"))
-    sent = Line(label="results", shows=watched.results or watched.handler("RecordsSucceeded"))
+    sent = Line(label="results", shows=watched.results())
     sink = Line(label="average", shows=watched.handler("SinkLatency", "Average"))
     graphs = [
         Graph(title="Dead letters", lines=[waiting], alarms=("dead-letters",)),
@@ -242,7 +247,7 @@ def _results(watched: WatchedPipeline) -> Column:
     ]
     counts = [(name, watched.notification_function(name, "Sum")) for name in ("Invocations", "Errors")]
     if lines := [Line(label=name, shows=metric) for name, metric in counts if metric is not None]:
-        graphs.append(Graph(title="Notifications a minute", lines=lines, alarms=("notification-errors",)))
+        graphs.append(Graph(title="Notifications in 5 minutes", lines=lines, alarms=("notification-errors",)))
     return Column(
         heading="Results", text=f"{watched.settings.results.sink}; {watched.dead_letter_queue_name}", graphs=graphs
     )

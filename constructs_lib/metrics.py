@@ -55,8 +55,8 @@ class WatchedPipeline:
     dead_letter_queue_name: str
     function_name: str
     endpoint_name: str
-    results: Metric | None = None
-    """What counts the results that leave; None where the sink has no metric of its own."""
+    results_name: str
+    """Name of the queue or topic that results leave to, where one is made for them."""
     notification_function_name: str | None = None
     """Asynchronous endpoints: the function that hears of answers."""
 
@@ -92,6 +92,18 @@ class WatchedPipeline:
             dimensions = {"InferenceComponentName": component}
         return Metric(namespace="AWS/SageMaker", name=name, dimensions=dimensions, statistic=statistic)
 
+    def results(self) -> Metric:
+        """Return what counts the results that leave: the queue's or topic's own metric, or else the handler's."""
+        match self.settings.results.sink:
+            case "sqs":
+                return _sqs(self.results_name, "NumberOfMessagesSent", "Sum")
+            case "sns":
+                dimensions = {"TopicName": self.results_name}
+                name = "NumberOfMessagesPublished"
+                return Metric(namespace="AWS/SNS", name=name, dimensions=dimensions, statistic="Sum")
+            case _:
+                return self.handler("RecordsSucceeded")
+
     def instances(self, variant: Variant) -> Formula:
         """Return how many instances a variant has, while there are requests.
 
@@ -104,9 +116,7 @@ class WatchedPipeline:
         else:
             names = ("Invocations", "InvocationsPerInstance")
             whole, shared = (self.variant(variant, name, "Sum") for name in names)
-        return Formula(
-            expression="IF({shared} > 0, {whole} / {shared}, 0)", metrics={"whole": whole, "shared": shared}
-        )
+        return Formula(expression="IF({shared} > 0, {whole} / {shared}, 0)", metrics={"whole": whole, "shared": shared})
 
     @property
     def unscored(self) -> Formula:

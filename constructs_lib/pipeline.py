@@ -9,6 +9,8 @@ from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.idempotency import IdempotencyTable
 from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.metrics import WatchedPipeline
+from constructs_lib.monitoring import PipelineMonitoring
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
 from constructs_lib.results import ResultSink, object_statement
@@ -64,6 +66,7 @@ class InferencePipeline(Construct):
             settings=self.settings.event_source,
             after=[self.endpoint.endpoint],
         )
+        self.monitoring = self._watch(name)
         self._output()
 
     @property
@@ -117,6 +120,19 @@ class InferencePipeline(Construct):
         if location := self.settings.inference.input_location:
             role.allow("read-inputs", object_statement(Environment.of(self), "s3:GetObject", location))
 
+    def _watch(self, name: str) -> PipelineMonitoring | None:
+        if self.settings.monitoring is None:
+            return None
+        watched = WatchedPipeline(
+            settings=self.settings,
+            queue_name=self.queue.name,
+            dead_letter_queue_name=self.dead_letter_queue.name,
+            function_name=self.function.name,
+            endpoint_name=self.endpoint.name,
+            results_name=f"{name}-results.fifo" if self.settings.queue.fifo else f"{name}-results",
+        )
+        return PipelineMonitoring(self, "monitoring", name=name, settings=self.settings.monitoring, watched=watched)
+
     def _output(self) -> None:
         values = {
             "queue_url": self.queue.url,
@@ -124,6 +140,7 @@ class InferencePipeline(Construct):
             **self.results.outputs,
             "function_name": self.function.function.function_name,
             "endpoint_name": self.endpoint.endpoint.name,
+            **(self.monitoring.outputs if self.monitoring else {}),
         }
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
