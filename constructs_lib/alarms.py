@@ -130,6 +130,7 @@ def _function_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> 
 def _endpoint_alarms(
     watched: WatchedPipeline, settings: MonitoringSettings, variant: Variant, name: str
 ) -> Iterator[Alarm]:
+    where = f"{watched.endpoint_name} ({variant.name})"
     # SageMaker sends one for each request that failed so and zero for each other: the average is their share.
     for kind, code, percent, first in (
         ("client-errors", "4", settings.endpoint_client_error_percent, "read detail in the dead letters"),
@@ -140,7 +141,7 @@ def _endpoint_alarms(
             variant=name,
             watches=watched.variant(variant, f"Invocation{code}XXErrors", "Average"),
             threshold=percent / 100,
-            means=f"Over {percent} % of the requests to {variant.name} were answered {code}xx in 5 minutes.",
+            means=f"Over {percent} % of the requests to {where} were answered {code}xx in 5 minutes.",
             first=f"{first}; was a model or an image deployed?",
             scale=100,
         )
@@ -152,7 +153,7 @@ def _endpoint_alarms(
         watches=watched.variant(variant, "ModelLatency", "p99"),
         threshold=latency * 1000,  # the metric is in microseconds
         periods=3,
-        means=f"p99 of the latency of {variant.name} was over {latency} ms for 15 minutes.",
+        means=f"p99 of the latency of {where} was over {latency} ms for 15 minutes.",
         first="smaller max_records_per_request, or a larger instance.",
         scale=1 / 1000,
     )
@@ -162,7 +163,7 @@ def _endpoint_alarms(
 def _maximum_alarm(
     watched: WatchedPipeline, settings: MonitoringSettings, variant: Variant, name: str
 ) -> Iterator[Alarm]:
-    minutes = settings.at_maximum_minutes
+    minutes, where = settings.at_maximum_minutes, f"{watched.endpoint_name} ({variant.name})"
     watches: Metric | Formula
     if watched.settings.inference.inference_component_name is not None:
         return  # its copies share instances with others
@@ -183,7 +184,7 @@ def _maximum_alarm(
         comparison=AT_LEAST,
         period_seconds=60,
         periods=minutes,
-        means=f"{variant.name} {what} for {minutes} minutes.",
+        means=f"{where} {what} for {minutes} minutes.",
         first="if the work queue grows, raise the capacity's maximum.",
         scale=scale,
     )

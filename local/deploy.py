@@ -26,8 +26,12 @@ QUEUE_ATTRIBUTES = {
 
 # Resources without an argument `name`: the argument that tells it, and what stands before the name in it.
 NAMED_BY = {
+    "aws_cloudwatch_dashboard": ("dashboard_name", ""),
+    "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
+    "aws_sns_topic_policy": ("arn", ":"),
+    "aws_sns_topic_subscription": ("endpoint", ""),
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
