@@ -187,9 +187,7 @@ def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Vi
     longest_ms = 1000 * _request_seconds(settings)
     if (monitoring.model_latency_ms or 0) >= longest_ms:
         bound = f"less than what a request may take, {longest_ms} ms"
-        yield Violation(
-            path, "monitoring.model_latency_ms", monitoring.model_latency_ms, bound, "the function waits no longer"
-        )
+        yield Violation(path, "monitoring.model_latency_ms", monitoring.model_latency_ms, bound, "nobody waits longer")
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from constructs_lib import (
+    AlarmTopic,
     AsyncCapacity,
     EndpointSettings,
     ExistingEndpoint,
     FunctionSettings,
+    InferencePipeline,
     InferenceSettings,
     InstanceCapacity,
     MonitoringSettings,
@@ -28,9 +30,10 @@ from constructs_lib import (
 from constructs_lib.alarms import MISSING_DATA
 from constructs_lib.chains import chain_violations, derive
 from constructs_lib.metrics import WatchedPipeline
+from constructs_lib.pipeline import MAX_PREFIX_CHARACTERS
 
 import pytest
-from cdktf import TerraformStack
+from cdktf import TerraformStack, TerraformVariable
 
 from handler.metrics import Metrics
 from handler.records import Ledger
@@ -482,7 +485,7 @@ def test_the_dashboard_shows_metrics_of_what_the_stack_makes(watched: Synthesize
         Metrics().line(
             namespace=variables["METRICS_NAMESPACE"],
             dimensions={"Endpoint": variables["ENDPOINT_NAME"], "FunctionName": function["function_name"]},
-            ledger=Ledger(),
+            ledger=Ledger([]),
             limit=1,
             cold=False,
         )
@@ -559,6 +562,109 @@ def test_results_are_counted_where_they_leave(
         results=ResultsSettings(sink=results), queue=QueueSettings(fifo=fifo), monitoring=MonitoringSettings()
     )
     (entry,) = _graph(synthesized, "Results a minute")["metrics"]
-    namespace, name, dimension, value, _ = entry[0], entry[1], *entry[2:-1], entry[-1]
-    assert (namespace, name) == metric[:2]
-    assert metric[2][dimension] == value if len(entry) == 5 else True
+    namespace, name, *dimensions = entry[:-1]
+    assert (namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True))) == metric
+
+
+def test_monitoring_changes_nothing_of_what_it_watches(smallest: Synthesized, watched: Synthesized) -> None:
+    resources = watched.document["resource"]
+    assert smallest.document["resource"] == {kind: resources[kind] for kind in smallest.document["resource"]}
+
+
+def test_alarms_of_the_longest_names_fit(watch: Callable[..., Synthesized]) -> None:
+    names = [f"{letter:a<63}" for letter in "bc"]
+    variants = tuple(Variant(name=name, capacity=INSTANCES) for name in names)
+    endpoint = EndpointSettings(model=MODEL, capacity=INSTANCES, more_variants=variants)
+    longest = max(map(len, _alarms(watch(PipelineSettings(endpoint=endpoint)), "p-")))
+    assert MAX_PREFIX_CHARACTERS + len("-") + longest <= 255  # CloudWatch: AlarmName
+
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+THEIRS = "arn:aws:sns:eu-central-1:123456789012:on-call"
+
+
+@pytest.mark.parametrize(
+    ("monitoring", "text"),
+    [
+        (
+            MonitoringSettings(topic_arn=THEIRS, subscribers=("a@example.com",)),
+            "monitoring.subscribers = ('a@example.com',): must be empty with topic_arn (a topic of yours keeps its own)",
+        ),
+        (
+            MonitoringSettings(topic_arn=THEIRS, topic_key_arn=KEY),
+            f"monitoring.topic_key_arn = '{KEY}': must be None with topic_arn (a topic of yours keeps its own)",
+        ),
+        (
+            MonitoringSettings(subscribers=("a@example.com", "a@example.com")),
+            "monitoring.subscribers = ('a@example.com', 'a@example.com'): must be each address once (SNS keeps one "
+            "subscription of each)",
+        ),
+        (
+            MonitoringSettings(subscribers=("a@example.com", "on-call")),
+            "monitoring.subscribers[1] = 'on-call': must be e-mail addresses (SNS Subscribe)",
+        ),
+        (
+            MonitoringSettings(queue_age_seconds=345_600),
+            "monitoring.queue_age_seconds = 345600: must be less than queue.message_retention_seconds, 345600 seconds "
+            "(no message grows so old)",
+        ),
+        (
+            MonitoringSettings(model_latency_ms=20_000),
+            "monitoring.model_latency_ms = 20000: must be less than what a request may take, 20000 ms (nobody waits "
+            "longer)",
+        ),
+        (
+            MonitoringSettings(duration_percent=100),
+            "monitoring.duration_percent = 100: must be 1 to 99 % (alarm threshold)",
+        ),
+        (
+            MonitoringSettings(unscored_percent=-1),
+            "monitoring.unscored_percent = -1: must be 0 to 99 % (alarm threshold)",
+        ),
+        (
+            MonitoringSettings(at_maximum_minutes=1441),
+            "monitoring.at_maximum_minutes = 1441: must be 1 to 1440 minutes (CloudWatch: an alarm looks back a day)",
+        ),
+    ],
+)
+def test_alarms_that_can_not_be_are_named(synth_pipeline: Synth, monitoring: MonitoringSettings, text: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(monitoring=monitoring)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  dev/language {text}"
+
+
+def test_an_asynchronous_request_may_take_longer_than_the_function_waits() -> None:
+    settings = PipelineSettings(
+        endpoint=EndpointSettings(model=MODEL, capacity=ASYNC), monitoring=MonitoringSettings(model_latency_ms=900_000)
+    )
+    (violation,) = chain_violations("dev/language", derive(settings))
+    assert str(violation) == (
+        "dev/language monitoring.model_latency_ms = 900000: must be less than what a request may take, 900000 ms "
+        "(nobody waits longer)"
+    )
+    in_time = replace(settings, monitoring=MonitoringSettings(model_latency_ms=899_999))
+    assert chain_violations("dev/language", derive(in_time)) == []
+
+
+def test_thresholds_must_be_known_when_synthesizing(synth_in_plain_stack: InPlainStack) -> None:
+    def build(stack: TerraformStack) -> None:
+        unknown: Any = TerraformVariable(stack, "seconds", type="number").number_value
+        monitoring = MonitoringSettings(queue_age_seconds=unknown)
+        pipeline = PipelineSettings(endpoint=EndpointSettings(model=MODEL), monitoring=monitoring)
+        InferencePipeline(stack, "language", name="dev-language", settings=pipeline)
+
+    with pytest.raises(SettingsError) as raised:
+        synth_in_plain_stack(build)
+    assert re.fullmatch(
+        r"1 setting is out of bounds:\n  plain/language monitoring\.queue_age_seconds = -[0-9.e+]+: must be known when "
+        r"synthesizing \(checks and derived settings need it\)",
+        str(raised.value),
+    )
+
+
+def test_an_address_may_be_known_to_terraform_alone(synth_in_plain_stack: InPlainStack) -> None:
+    def build(stack: TerraformStack) -> None:
+        address = TerraformVariable(stack, "address", type="string").string_value
+        AlarmTopic(stack, "alarms", name="alarms", subscribers=[address])
+
+    assert synth_in_plain_stack(build).one("aws_sns_topic_subscription")["endpoint"] == "${var.address}"
