@@ -588,7 +588,8 @@ THEIRS = "arn:aws:sns:eu-central-1:123456789012:on-call"
     [
         (
             MonitoringSettings(topic_arn=THEIRS, subscribers=("a@example.com",)),
-            "monitoring.subscribers = ('a@example.com',): must be empty with topic_arn (a topic of yours keeps its own)",
+            "monitoring.subscribers = ('a@example.com',): must be empty with topic_arn (a topic of yours keeps its "
+            "own)",
         ),
         (
             MonitoringSettings(topic_arn=THEIRS, topic_key_arn=KEY),
