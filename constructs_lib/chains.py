@@ -43,8 +43,8 @@ def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | No
     match endpoint.capacity:
         case ServerlessCapacity(max_concurrency=requests):
             return requests
-        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests):
-            return instances * requests
+        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests) as capacity:
+            return max(instances, *(entry.max_instances for entry in capacity.schedule), 0) * requests
         case AsyncCapacity():
             return None
 
@@ -54,6 +54,12 @@ def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.serverless
     return isinstance(endpoint.capacity, ServerlessCapacity)
+
+
+def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapacity | None:
+    """Return what an asynchronous endpoint runs on; None of any other endpoint."""
+    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
+    return capacity if isinstance(capacity, AsyncCapacity) else None
 
 
 def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
@@ -86,7 +92,8 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     pollers, and none for asynchronous endpoints, which queue requests themselves.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
-    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    alone = inference.codec == "single" or async_capacity(settings.endpoint) is not None
+    per_request = 1 if alone else inference.max_records_per_request
     full_batch = math.ceil(source.batch_size / max(1, per_request))
     in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
     advised = _advised_visibility_seconds(settings)
@@ -107,7 +114,12 @@ def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | No
 
 def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
     """Return what can't work across resources."""
-    violations = (*_chain_violations(path, settings), *_feature_violations(path, settings))
+    violations = (
+        *_chain_violations(path, settings),
+        *_feature_violations(path, settings),
+        *_queue_scaling_violations(path, settings),
+        *_async_violations(path, settings),
+    )
     return [violation for violation in violations if not is_unresolved(violation.value)]
 
 
@@ -148,6 +160,40 @@ def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Viola
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
 
 
+def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what would never add an instance: messages are gone before they are that old."""
+    if isinstance(settings.endpoint, ExistingEndpoint):
+        return
+    retention = settings.queue.message_retention_seconds
+    places = {"endpoint.capacity": settings.endpoint.capacity}
+    for position, variant in enumerate(settings.endpoint.more_variants):
+        places[f"endpoint.more_variants[{position}].capacity"] = variant.capacity
+    for place, capacity in places.items():
+        scaling = capacity.queue_scaling if isinstance(capacity, InstanceCapacity) else None
+        if scaling is not None and (scaling.age_seconds or 0) >= retention:
+            bound = f"less than queue.message_retention_seconds, {retention} seconds"
+            reason = "no message grows so old"
+            yield Violation(path, f"{place}.queue_scaling.age_seconds", scaling.age_seconds, bound, reason)
+
+
+def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what an asynchronous endpoint can't keep to."""
+    capacity, inference = async_capacity(settings.endpoint), settings.inference
+    if capacity is None:
+        return
+    if settings.queue.fifo:
+        reason = "it answers in any order"
+        yield Violation(path, "queue.fifo", True, "False with an asynchronous endpoint", reason)
+    for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
+        if value := getattr(inference, name):
+            bound = f"{False if value is True else None} with an asynchronous endpoint"
+            yield Violation(path, f"inference.{name}", value, bound, "InvokeEndpointAsync takes no target")
+    inputs, requests = inference.input_location or "", capacity.input_location
+    if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
+        bound = f"apart from endpoint.capacity.input_location, {requests}"
+        yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
+
+
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
     """Return what works but is not advised, across resources."""
     queue, source, inference = settings.queue, settings.event_source, settings.inference
@@ -175,7 +221,7 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             f"event_source.batch_size x queue.max_message_bytes is {source.batch_size * queue.max_message_bytes} "
             f"bytes: Lambda cuts batches at {LAMBDA_PAYLOAD_BYTES}"
         )
-    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES:
+    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES and async_capacity(settings.endpoint) is None:
         yield (
             f"inference.max_request_bytes is {inference.max_request_bytes}: the InvokeEndpoint API model admits "
             f"{REAL_TIME_PAYLOAD_BYTES}"

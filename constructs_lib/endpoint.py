@@ -5,14 +5,14 @@ import json
 import re
 from typing import Any
 
-from constructs_lib.autoscaling import InstanceAutoscaling
+from constructs_lib.autoscaling import make_autoscaling, owns_count
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.naming import Environment
 from constructs_lib.settings import (
+    AsyncCapacity,
     ContainerModel,
     EndpointSettings,
     HuggingFaceModel,
-    InstanceCapacity,
     ServerlessCapacity,
 )
 from constructs_lib.validation import require_valid
@@ -23,6 +23,10 @@ from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataA
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
     SagemakerEndpointConfiguration,
+    SagemakerEndpointConfigurationAsyncInferenceConfig,
+    SagemakerEndpointConfigurationAsyncInferenceConfigClientConfig,
+    SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfig,
+    SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfigNotificationConfig,
     SagemakerEndpointConfigurationProductionVariants,
     SagemakerEndpointConfigurationProductionVariantsServerlessConfig,
 )
@@ -42,12 +46,26 @@ class ModelEndpoint(Construct):
     makes new ones first, moves the endpoint over (blue/green), and only then deletes the old.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, name: str, settings: EndpointSettings) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        settings: EndpointSettings,
+        notifications: tuple[str, str] | None = None,
+        queue_name: str | None = None,
+    ) -> None:
+        """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
+        the work queue's, for `queue_scaling`.
+
+        Raises SettingsError if settings are out of bounds.
+        """
         super().__init__(scope, id_)
         require_valid(self, settings)
         self.name = name
         self.settings = settings
+        self._notifications = notifications
         self.environment = Environment.of(self)
         self.arn = self.environment.arn("sagemaker", f"endpoint/{name}")
         image_uri, repository_arn = self._image()
@@ -55,15 +73,15 @@ class ModelEndpoint(Construct):
         model = self._make_model(image_uri)
         configuration = self._make_configuration(model)
         self.endpoint = SagemakerEndpoint(self, "endpoint", name=name, endpoint_config_name=configuration.name)
-        if isinstance(settings.capacity, InstanceCapacity):
-            InstanceAutoscaling(
-                self,
-                "autoscaling",
-                endpoint=self.endpoint,
-                endpoint_name=name,
-                variant_name=settings.variant_name,
-                capacity=settings.capacity,
-            )
+        make_autoscaling(
+            self,
+            "autoscaling",
+            endpoint=self.endpoint,
+            endpoint_name=name,
+            variant_name=settings.variant_name,
+            capacity=settings.capacity,
+            queue_name=queue_name,
+        )
 
     def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
         """Let the role send requests to this endpoint, and to that inference component on it."""
@@ -162,13 +180,21 @@ class ModelEndpoint(Construct):
             identity: list[object] = [capacity.memory_mib, capacity.max_concurrency]
             sizing = {
                 "serverless_config": SagemakerEndpointConfigurationProductionVariantsServerlessConfig(
-                    memory_size_in_mb=capacity.memory_mib, max_concurrency=capacity.max_concurrency
+                    memory_size_in_mb=capacity.memory_mib,
+                    max_concurrency=capacity.max_concurrency,
+                    provisioned_concurrency=capacity.provisioned_concurrency,
                 )
             }
+            if owns_count(capacity):
+                lifecycle["ignore_changes"] = ["production_variants[0].serverless_config[0].provisioned_concurrency"]
+            elif capacity.provisioned_concurrency is not None:
+                identity.append(capacity.provisioned_concurrency)
         else:
             identity = [capacity.instance_type]
-            sizing = {"instance_type": capacity.instance_type, "initial_instance_count": capacity.min_instances}
-            if capacity.min_instances == capacity.max_instances:
+            # An asynchronous endpoint is made with one instance at least; scaling then takes it to zero.
+            initial = max(1, capacity.min_instances)
+            sizing = {"instance_type": capacity.instance_type, "initial_instance_count": initial}
+            if not owns_count(capacity):
                 identity.append(capacity.min_instances)
             else:
                 # Scaling owns the count: the one to start with must not make a new configuration.
@@ -182,7 +208,25 @@ class ModelEndpoint(Construct):
                     variant_name=self.settings.variant_name, model_name=model.name, initial_variant_weight=1, **sizing
                 )
             ],
+            async_inference_config=self._async_inference_config(),
             lifecycle=TerraformResourceLifecycle(**lifecycle),
+        )
+
+    def _async_inference_config(self) -> SagemakerEndpointConfigurationAsyncInferenceConfig | None:
+        capacity = self.settings.capacity
+        if not isinstance(capacity, AsyncCapacity):
+            return None
+        success, error = self._notifications or (None, None)
+        return SagemakerEndpointConfigurationAsyncInferenceConfig(
+            client_config=SagemakerEndpointConfigurationAsyncInferenceConfigClientConfig(
+                max_concurrent_invocations_per_instance=capacity.concurrent_requests_per_instance
+            ),
+            output_config=SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfig(
+                s3_output_path=capacity.output_location,
+                notification_config=SagemakerEndpointConfigurationAsyncInferenceConfigOutputConfigNotificationConfig(
+                    success_topic=success, error_topic=error
+                ),
+            ),
         )
 
     def _content_hash(self, content: object) -> str:

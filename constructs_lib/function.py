@@ -36,11 +36,17 @@ class BatchInferenceFunction(Construct):
         name: str,
         handler_settings: HandlerSettings,
         settings: FunctionSettings = FunctionSettings(),
+        entry: str = "handler.index.handler",
+        description: str = "Scores SQS messages in batches with a SageMaker endpoint",
     ) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+        """`entry` is the function in the zip that Lambda calls.
+
+        Raises SettingsError if settings are out of bounds.
+        """
         super().__init__(scope, id_)
         require_valid(self, settings)
         self.name = name
+        self._entry, self._description = entry, description
         self.settings = settings
         self.role = ServiceRole(
             self,
@@ -73,12 +79,12 @@ class BatchInferenceFunction(Construct):
             self,
             "function",
             function_name=self.name,
-            description="Scores SQS messages in batches with a SageMaker endpoint",
+            description=self._description,
             role=self.role.arn,
             runtime=settings.runtime,
             architectures=[settings.architecture],
             layers=list(settings.layers) or None,
-            handler="handler.index.handler",
+            handler=self._entry,
             filename=code.path,
             source_code_hash=base64.b64encode(bytes.fromhex(content_hash)).decode(),
             memory_size=settings.memory_mib,

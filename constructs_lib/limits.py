@@ -292,7 +292,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ScheduledCapacity: (
         Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "part of ScheduledActionName"),
         Pattern(
-            "schedule", r"(cron|rate|at)\([^()]+\)", "cron(…), rate(…) or at(…)", "Application Auto Scaling Schedule"
+            "schedule",
+            r"cron\([^\s()]+( [^\s()]+){5}\)|rate\([1-9]\d* (minute|hour|day)s?\)"
+            r"|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)",
+            "cron(MINUTES HOURS DAY MONTH WEEKDAY YEAR), rate(5 minutes) or at(yyyy-mm-ddThh:mm:ss)",
+            "Application Auto Scaling Schedule",
         ),
         Pattern("timezone", r"[A-Za-z]+([/_+-][A-Za-z0-9]+)*", "a time zone such as Europe/Berlin", "IANA time zones"),
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),

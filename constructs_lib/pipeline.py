@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from constructs_lib.chains import chain_violations, chain_warnings, derive, unknown_at_synth
+from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_submit
+from constructs_lib.chains import async_capacity, chain_violations, chain_warnings, derive, unknown_at_synth
 from constructs_lib.endpoint import ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
@@ -15,7 +16,7 @@ from constructs_lib.results import ResultSink, object_statement
 from constructs_lib.settings import ContainerModel, PipelineSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
 
-from cdktf import Annotations, TerraformOutput
+from cdktf import Annotations, ITerraformDependable, TerraformOutput
 from constructs import Construct
 
 from handler.settings import HandlerSettings, request_timeout_seconds
@@ -47,7 +48,16 @@ class InferencePipeline(Construct):
             self, "results", name=f"{name}-results", settings=settings.results, fifo=settings.queue.fifo
         )
         self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
-        self.endpoint = ModelEndpoint(self, "endpoint", name=name, settings=settings.endpoint)
+        self._async_capacity = async_capacity(settings.endpoint)
+        topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
+        self.endpoint = ModelEndpoint(
+            self,
+            "endpoint",
+            name=name,
+            settings=settings.endpoint,
+            notifications=topics.arns if topics else None,
+            queue_name=self.queue.name,
+        )
         self.function = BatchInferenceFunction(
             self,
             "function",
@@ -56,13 +66,14 @@ class InferencePipeline(Construct):
             handler_settings=self._handler_settings(),
         )
         self._grant()
+        before = [self.endpoint.endpoint, *(self._notify(f"{name}-notify", topics) if topics else [])]
         self.event_source = QueueEventSource(
             self,
             "event-source",
             queue=self.queue,
             function=self.function,
             settings=self.settings.event_source,
-            after=[self.endpoint.endpoint],
+            after=before,
         )
         self._output()
 
@@ -80,6 +91,7 @@ class InferencePipeline(Construct):
             result_target=self.results.target,
             overflow_location=self.settings.results.overflow_location or "",
             input_location=inference.input_location or "",
+            **self._asynchronous(),
             **self._idempotency(),
             dead_letter_queue_url=self.dead_letter_queue.url,
             queue_url=self.queue.url,
@@ -100,6 +112,33 @@ class InferencePipeline(Construct):
             log_level=self.settings.function.log_level,
         )
 
+    def _asynchronous(self) -> dict[str, Any]:
+        capacity = self._async_capacity
+        if capacity is None:
+            return {}
+        return {
+            "asynchronous": True,
+            "async_input_location": capacity.input_location,
+            "async_inline": capacity.inline,
+        }
+
+    def _notify(self, name: str, topics: NotificationTopics) -> list[ITerraformDependable]:
+        """Make what hears of an asynchronous endpoint's answers; return what must exist before the first request."""
+        assert self._async_capacity is not None
+        # The topics are named in plain text, which Terraform can't follow.
+        endpoint = self.endpoint.endpoint
+        endpoint.depends_on = [*(endpoint.depends_on or []), *(topic.fqn for topic in topics.topics)]
+        self.notification_function = NotificationFunction(
+            self,
+            "notify",
+            name=name,
+            settings=self.settings.function,
+            handler_settings=self._handler_settings(),
+            topics=topics,
+        )
+        keys = self.settings.bucket_key_arns
+        return self.notification_function.grant(self._async_capacity, self.results, self.dead_letter_queue, keys)
+
     def _idempotency(self) -> dict[str, Any]:
         settings = self.settings.idempotency
         if self.table is None or settings is None:
@@ -109,7 +148,10 @@ class InferencePipeline(Construct):
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
-        self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
+        if self._async_capacity is None:
+            self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
+        else:
+            grant_submit(role, self.endpoint, self._async_capacity, self.settings.bucket_key_arns)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)
         if self.table is not None:

@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.settings import (
+    AsyncCapacity,
     ContainerModel,
     FunctionSettings,
     InstanceCapacity,
+    QueueScaling,
     QueueSettings,
     ResultsSettings,
+    ScheduledCapacity,
+    ServerlessCapacity,
 )
 
 # Lambda quotas: layers of one function
@@ -52,14 +56,85 @@ def container_model_relations(settings: ContainerModel) -> Iterator[Relation]:
         yield Relation("model_data_prefix", None, "s3://bucket/prefix/", "multi_model is True")
 
 
+def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Relation]:
+    provisioned, maximum = settings.provisioned_concurrency, settings.max_provisioned_concurrency
+    bound = f"at most max_concurrency, {settings.max_concurrency}"
+    if provisioned is not None and provisioned > settings.max_concurrency:
+        yield Relation("provisioned_concurrency", provisioned, bound, "SageMaker ServerlessConfig")
+    if maximum is None:
+        return
+    if maximum > settings.max_concurrency:
+        yield Relation("max_provisioned_concurrency", maximum, bound, "SageMaker ServerlessConfig")
+    if provisioned is None:
+        reason = "max_provisioned_concurrency scales it"
+        yield Relation("provisioned_concurrency", None, "the number of containers to start from", reason)
+    elif maximum < provisioned:
+        bound = f"at least provisioned_concurrency, {provisioned}"
+        yield Relation("max_provisioned_concurrency", maximum, bound, "scaling range")
+
+
 def instance_capacity_relations(settings: InstanceCapacity) -> Iterator[Relation]:
-    scaled = settings.max_instances != settings.min_instances
+    yield from _range_relations(settings)
+    yield from _managed_scaling_relations(settings)
+    for position, entry in enumerate(settings.schedule):
+        if entry.min_instances < 1:
+            name, reason = f"schedule[{position}].min_instances", "only asynchronous endpoints scale to zero"
+            yield Relation(name, entry.min_instances, "at least 1", reason)
+    if (
+        settings.queue_scaling is not None
+        and settings.min_instances == settings.max_instances
+        and not settings.schedule
+    ):
+        bound = f"more than min_instances, {settings.min_instances}, with queue_scaling"
+        yield Relation("max_instances", settings.max_instances, bound, "it adds instances")
+
+
+def async_capacity_relations(settings: AsyncCapacity) -> Iterator[Relation]:
+    yield from _range_relations(settings)
+
+
+def _range_relations(settings: InstanceCapacity | AsyncCapacity) -> Iterator[Relation]:
+    scaled = settings.max_instances != settings.min_instances or settings.schedule
     if scaled and settings.instance_type.startswith("ml.t"):
         reason = "Application Auto Scaling does not support burstable instances"
         yield Relation("instance_type", settings.instance_type, "another than ml.t*", reason)
     if settings.max_instances < settings.min_instances:
         bound = f"at least min_instances, {settings.min_instances}"
         yield Relation("max_instances", settings.max_instances, bound, "scaling range")
+    names = [entry.name for entry in settings.schedule]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            reason = "each is an action of its own"
+            yield Relation(f"schedule[{position}].name", name, "another name than those before it", reason)
+
+
+def _managed_scaling_relations(settings: InstanceCapacity) -> Iterator[Relation]:
+    """Yield what Application Auto Scaling would do, of instances that SageMaker itself scales."""
+    if not settings.managed_scaling:
+        return
+    others: dict[str, object] = {
+        "schedule": (),
+        "queue_scaling": None,
+        "invocations_per_instance_per_minute": None,
+    }
+    for name, unset in others.items():
+        if (value := getattr(settings, name)) != unset:
+            reason = "SageMaker itself scales the instances"
+            yield Relation(name, value, f"{unset} with managed_scaling", reason)
+
+
+def scheduled_capacity_relations(settings: ScheduledCapacity) -> Iterator[Relation]:
+    if settings.max_instances < settings.min_instances:
+        bound = f"at least min_instances, {settings.min_instances}"
+        yield Relation("max_instances", settings.max_instances, bound, "scaling range")
+    if settings.timezone != "UTC" and settings.schedule.startswith("rate("):
+        yield Relation("timezone", settings.timezone, "UTC with rate(…)", "Application Auto Scaling Timezone")
+
+
+def queue_scaling_relations(settings: QueueScaling) -> Iterator[Relation]:
+    if settings.age_seconds is None and settings.backlog_messages is None:
+        reason = "nothing else calls for instances"
+        yield Relation("age_seconds", None, "a number, or backlog_messages one", reason)
 
 
 RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
@@ -67,5 +142,9 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     FunctionSettings: function_relations,
     ResultsSettings: results_relations,
     ContainerModel: container_model_relations,
+    ServerlessCapacity: serverless_capacity_relations,
     InstanceCapacity: instance_capacity_relations,
+    AsyncCapacity: async_capacity_relations,
+    ScheduledCapacity: scheduled_capacity_relations,
+    QueueScaling: queue_scaling_relations,
 }
