@@ -19,6 +19,7 @@ from cdktf_cdktf_provider_aws.lambda_function_event_invoke_config import (
     LambdaFunctionEventInvokeConfigDestinationConfigOnFailure,
 )
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
+from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
@@ -42,10 +43,11 @@ class NotificationTopics(Construct):
         """Those of the success and of the error topic, as text."""
         return self.success.arn, self.error.arn
 
-    @property
-    def topics(self) -> list[ITerraformDependable]:
-        """What must exist before the endpoint, which names them in plain text."""
-        return [self.success.topic, self.error.topic]
+    def precede(self, endpoint: SagemakerEndpoint) -> None:
+        """Have the endpoint made after the topics, which it names in plain text that Terraform can't follow."""
+        topics = (self.success.topic, self.error.topic)
+        addresses = [f"{topic.terraform_resource_type}.{topic.friendly_unique_id}" for topic in topics]
+        endpoint.depends_on = [*(endpoint.depends_on or []), *addresses]
 
 
 class NotificationFunction(Construct):
@@ -81,17 +83,15 @@ class NotificationFunction(Construct):
             entry="handler.notify.handler",
             description="Sends on what an asynchronous SageMaker endpoint has answered",
         )
-        self._subscribed: list[ITerraformDependable] = []
+        self.ready: list[ITerraformDependable] = []
+        """What must exist before the first request."""
         self._subscribe("success", topics.success)
         self._subscribe("error", topics.error)
 
     def grant(
-        self, capacity: AsyncCapacity, results: ResultSink, dead_letters: MessageQueue, bucket_keys: Sequence[str]
-    ) -> list[ITerraformDependable]:
-        """Let the function read answers, send results and dead letters, and leave what it fails on with the latter.
-
-        Returns what must exist before the first request.
-        """
+        self, capacity: AsyncCapacity, results: ResultSink, dead_letters: MessageQueue, *, bucket_keys: Sequence[str]
+    ) -> None:
+        """Let the function read answers, send results and dead letters, and leave what it fails on with the latter."""
         role, environment = self.function.role, Environment.of(self)
         keys = [*bucket_keys, *([capacity.output_key_arn] if capacity.output_key_arn else [])]
         role.allow(
@@ -113,7 +113,7 @@ class NotificationFunction(Construct):
             # Lambda refuses a destination that the function's role may not send to.
             depends_on=role.policies,
         )
-        return [failures, *self._subscribed]
+        self.ready.append(failures)
 
     def _subscribe(self, id_: str, topic: EncryptedTopic) -> None:
         permission = LambdaPermission(
@@ -133,7 +133,7 @@ class NotificationFunction(Construct):
             endpoint=self.function.arn,
             depends_on=[permission],
         )
-        self._subscribed.append(subscription)
+        self.ready.append(subscription)
 
 
 def grant_submit(

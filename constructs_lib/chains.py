@@ -19,6 +19,7 @@ from constructs_lib.limits import (
 )
 from constructs_lib.settings import (
     AsyncCapacity,
+    ContainerModel,
     EndpointSettings,
     ExistingEndpoint,
     InstanceCapacity,
@@ -184,10 +185,16 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
     if settings.queue.fifo:
         reason = "it answers in any order"
         yield Violation(path, "queue.fifo", True, "False with an asynchronous endpoint", reason)
-    for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
-        if value := getattr(inference, name):
+    targets: dict[str, object] = {
+        f"inference.{name}": getattr(inference, name)
+        for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages")
+    }
+    if isinstance(settings.endpoint, EndpointSettings) and isinstance(settings.endpoint.model, ContainerModel):
+        targets["endpoint.model.multi_model"] = settings.endpoint.model.multi_model
+    for name, value in targets.items():
+        if value:
             bound = f"{False if value is True else None} with an asynchronous endpoint"
-            yield Violation(path, f"inference.{name}", value, bound, "InvokeEndpointAsync takes no target")
+            yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
     inputs, requests = inference.input_location or "", capacity.input_location
     if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
         bound = f"apart from endpoint.capacity.input_location, {requests}"

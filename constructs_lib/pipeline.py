@@ -16,7 +16,7 @@ from constructs_lib.results import ResultSink, object_statement
 from constructs_lib.settings import ContainerModel, PipelineSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds
 
-from cdktf import Annotations, ITerraformDependable, TerraformOutput
+from cdktf import Annotations, TerraformOutput
 from constructs import Construct
 
 from handler.settings import HandlerSettings, request_timeout_seconds
@@ -66,14 +66,15 @@ class InferencePipeline(Construct):
             handler_settings=self._handler_settings(),
         )
         self._grant()
-        before = [self.endpoint.endpoint, *(self._notify(f"{name}-notify", topics) if topics else [])]
+        self.notification_function = self._notify(f"{name}-notify", topics) if topics else None
+        heard = self.notification_function.ready if self.notification_function else []
         self.event_source = QueueEventSource(
             self,
             "event-source",
             queue=self.queue,
             function=self.function,
             settings=self.settings.event_source,
-            after=before,
+            after=[self.endpoint.endpoint, *heard],
         )
         self._output()
 
@@ -122,13 +123,11 @@ class InferencePipeline(Construct):
             "async_inline": capacity.inline,
         }
 
-    def _notify(self, name: str, topics: NotificationTopics) -> list[ITerraformDependable]:
-        """Make what hears of an asynchronous endpoint's answers; return what must exist before the first request."""
+    def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:
+        """Make what hears of an asynchronous endpoint's answers."""
         assert self._async_capacity is not None
-        # The topics are named in plain text, which Terraform can't follow.
-        endpoint = self.endpoint.endpoint
-        endpoint.depends_on = [*(endpoint.depends_on or []), *(topic.fqn for topic in topics.topics)]
-        self.notification_function = NotificationFunction(
+        topics.precede(self.endpoint.endpoint)
+        function = NotificationFunction(
             self,
             "notify",
             name=name,
@@ -136,8 +135,10 @@ class InferencePipeline(Construct):
             handler_settings=self._handler_settings(),
             topics=topics,
         )
-        keys = self.settings.bucket_key_arns
-        return self.notification_function.grant(self._async_capacity, self.results, self.dead_letter_queue, keys)
+        function.grant(
+            self._async_capacity, self.results, self.dead_letter_queue, bucket_keys=self.settings.bucket_key_arns
+        )
+        return function
 
     def _idempotency(self) -> dict[str, Any]:
         settings = self.settings.idempotency
@@ -167,6 +168,8 @@ class InferencePipeline(Construct):
             "function_name": self.function.function.function_name,
             "endpoint_name": self.endpoint.endpoint.name,
         }
+        if self.notification_function is not None:
+            values["notification_function_name"] = self.notification_function.function.function.function_name
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
             output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))

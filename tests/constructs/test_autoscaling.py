@@ -326,8 +326,13 @@ def test_what_can_not_scale_is_named(
 
 @pytest.mark.parametrize(
     "expression",
-    ["cron(0 7 ? * MON-FRI *)", "cron(0/15 8-17 1,15 * ? 2026)", "rate(5 minutes)", "rate(1 day)"]
-    + ["at(2026-12-31T23:59:00)"],
+    [
+        "cron(0 7 ? * MON-FRI *)",
+        "cron(0/15 8-17 1,15 * ? 2026)",
+        "rate(5 minutes)",
+        "rate(1 day)",
+        "at(2026-12-31T23:59:00)",
+    ],
 )
 def test_each_form_of_a_schedule_is_taken(synth_pipeline: Synth, expression: str) -> None:
     entry = replace(NIGHT, schedule=expression)
