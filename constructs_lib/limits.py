@@ -309,6 +309,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
         Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
         Range("concurrent_requests_per_instance", 1, 1000, "requests", "SageMaker MaxConcurrentInvocationsPerInstance"),
+        Range("invocation_timeout_seconds", 1, 3600, "seconds", "SageMaker InvocationTimeoutSeconds"),
         Range("backlog_per_instance", 1, 1_000_000, "requests", "scaling target"),
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),

@@ -121,6 +121,7 @@ class InferencePipeline(Construct):
             "asynchronous": True,
             "async_input_location": capacity.input_location,
             "async_inline": capacity.inline,
+            "async_invocation_seconds": capacity.invocation_timeout_seconds,
         }
 
     def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:

@@ -47,6 +47,7 @@ class AsyncEndpoint:
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
             InferenceId=item.record.message_id,
+            InvocationTimeoutSeconds=self._settings.async_invocation_seconds,
             **carried,
         )
         locations["outputLocation"] = answer["OutputLocation"]

@@ -83,6 +83,9 @@ class HandlerSettings:
     async_inline: bool = False
     """`asynchronous` only: whether inputs up to 128,000 bytes travel in the request instead. It saves a PUT, but
     the dead letter of a failed inference can't hold its input then."""
+    async_invocation_seconds: int = 900
+    """`asynchronous` only: how long an instance may work on one request (1 or more); SageMaker takes an hour at most.
+    Default: SageMaker's own, 15 minutes."""
     idempotency_table: str = ""
     """DynamoDB table (key `id`, TTL `expires_at`) that remembers results, so that a record delivered twice is scored
     once; by default nothing is remembered, and its result leaves twice with the same id."""

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.errors import LocalRunError
-from local.template import Attributes, Block, Template, resolve
+from local.template import Attributes, Block, Template, references, resolve
 
 # Where AWS keeps its Deep Learning Containers for most regions. Nothing is pulled here: the account only completes
 # the ARN in the policy of the endpoint's role.
@@ -54,8 +54,8 @@ class Deployment:
     def create(self, *, only: Callable[[Block], bool] = lambda _: True) -> None:
         """Create what `only` admits, in order. Raises LocalRunError naming the first that fails."""
         for block in filter(only, self.template.ordered()):
-            arguments = self.resolved(block)
             creator = CREATORS.get(block.type)
+            arguments = self.resolved(block) if creator else self._known(block)
             made = self._make(block, creator, dict(arguments)) if creator else {}
             self.attributes[block.address] = {**arguments, **made}
             if not block.type.startswith("data."):
@@ -65,6 +65,14 @@ class Deployment:
         """Return the block's arguments with references replaced."""
         arguments: Mapping[str, Any] = resolve(block.arguments, self.attributes)
         return arguments
+
+    def _known(self, block: Block) -> Mapping[str, Any]:
+        """Return the arguments that can be told of a block that is not made: others like it have no ARN."""
+        return {
+            name: resolve(value, self.attributes)
+            for name, value in block.arguments.items()
+            if all(attribute in self.attributes[address] for address, attribute in references(value))
+        }
 
     def name(self, block: Block) -> str:
         """Return what a person knows the resource by: its name, its queue's, or else its address."""

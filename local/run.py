@@ -71,6 +71,7 @@ def run(options: Options, console: Console) -> int:
     with display.step("Synthesize") as remarks:
         template = Template.load(options.template or _synthesize(options))
         remarks.append(f"{template.path}")
+    _require_answers(template)
     with contextlib.ExitStack() as stack:
         with display.step("Serve the model") as remarks:
             endpoint = stack.enter_context(EndpointServer(LanguageModel()))
@@ -119,6 +120,16 @@ def _synthesize(options: Options) -> Path:
     if options.stack not in stacks:
         raise UsageError(f"there is no stack {options.stack}, but there are: {', '.join(sorted(stacks))}")
     return folder / stacks[options.stack]["synthesizedStackPath"]
+
+
+def _require_answers(template: Template) -> None:
+    """Raise UsageError if the endpoint would not answer the function itself."""
+    for block in template.of_type("aws_sagemaker_endpoint_configuration"):
+        if "async_inference_config" in block.arguments:
+            raise UsageError(
+                f"{block.address} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
+                "run a stack with a serverless or real-time endpoint"
+            )
 
 
 def _emulator(template: Template, endpoint: EndpointServer, options: Options) -> Emulator:

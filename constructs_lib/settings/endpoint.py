@@ -177,6 +177,8 @@ class AsyncCapacity(Hardware):
     """Never more; by default 4."""
     concurrent_requests_per_instance: int = 4
     """How many requests an instance works on at once; by default 4."""
+    invocation_timeout_seconds: int = 900
+    """How long an instance may work on one request; by default 15 minutes. At most an hour."""
     backlog_per_instance: int = 4
     """Scale to have so many requests waiting or in work for each instance; by default 4."""
     scale_in_cooldown_seconds: int = 300

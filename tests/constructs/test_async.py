@@ -82,10 +82,11 @@ def test_the_function_submits_and_no_longer_waits_for_answers(asynchronous: Synt
     assert "scaling_config" not in asynchronous.one("aws_lambda_event_source_mapping")
 
 
-def test_small_requests_may_travel_inline(synth_pipeline: Synth) -> None:
-    synthesized = synth_pipeline(endpoint=replace(ENDPOINT, capacity=replace(ASYNC, inline=True)))
+def test_how_requests_travel_and_how_long_they_may_take_reaches_the_function(synth_pipeline: Synth) -> None:
+    capacity = replace(ASYNC, inline=True, invocation_timeout_seconds=3600)
+    synthesized = synth_pipeline(endpoint=replace(ENDPOINT, capacity=capacity))
     settings = HandlerSettings.from_environment(_function(synthesized, "inference")["environment"]["variables"])
-    assert settings.async_inline is True
+    assert (settings.async_inline, settings.async_invocation_seconds) == (True, 3600)
 
 
 def test_each_record_is_a_request_so_as_many_are_in_flight_as_the_batch_has(synth_pipeline: Synth) -> None:
@@ -283,6 +284,11 @@ def test_beside_another_pipeline_nothing_of_it_changes(
             {"endpoint": replace(ENDPOINT, model=MANY)},
             "endpoint.model.multi_model = True: must be False with an asynchronous endpoint "
             "(InvokeEndpointAsync takes no target)",
+        ),
+        (
+            {"endpoint": replace(ENDPOINT, capacity=replace(ASYNC, invocation_timeout_seconds=3601))},
+            "endpoint.capacity.invocation_timeout_seconds = 3601: must be 1 to 3600 seconds "
+            "(SageMaker InvocationTimeoutSeconds)",
         ),
         (
             {"endpoint": replace(ENDPOINT, capacity=replace(ASYNC, output_location="s3://payloads/out"))},

@@ -97,6 +97,12 @@ def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build
     assert set(aws.results()) == {"m0"}
 
 
+def test_an_instance_may_work_on_a_request_for_as_long_as_is_set(aws: LocalAws, submit: Build) -> None:
+    assert returned(submit(async_invocation_seconds=3600).process(make_event(texts(1)), FakeContext())) == []
+    (request,) = aws.requests
+    assert request.sagemaker_headers["invocationtimeoutseconds"] == "3600"
+
+
 def test_a_notification_becomes_the_same_event_as_a_synchronous_result(
     aws: LocalAws, notifications: Notifications
 ) -> None:

@@ -107,3 +107,21 @@ def test_what_the_template_asks_for_and_the_run_does_not_know_is_an_error(
     done = run_locally("--template", edited_template(ask_for_more))
     assert done.stderr == f"error: {addresses[0]}: the local run does not know fifo_throughput_limit\n"
     assert done.returncode == 1
+
+
+def test_a_stack_with_an_asynchronous_endpoint_is_refused_in_one_line(
+    edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
+) -> None:
+    addresses = []
+
+    def make_asynchronous(document: Document) -> None:
+        name, configuration = next(iter(document["resource"]["aws_sagemaker_endpoint_configuration"].items()))
+        configuration["async_inference_config"] = {"output_config": {"s3_output_path": "s3://payloads/out/"}}
+        addresses.append(f"aws_sagemaker_endpoint_configuration.{name}")
+
+    done = run_locally("--template", edited_template(make_asynchronous))
+    assert done.stderr == (
+        f"error: {addresses[0]} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
+        "run a stack with a serverless or real-time endpoint\n"
+    )
+    assert done.returncode == 2
