@@ -4,6 +4,7 @@ from typing import Any
 
 from constructs_lib.scalable_target import INSTANCES, PROVISIONED_CONCURRENCY, ScalableTarget
 from constructs_lib.settings import AsyncCapacity, InstanceCapacity, QueueScaling, ServerlessCapacity
+from constructs_lib.validation import SettingsError, Violation
 
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from constructs import Construct
@@ -62,8 +63,11 @@ class InstanceAutoscaling(Construct):
         capacity: InstanceCapacity,
         queue_name: str | None = None,
     ) -> None:
-        """`queue_name` is the work queue's; without it there is no `queue_scaling`."""
+        """`queue_name` is the work queue's. Raises SettingsError if `queue_scaling` is set and it is not."""
         super().__init__(scope, id_)
+        if capacity.queue_scaling is not None and queue_name is None:
+            bound, reason = "None without queue_name", "there is no queue to watch"
+            raise SettingsError([Violation(self.node.path, "queue_scaling", capacity.queue_scaling, bound, reason)])
         if capacity.managed_scaling or not owns_count(capacity):
             return
         self._target = ScalableTarget(
@@ -93,8 +97,8 @@ class InstanceAutoscaling(Construct):
             "queue-behind", instances=scaling.add_instances, cooldown_seconds=scaling.cooldown_seconds
         )
         thresholds = {
-            "queue-age": ("ApproximateAgeOfOldestMessage", scaling.age_seconds, "seconds old"),
-            "queue-backlog": ("ApproximateNumberOfMessagesVisible", scaling.backlog_messages, "messages waiting"),
+            "scale-on-age": ("ApproximateAgeOfOldestMessage", scaling.age_seconds, "seconds old"),
+            "scale-on-backlog": ("ApproximateNumberOfMessagesVisible", scaling.backlog_messages, "messages waiting"),
         }
         for name, (metric, threshold, what) in thresholds.items():
             if threshold is not None:
@@ -181,7 +185,7 @@ class AsyncAutoscaling(Construct):
         )
         if min(capacity.min_instances, *(entry.min_instances for entry in capacity.schedule), 1) == 0:
             target.alarm(
-                "from-zero",
+                "scale-from-zero",
                 description=f"Adds the first instance of {endpoint_name} when requests wait; ALARM is part of its work",
                 metric=("AWS/SageMaker", "HasBacklogWithoutCapacity"),
                 dimensions=dimensions,

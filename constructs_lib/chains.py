@@ -24,6 +24,7 @@ from constructs_lib.settings import (
     ExistingEndpoint,
     InstanceCapacity,
     PipelineSettings,
+    ScheduledCapacity,
     ServerlessCapacity,
 )
 from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
@@ -75,6 +76,7 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
         "inference": settings.inference,
         "queue": settings.queue,
         capacity[0]: capacity[1],
+        **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
     }
     bound, reason = "known when synthesizing", "checks and derived settings need it"
     return [
@@ -82,6 +84,11 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
         for prefix, settings_object in objects.items()
         for name, value in unknown_numbers(settings_object).items()
     ]
+
+
+def _schedule(endpoint: EndpointSettings | ExistingEndpoint) -> tuple[ScheduledCapacity, ...]:
+    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
+    return capacity.schedule if isinstance(capacity, InstanceCapacity | AsyncCapacity) else ()
 
 
 def derive(settings: PipelineSettings) -> PipelineSettings:

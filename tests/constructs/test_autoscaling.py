@@ -8,6 +8,7 @@ from constructs_lib import (
     AsyncCapacity,
     EndpointSettings,
     InstanceCapacity,
+    ModelEndpoint,
     QueueScaling,
     QueueSettings,
     ScheduledCapacity,
@@ -16,6 +17,7 @@ from constructs_lib import (
 )
 
 import pytest
+from cdktf import TerraformStack, Token
 
 from tests.constructs.conftest import MODEL
 from tests.constructs.synthesized import Synthesized
@@ -77,8 +79,8 @@ def test_instances_are_added_while_the_queue_falls_behind(synth_pipeline: Synth)
     alarms = synthesized.all("aws_cloudwatch_metric_alarm").values()
     reference = synthesized.reference("aws_appautoscaling_policy", "queue-behind")
     assert {(alarm["alarm_name"], alarm["metric_name"], alarm["threshold"]) for alarm in alarms} == {
-        ("dev-language-primary-queue-age", "ApproximateAgeOfOldestMessage", 120),
-        ("dev-language-primary-queue-backlog", "ApproximateNumberOfMessagesVisible", 5000),
+        ("dev-language-primary-scale-on-age", "ApproximateAgeOfOldestMessage", 120),
+        ("dev-language-primary-scale-on-backlog", "ApproximateNumberOfMessagesVisible", 5000),
     }
     for alarm in alarms:
         assert (alarm["namespace"], alarm["dimensions"]) == ("AWS/SQS", {"QueueName": "dev-language-work"})
@@ -88,10 +90,24 @@ def test_instances_are_added_while_the_queue_falls_behind(synth_pipeline: Synth)
         assert alarm["alarm_actions"] == [f"${{{reference}.arn}}"]
 
 
+def test_without_a_queue_there_is_nothing_to_follow(
+    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+) -> None:
+    scaling = QueueScaling(age_seconds=120)
+    settings = _endpoint(replace(INSTANCES, queue_scaling=scaling))
+    with pytest.raises(SettingsError) as raised:
+        synth_in_plain_stack(lambda stack: ModelEndpoint(stack, "scorer", name="scorer", settings=settings))
+    assert str(raised.value) == (
+        "1 setting is out of bounds:\n"
+        f"  plain/scorer/autoscaling queue_scaling = {scaling!r}: must be None without queue_name "
+        "(there is no queue to watch)"
+    )
+
+
 def test_only_what_has_a_threshold_is_watched(synth_pipeline: Synth) -> None:
     scaling = QueueScaling(age_seconds=120)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, queue_scaling=scaling)))
-    assert synthesized.one("aws_cloudwatch_metric_alarm")["alarm_name"] == "dev-language-primary-queue-age"
+    assert synthesized.one("aws_cloudwatch_metric_alarm")["alarm_name"] == "dev-language-primary-scale-on-age"
 
 
 def test_a_fifo_queue_is_watched_under_its_full_name(synth_pipeline: Synth) -> None:
@@ -198,7 +214,7 @@ def test_the_first_request_brings_an_asynchronous_endpoint_back_from_zero(synth_
     assert step["step_adjustment"] == [{"metric_interval_lower_bound": "0", "scaling_adjustment": 1}]
     assert step["cooldown"] == 300
     alarm = synthesized.one("aws_cloudwatch_metric_alarm")
-    assert alarm["alarm_name"] == "dev-language-primary-from-zero"
+    assert alarm["alarm_name"] == "dev-language-primary-scale-from-zero"
     assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/SageMaker", "HasBacklogWithoutCapacity")
     assert alarm["dimensions"] == {"EndpointName": "dev-language"}
     assert (alarm["threshold"], alarm["comparison_operator"]) == (1, "GreaterThanOrEqualToThreshold")
@@ -212,7 +228,9 @@ def test_what_never_is_at_zero_needs_no_way_up_from_it(synth_pipeline: Synth) ->
     assert synthesized.all("aws_cloudwatch_metric_alarm") == {}
     at_night = replace(NIGHT, min_instances=0)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(ASYNC, min_instances=1, schedule=(DAY, at_night))))
-    assert set(synthesized.all("aws_cloudwatch_metric_alarm")) == {"language_endpoint_autoscaling_from-zero-alarm"}
+    assert set(synthesized.all("aws_cloudwatch_metric_alarm")) == {
+        "language_endpoint_autoscaling_scale-from-zero-alarm"
+    }
     night = synthesized.one("aws_appautoscaling_scheduled_action", "night")
     assert night["scalable_target_action"] == {"min_capacity": "0", "max_capacity": "2"}
 
@@ -338,3 +356,14 @@ def test_each_form_of_a_schedule_is_taken(synth_pipeline: Synth, expression: str
     entry = replace(NIGHT, schedule=expression)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, schedule=(entry,))))
     assert synthesized.one("aws_appautoscaling_scheduled_action")["schedule"] == expression
+
+
+def test_a_range_of_the_schedule_must_be_known_when_synthesizing(synth_pipeline: Synth) -> None:
+    reference: Any = Token.as_number("${var.most}")
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(endpoint=_endpoint(replace(ASYNC, schedule=(replace(DAY, max_instances=reference),))))
+    (violation,) = raised.value.violations
+    assert (violation.property, violation.bound) == (
+        "endpoint.capacity.schedule[0].max_instances",
+        "known when synthesizing",
+    )
