@@ -1,6 +1,6 @@
 """How instances of an endpoint scale."""
 
-from constructs_lib.settings import InstanceCapacity
+from constructs_lib.settings import AsyncCapacity, InstanceCapacity, ServerlessCapacity
 
 from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicy,
@@ -12,6 +12,31 @@ from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from constructs import Construct
 
 CONCURRENT_REQUESTS = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+
+
+def owns_count(capacity: ServerlessCapacity | InstanceCapacity | AsyncCapacity) -> bool:
+    """Whether scaling moves the count of instances, or of warm containers, so that no apply may set it."""
+    if isinstance(capacity, ServerlessCapacity):
+        return capacity.max_provisioned_concurrency not in (None, capacity.provisioned_concurrency)
+    return capacity.min_instances != capacity.max_instances or bool(capacity.schedule)
+
+
+def make_autoscaling(
+    scope: Construct,
+    id_: str,
+    *,
+    endpoint: SagemakerEndpoint,
+    endpoint_name: str,
+    variant_name: str,
+    capacity: ServerlessCapacity | InstanceCapacity | AsyncCapacity,
+    queue_name: str | None = None,
+) -> None:
+    """Make what scales a variant; `queue_name` is the work queue's, for `queue_scaling`."""
+    del queue_name
+    if isinstance(capacity, InstanceCapacity):
+        InstanceAutoscaling(
+            scope, id_, endpoint=endpoint, endpoint_name=endpoint_name, variant_name=variant_name, capacity=capacity
+        )
 
 
 class InstanceAutoscaling(Construct):
@@ -31,7 +56,7 @@ class InstanceAutoscaling(Construct):
         capacity: InstanceCapacity,
     ) -> None:
         super().__init__(scope, id_)
-        if capacity.min_instances == capacity.max_instances:
+        if capacity.managed_scaling or capacity.min_instances == capacity.max_instances:
             return
         target = AppautoscalingTarget(
             self,

@@ -1,11 +1,13 @@
-"""What must fit within one settings object, by its class. What must fit across several is in `chains.py`."""
+"""What must fit within one settings object, by its class: the endpoint's in `endpoint_relations.py`.
+
+What must fit across several is in `chains.py`.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.settings import (
-    ContainerModel,
     FunctionSettings,
     InstanceCapacity,
     QueueSettings,
@@ -43,15 +45,6 @@ def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
 
 
-def container_model_relations(settings: ContainerModel) -> Iterator[Relation]:
-    if settings.model_data_url is not None and settings.model_data_prefix is not None:
-        yield Relation(
-            "model_data_prefix", settings.model_data_prefix, "None with model_data_url", "one source of data"
-        )
-    if settings.multi_model and settings.model_data_prefix is None:
-        yield Relation("model_data_prefix", None, "s3://bucket/prefix/", "multi_model is True")
-
-
 def instance_capacity_relations(settings: InstanceCapacity) -> Iterator[Relation]:
     scaled = settings.max_instances != settings.min_instances
     if scaled and settings.instance_type.startswith("ml.t"):
@@ -66,6 +59,5 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
     FunctionSettings: function_relations,
     ResultsSettings: results_relations,
-    ContainerModel: container_model_relations,
     InstanceCapacity: instance_capacity_relations,
 }
