@@ -16,7 +16,7 @@ from constructs_lib.validation import require_valid
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
-from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel, SagemakerModelPrimaryContainer
+from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
 from constructs import Construct
 
 
@@ -123,7 +123,7 @@ class ModelEndpoint(Construct):
             f"model{source.id}",
             name=f"{self.name}-{content_hash(self, [source.identity, arguments, role])}",
             execution_role_arn=self.role.arn,
-            primary_container=SagemakerModelPrimaryContainer(**source.container),
+            primary_container=source.render(),
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
             depends_on=[*self.role.policies, *source.before],
             **arguments,

@@ -13,6 +13,10 @@ from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFac
 from cdktf import AssetType, ITerraformDependable, TerraformAsset
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
 from cdktf_cdktf_provider_aws.s3_object import S3Object
+from cdktf_cdktf_provider_aws.sagemaker_model import (
+    SagemakerModelPrimaryContainer,
+    SagemakerModelPrimaryContainerModelDataSourceS3DataSource,
+)
 from constructs import Construct
 
 HUGGING_FACE_REPOSITORY = "huggingface-pytorch-inference"
@@ -38,6 +42,16 @@ class ModelSource:
     """Rights to the secret that its data is guarded by."""
     before: Sequence[ITerraformDependable] = ()
     """What must exist before the model."""
+
+    def render(self) -> SagemakerModelPrimaryContainer:
+        arguments = dict(self.container)
+        if data := arguments.pop("model_data_source", None):
+            # cdktf takes plain mappings, but for those in lists.
+            data = [
+                SagemakerModelPrimaryContainerModelDataSourceS3DataSource(**item) for item in data["s3_data_source"]
+            ]
+            arguments["model_data_source"] = {"s3_data_source": data}
+        return SagemakerModelPrimaryContainer(**arguments)
 
 
 def make_sources(scope: Construct, settings: EndpointSettings) -> dict[str, ModelSource]:
@@ -136,7 +150,7 @@ def _container_source(scope: Construct, model: ContainerModel, id_: str) -> Mode
             container |= {"mode": "MultiModel", "model_data_url": model.model_data_prefix}
         else:
             data = {"s3_uri": model.model_data_prefix, "s3_data_type": "S3Prefix", "compression_type": "None"}
-            container["model_data_source"] = data
+            container["model_data_source"] = {"s3_data_source": [data]}
         reads = list(_read_prefix(environment, model.model_data_prefix))
     container = {name: value for name, value in container.items() if value is not None}
     return ModelSource(
