@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from constructs_lib.endpoint import ModelEndpoint
 from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.iam import ServiceRole, Statement, key_statement
+from constructs_lib.iam import ServiceRole, key_statement, object_statement
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
-from constructs_lib.results import ResultSink, object_statement
+from constructs_lib.results import ResultSink
 from constructs_lib.settings import AsyncCapacity, FunctionSettings
 from constructs_lib.topic import EncryptedTopic
 
@@ -19,7 +18,6 @@ from cdktf_cdktf_provider_aws.lambda_function_event_invoke_config import (
     LambdaFunctionEventInvokeConfigDestinationConfigOnFailure,
 )
 from cdktf_cdktf_provider_aws.lambda_permission import LambdaPermission
-from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
@@ -43,11 +41,10 @@ class NotificationTopics(Construct):
         """Those of the success and of the error topic, as text."""
         return self.success.arn, self.error.arn
 
-    def precede(self, endpoint: SagemakerEndpoint) -> None:
-        """Have the endpoint made after the topics, which it names in plain text that Terraform can't follow."""
-        topics = (self.success.topic, self.error.topic)
-        addresses = [f"{topic.terraform_resource_type}.{topic.friendly_unique_id}" for topic in topics]
-        endpoint.depends_on = [*(endpoint.depends_on or []), *addresses]
+    @property
+    def topics(self) -> Sequence[ITerraformDependable]:
+        """What the endpoint, which names the topics in plain text that Terraform can't follow, must come after."""
+        return self.success.topic, self.error.topic
 
 
 class NotificationFunction(Construct):
@@ -136,12 +133,9 @@ class NotificationFunction(Construct):
         self.ready.append(subscription)
 
 
-def grant_submit(
-    role: ServiceRole, endpoint: ModelEndpoint, capacity: AsyncCapacity, bucket_keys: Sequence[str]
-) -> None:
-    """Let the role put requests to S3 and hand them to the endpoint, which reads them with its own role."""
-    environment = endpoint.environment
-    role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpointAsync"], resources=[endpoint.arn]))
+def grant_put_requests(role: ServiceRole, capacity: AsyncCapacity, bucket_keys: Sequence[str]) -> None:
+    """Let the role put requests to S3, where the endpoint reads them with its own role."""
+    environment = Environment.of(role)
     role.allow(
         "put-requests",
         object_statement(environment, "s3:PutObject", capacity.input_location),

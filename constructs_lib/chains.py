@@ -39,9 +39,24 @@ CONTAINER_SECONDS = 60
 
 
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
-    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself."""
+    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
+
+    Of several variants, that is until the first of them has its share.
+    """
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.concurrent_requests
+    own = _capacity_requests(endpoint)
+    weights = [endpoint.weight, *(variant.weight for variant in endpoint.more_variants)]
+    if own is None or len(weights) == 1 or any(map(is_unresolved, weights)):
+        return own
+    shares = [(endpoint.weight, own)]
+    for variant in endpoint.more_variants:
+        requests = _capacity_requests(replace(endpoint, capacity=variant.capacity))
+        shares.append((variant.weight, requests or 0))
+    return min((requests * sum(weights) // weight for weight, requests in shares if weight), default=own)
+
+
+def _capacity_requests(endpoint: EndpointSettings) -> int | None:
     match endpoint.capacity:
         case ServerlessCapacity(max_concurrency=requests):
             return requests
@@ -70,13 +85,15 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
     capacity = (
         ("endpoint", endpoint) if isinstance(endpoint, ExistingEndpoint) else ("endpoint.capacity", endpoint.capacity)
     )
-    objects = {
+    variants = () if isinstance(endpoint, ExistingEndpoint) else endpoint.more_variants
+    objects: dict[str, object] = {
         "function": settings.function,
         "event_source": settings.event_source,
         "inference": settings.inference,
         "queue": settings.queue,
         capacity[0]: capacity[1],
         **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
+        **{f"endpoint.more_variants[{i}].capacity": variant.capacity for i, variant in enumerate(variants)},
     }
     bound, reason = "known when synthesizing", "checks and derived settings need it"
     return [
@@ -127,6 +144,7 @@ def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
         *_feature_violations(path, settings),
         *_queue_scaling_violations(path, settings),
         *_async_violations(path, settings),
+        *_target_violations(path, settings),
     )
     return [violation for violation in violations if not is_unresolved(violation.value)]
 
@@ -206,6 +224,26 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
     if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
         bound = f"apart from endpoint.capacity.input_location, {requests}"
         yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
+
+
+def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield targets that the endpoint which is made does not have."""
+    endpoint, inference = settings.endpoint, settings.inference
+    if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
+        return
+    variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
+    if inference.target_variant is not None and inference.target_variant not in variants:
+        bound = f"one of {', '.join(variants)}"
+        yield Violation(path, "inference.target_variant", inference.target_variant, bound, "the endpoint's variants")
+    named = inference.target_model is not None or inference.targets_from_messages
+    multi_model = isinstance(endpoint.model, ContainerModel) and endpoint.model.multi_model
+    if multi_model and not named:
+        reason = "each request to a multi-model endpoint names its model"
+        bound = "an archive's name, or targets_from_messages True"
+        yield Violation(path, "inference.target_model", None, bound, reason)
+    if inference.target_model is not None and not multi_model:
+        reason = "the endpoint has one model"
+        yield Violation(path, "inference.target_model", inference.target_model, "None without multi_model", reason)
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:

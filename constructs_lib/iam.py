@@ -88,3 +88,10 @@ def key_statement(keys: Sequence[str], service: str, region: str, *actions: str)
         resources=keys,
         conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
     )
+
+
+def object_statement(environment: Environment, action: str, location: str) -> Statement:
+    """Return the right to objects below s3://bucket/prefix/, and to no others."""
+    return Statement(
+        actions=[action], resources=[f"arn:{environment.partition}:s3:::{location.removeprefix('s3://')}*"]
+    )

@@ -224,7 +224,13 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
         Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
-        _arn("token_secret_arn", "secretsmanager", r"secret:[\w/+=.@-]+", "a secret of AWS Secrets Manager"),
+        _arn(
+            "token_secret_arn",
+            "secretsmanager",
+            r"secret:[\w/+=.@-]+-[a-zA-Z0-9]{6}",
+            "a secret of AWS Secrets Manager, with the six characters that it adds",
+        ),
+        _key("token_key_arn"),
         _location("bundle_location"),
     ),
     ContainerModel: (
@@ -273,7 +279,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("security_group_ids", r"sg-[0-9a-f]+", "ids of security groups", "Amazon EC2"),
     ),
     ExistingRole: (_arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),),
-    ModelPackage: (_arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),),
+    ModelPackage: (
+        _arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),
+        _arn("repository_arns", "ecr", r"repository/[a-z0-9._/-]+", "an Amazon ECR repository"),
+        Pattern("model_data_urls", r"s3://[a-z0-9.-]{3,63}/[^*?\s]+", "s3://bucket/key", "SageMaker ModelDataUrl"),
+    ),
     Hardware: (
         Pattern("instance_type", r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an ml.* instance type", "SageMaker InstanceType"),
         Range("volume_gib", 1, 512, "GiB", "SageMaker VolumeSizeInGB"),

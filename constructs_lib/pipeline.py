@@ -1,20 +1,23 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_submit
+from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
 from constructs_lib.chains import async_capacity, chain_violations, chain_warnings, derive, unknown_at_synth
-from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
+from constructs_lib.endpoint_relations import endpoint_models
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.iam import object_statement
 from constructs_lib.idempotency import IdempotencyTable
 from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
-from constructs_lib.results import ResultSink, object_statement
-from constructs_lib.settings import ContainerModel, PipelineSettings
-from constructs_lib.validation import SettingsError, Violation, check, holds
+from constructs_lib.results import ResultSink
+from constructs_lib.settings import EndpointSettings, ExistingEndpoint, PipelineSettings
+from constructs_lib.validation import SettingsError, Violation, check, holds, is_unresolved
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
@@ -50,14 +53,7 @@ class InferencePipeline(Construct):
         self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
         self._async_capacity = async_capacity(settings.endpoint)
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
-        self.endpoint = ModelEndpoint(
-            self,
-            "endpoint",
-            name=name,
-            settings=settings.endpoint,
-            notifications=topics.arns if topics else None,
-            queue_name=self.queue.name,
-        )
+        self.endpoint = self._make_endpoint(name, topics)
         self.function = BatchInferenceFunction(
             self,
             "function",
@@ -74,7 +70,7 @@ class InferencePipeline(Construct):
             queue=self.queue,
             function=self.function,
             settings=self.settings.event_source,
-            after=[self.endpoint.endpoint, *heard],
+            after=[*self.endpoint.before_requests, *heard],
         )
         self._output()
 
@@ -83,6 +79,20 @@ class InferencePipeline(Construct):
         """What could not be scored, each with its reason."""
         assert self.queue.dead_letter_queue is not None
         return self.queue.dead_letter_queue
+
+    def _make_endpoint(self, name: str, topics: NotificationTopics | None) -> ModelEndpoint | ExistingModelEndpoint:
+        settings = self.settings.endpoint
+        if isinstance(settings, ExistingEndpoint):
+            return ExistingModelEndpoint(self, settings)
+        return ModelEndpoint(
+            self,
+            "endpoint",
+            name=name,
+            settings=settings,
+            notifications=topics.arns if topics else None,
+            queue_name=self.queue.name,
+            after=topics.topics if topics else (),
+        )
 
     def _handler_settings(self) -> HandlerSettings:
         inference = self.settings.inference
@@ -127,7 +137,6 @@ class InferencePipeline(Construct):
     def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:
         """Make what hears of an asynchronous endpoint's answers."""
         assert self._async_capacity is not None
-        topics.precede(self.endpoint.endpoint)
         function = NotificationFunction(
             self,
             "notify",
@@ -150,10 +159,9 @@ class InferencePipeline(Construct):
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
-        if self._async_capacity is None:
-            self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
-        else:
-            grant_submit(role, self.endpoint, self._async_capacity, self.settings.bucket_key_arns)
+        self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
+        if self._async_capacity is not None:
+            grant_put_requests(role, self._async_capacity, self.settings.bucket_key_arns)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)
         if self.table is not None:
@@ -167,7 +175,7 @@ class InferencePipeline(Construct):
             "dead_letter_queue_url": self.dead_letter_queue.url,
             **self.results.outputs,
             "function_name": self.function.function.function_name,
-            "endpoint_name": self.endpoint.endpoint.name,
+            "endpoint_name": self.endpoint.name_output,
         }
         if self.notification_function is not None:
             values["notification_function_name"] = self.notification_function.function.function.function_name
@@ -189,11 +197,11 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
     if any(violation.wrong_type for violation in violations):
         return violations
-    model = settings.endpoint.model
-    url = model.model_data_url if isinstance(model, ContainerModel) else None
-    if url is not None and not violations and not url.startswith("s3://"):  # a reference, which no pattern was put to
-        reason = "the role's right to read it is made from bucket and key"
-        violations.append(Violation(path, "endpoint.model.model_data_url", url, "s3:// and what follows", reason))
+    violations += [
+        Violation(path, f"endpoint.{place}", url, "s3:// and what follows", "the role's rights are made from it")
+        for place, url in _endpoint_urls(settings.endpoint)
+        if is_unresolved(url) and not url.startswith("s3://")  # no pattern was put to a reference
+    ]
     try:
         json.dumps(settings.inference.parameters, allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -203,3 +211,15 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     if any(violation.wrong_type for violation in violations):
         return violations
     return violations + chain_violations(path, derive(settings))
+
+
+def _endpoint_urls(settings: EndpointSettings | ExistingEndpoint) -> Iterator[tuple[str, str]]:
+    """Yield the S3 URLs of an endpoint's settings, and where they are set."""
+    if isinstance(settings, ExistingEndpoint):
+        return
+    holders = {**dict(endpoint_models(settings)), "capacity": settings.capacity, "data_capture": settings.data_capture}
+    names = ("model_data_url", "model_data_prefix", "bundle_location", "location")
+    for place, holder in holders.items():
+        for name in (*names, "input_location", "output_location", "failure_location"):
+            if url := getattr(holder, name, None):
+                yield f"{place}.{name}", url

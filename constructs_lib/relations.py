@@ -1,4 +1,7 @@
-"""What must fit within one settings object, by its class. What must fit across several is in `chains.py`."""
+"""What must fit within one settings object, by its class: the endpoint's in `endpoint_relations.py`.
+
+What must fit across several is in `chains.py`.
+"""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,7 +9,6 @@ from typing import Any
 
 from constructs_lib.settings import (
     AsyncCapacity,
-    ContainerModel,
     FunctionSettings,
     InstanceCapacity,
     QueueScaling,
@@ -45,15 +47,6 @@ def function_relations(settings: FunctionSettings) -> Iterator[Relation]:
 def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
     if settings.sink == "s3" and not settings.location:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
-
-
-def container_model_relations(settings: ContainerModel) -> Iterator[Relation]:
-    if settings.model_data_url is not None and settings.model_data_prefix is not None:
-        yield Relation(
-            "model_data_prefix", settings.model_data_prefix, "None with model_data_url", "one source of data"
-        )
-    if settings.multi_model and settings.model_data_prefix is None:
-        yield Relation("model_data_prefix", None, "s3://bucket/prefix/", "multi_model is True")
 
 
 def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Relation]:
@@ -141,7 +134,6 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
     FunctionSettings: function_relations,
     ResultsSettings: results_relations,
-    ContainerModel: container_model_relations,
     ServerlessCapacity: serverless_capacity_relations,
     InstanceCapacity: instance_capacity_relations,
     AsyncCapacity: async_capacity_relations,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from constructs_lib.iam import ServiceRole, Statement, policy_document
+from constructs_lib.iam import ServiceRole, Statement, object_statement, policy_document
 from constructs_lib.limits import MAX_MESSAGE_BYTES
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
@@ -89,10 +89,3 @@ class ResultSink:
         self._statement = Statement(actions=["events:PutEvents"], resources=[arn])
         self.target = bus.name
         self.outputs = {"results_bus_name": bus.name}
-
-
-def object_statement(environment: Environment, action: str, location: str) -> Statement:
-    """Return the right to objects below s3://bucket/prefix/, and to no others."""
-    return Statement(
-        actions=[action], resources=[f"arn:{environment.partition}:s3:::{location.removeprefix('s3://')}*"]
-    )

@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from constructs_lib.endpoint_relations import ENDPOINT_RELATIONS
 from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
 from constructs_lib.relations import RELATIONS
 
 from constructs import Construct
+
+ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
         found += [
             Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
             for cls in type(settings).__mro__
-            for relation in (RELATIONS[cls](settings) if cls in RELATIONS else ())
+            for relation in (ALL_RELATIONS[cls](settings) if cls in ALL_RELATIONS else ())
             if not is_unresolved(relation.value)
         ]
     return found

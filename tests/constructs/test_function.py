@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from constructs_lib import FunctionSettings, InferenceSettings, SettingsError
+from constructs_lib import ExistingEndpoint, FunctionSettings, InferenceSettings, SettingsError
 from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
 
 import pytest
@@ -14,6 +14,7 @@ from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
 
 LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
+SHARED = ExistingEndpoint(name="shared", concurrent_requests=50)
 
 
 def test_the_function_has_the_defaults_that_were_asked_for(smallest: Synthesized) -> None:
@@ -92,7 +93,8 @@ def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Cal
         target_variant="b",
         targets_from_messages=True,
     )
-    synthesized = synth_pipeline(inference=inference, function=FunctionSettings(timeout_seconds=90, layers=(layer,)))
+    function_settings = FunctionSettings(timeout_seconds=90, layers=(layer,))
+    synthesized = synth_pipeline(endpoint=SHARED, inference=inference, function=function_settings)
     function = synthesized.one("aws_lambda_function")
     read = HandlerSettings.from_environment(function["environment"]["variables"])
     assert function["layers"] == [layer]
@@ -100,7 +102,7 @@ def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Cal
     assert (read.target_model, read.inference_component_name, read.target_variant) == ("en.tar.gz", "en", "b")
     (statement,) = synthesized.policies("function")["invoke-endpoint"]
     assert [synthesized.readable(resource) for resource in statement["Resource"]] == [
-        "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT:endpoint/dev-language",
+        "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT:endpoint/shared",
         "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT:inference-component/en",
     ]
 
@@ -119,7 +121,7 @@ def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Cal
             "kserve, single, or module:function (the handler's codecs)",
         ),
         (
-            {"inference": InferenceSettings(target_variant="a_b")},
+            {"endpoint": SHARED, "inference": InferenceSettings(target_variant="a_b")},
             "dev/language inference.target_variant = 'a_b': must be 1 to 63 letters, digits and hyphens (SageMaker "
             "TargetVariant)",
         ),
