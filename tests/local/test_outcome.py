@@ -16,14 +16,14 @@ def test_a_run_in_which_all_went_well() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
         scored={"a": Scored(2.0, "de", 0.9), "b": Scored(3.0, "en", 0.9)},
-        dead_letters={"c": DeadLetter(2.5, "malformed", "why", "x")},
+        dead_letters={"c": DeadLetter(2.5, "malformed", "why", "x", 1)},
     )
     done = outcome(tally)
     summary = done.summary()
     assert list(done.complaints()) == []
     assert summary["dead_lettered"] == {"total": 1, "malformed": 1}
-    assert {name: summary[name] for name in ("sent", "succeeded", "lost", "duplicated", "accuracy")} == {
-        "sent": 3, "succeeded": 2, "lost": 0, "duplicated": 0, "accuracy": 0.5,
+    assert {name: summary[name] for name in ("sent", "succeeded", "lost", "repeated", "accuracy")} == {
+        "sent": 3, "succeeded": 2, "lost": 0, "repeated": 0, "accuracy": 0.5,
     }  # fmt: skip
     assert summary["seconds"] == 2.0
     assert summary["messages_per_second"] == 1.5
@@ -36,18 +36,21 @@ def test_what_went_wrong_is_told() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
         scored={"c": Scored(2.0, "de", 0.9)},
-        dead_letters={"b": DeadLetter(2.5, "model-error", "why", "{}"), "x": DeadLetter(2.5, "malformed", "why", "x")},
+        dead_letters={
+            "b": DeadLetter(2.5, "model-error", "why", "{}", 2),
+            "x": DeadLetter(2.5, "malformed", "why", "x", 1),
+        },
     )
     assert list(outcome(tally).complaints()) == [
         "messages lost: 1",
         "answers to messages that were never sent: 1",
         "poison messages scored: 1 not JSON",
-        "good messages dead-lettered: 1 model-error",
+        "good messages dead-lettered: 1 model-error; b",
     ]
 
 
 def test_nothing_scored_gives_no_numbers_rather_than_wrong_ones() -> None:
-    tally = Tally(sent={"c": Sent(1.0, BAD)}, dead_letters={"c": DeadLetter(1.0, "malformed", "why", "x")})
+    tally = Tally(sent={"c": Sent(1.0, BAD)}, dead_letters={"c": DeadLetter(1.0, "malformed", "why", "x", 1)})
     summary = outcome(tally).summary()
     assert summary["accuracy"] is None
     assert summary["messages_per_second"] is None

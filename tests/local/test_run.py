@@ -35,8 +35,8 @@ def test_a_run_scores_every_good_message_and_dead_letters_the_rest(run_locally: 
     done = run_locally("--count", 60, "--poison", 0.1)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert {name: report[name] for name in ("sent", "succeeded", "lost", "duplicated", "left_in_queue")} == {
-        "sent": 60, "succeeded": 54, "lost": 0, "duplicated": 0, "left_in_queue": 0,
+    assert {name: report[name] for name in ("sent", "succeeded", "lost", "repeated", "left_in_queue")} == {
+        "sent": 60, "succeeded": 54, "lost": 0, "repeated": 0, "left_in_queue": 0,
     }  # fmt: skip
     assert report["dead_lettered"]["total"] == 6
     assert report["dead_lettered"]["too-large"] == 1
