@@ -62,15 +62,13 @@ class FaultInjector:
 class KillSchedule:
     """When in the run a function's process is killed."""
 
-    def __init__(self, kills: int, *, of: int, seed: int) -> None:
-        """`kills` moments in a run of so many messages, by how many came back; none among the last tenth, when there
-        is little to do.
-        """
+    def __init__(self, kills: int, *, requests: int, seed: int) -> None:
+        """`kills` moments in a run of about so many requests to the endpoint; none among the last tenth."""
         self._chance = random.Random(seed)
-        self._moments = deque(sorted(self._chance.randrange(of - of // 10) for _ in range(kills)))
+        self._moments = deque(sorted(self._chance.randrange(1, max(2, requests * 9 // 10)) for _ in range(kills)))
 
-    def due(self, arrived: int) -> Iterator[int]:
-        """Yield a number for each kill that is due, to pick a process by."""
-        while self._moments and self._moments[0] <= arrived:
+    def due(self, requests: int) -> Iterator[int]:
+        """Yield a number for each kill that is due after so many requests, to pick a process by."""
+        while self._moments and self._moments[0] <= requests:
             self._moments.popleft()
             yield self._chance.randrange(2**31)

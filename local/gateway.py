@@ -9,9 +9,11 @@ parent holds: it closes even if the parent is killed. A line in it, a number, ha
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +31,8 @@ BATCH_ACTIONS = {
     f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 }
 
+KILL_ATTEMPTS = 100
+KILL_PAUSE_SECONDS = 0.005
 KILLED = "Killed a function's process:"
 
 
@@ -62,15 +66,21 @@ def _obey_parent() -> None:
 
 
 def _kill_function(choice: int) -> None:
-    """Kill one of the functions' processes that have an invocation, as a sandbox may die; or none, if none has."""
-    with lambda_runtime._lock:  # noqa: SLF001 - MiniStack has no public way
+    """Kill one of the functions' processes that have an invocation, as a sandbox may die; wait a moment for one."""
+    for _ in range(KILL_ATTEMPTS):
+        if busy := _busy_processes():
+            process = busy[choice % len(busy)]
+            process.kill()
+            print(f"{KILLED} {process.pid}", file=sys.stderr, flush=True)
+            return
+        time.sleep(KILL_PAUSE_SECONDS)
+
+
+def _busy_processes() -> "list[subprocess.Popen[str]]":
+    # MiniStack has no public way to them. A worker is without a process until its first invocation.
+    with lambda_runtime._lock:  # noqa: SLF001
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]  # noqa: SLF001
-        # Without one until its first invocation.
-        busy = [process for worker in workers if worker.in_use and (process := worker._proc)]  # noqa: SLF001
-    if busy:
-        process = busy[choice % len(busy)]
-        process.kill()
-        print(f"{KILLED} {process.pid}", file=sys.stderr, flush=True)
+        return [process for worker in workers if worker.in_use and (process := worker._proc)]  # noqa: SLF001
 
 
 if __name__ == "__main__":

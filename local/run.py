@@ -204,7 +204,7 @@ def _exchange(
     display: Display,
 ) -> Outcome:
     """Send the messages and wait for all of them to come back."""
-    kills = KillSchedule(options.kills, of=options.count, seed=options.seed)
+    kills = KillSchedule(options.kills, requests=options.count // road.mapping["batch_size"], seed=options.seed)
     with (
         Traffic(emulator.aws, road, messages, options.max_outstanding) as traffic,
         display.progress(len(messages)) as ticker,
@@ -219,7 +219,7 @@ def _exchange(
             emulator.require_alive()
             before, arrived = arrived, traffic.arrived()
             ticker.update(arrived)
-            for choice in kills.due(arrived):
+            for choice in kills.due(endpoint.faults.requests):
                 emulator.kill_function(choice)
             if arrived > before:
                 moved = time.monotonic()
