@@ -18,7 +18,7 @@ from constructs_lib import (  # first: it makes importing cdktf fast
 
 from cdktf import App
 
-FUNCTION_TIMEOUT_SECONDS = 20
+FUNCTION_TIMEOUT_SECONDS = 10
 
 SOAK = PipelineSettings(
     endpoint=EndpointSettings(
