@@ -61,7 +61,9 @@ class Emulator:
         self.killed = 0
         """How many of the functions' processes were killed on demand. Counted by `failures`, as is the next."""
         self.batches_cut_short = 0
-        """How many invocations ended because the function's process did."""
+        """How many invocations ended because the function's process did. When one dies in its start, MiniStack ends the
+        others too.
+        """
         self.region = region
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.credentials = Credentials(ACCOUNT, secrets.token_hex(20))

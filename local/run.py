@@ -233,6 +233,8 @@ def _exchange(
 def _disturbance(options: Options, endpoint: EndpointServer, emulator: Emulator) -> Disturbance | None:
     if not options.disturbed:
         return None
+    for _ in emulator.failures():
+        pass  # what it said last, for its counts
     return Disturbance(
         requests=endpoint.faults.requests,
         injected={str(fault): count for fault, count in endpoint.faults.injected.items()},
