@@ -24,8 +24,8 @@ class SoakOptions(Options):
     kills: int = count // MESSAGES_PER_KILL
     # Enough for the function always to find a full batch, few enough for the emulator not to grow.
     max_outstanding: int | None = 1000
-    # The handler's longest pause: 60 s after an answer that did not come, and up to 160 s before the sixth receive.
-    stall_seconds: float = 240
+    # A message that the function returns on each receive pauses for up to 10, 20, … 160 s before its sixth.
+    stall_seconds: float = 360
     # What a killed function had scored but not deleted comes again, once or twice.
     settle_seconds: float = 60
 

@@ -28,8 +28,8 @@ SOAK = PipelineSettings(
     queue=QueueSettings(
         # As long as an invocation at most, so that what a killed one held comes again as soon as it may.
         visibility_timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
-        # Faults are frequent here: one more receive than by default. The pauses double with each, so a message that
-        # meets many would hold up the end of the run for a quarter of an hour with 10.
+        # Faults are frequent here, so one more than by default. With 10, a message that the function returns each time
+        # would hold up the end of the run for half an hour: its pauses double.
         max_receive_count=6,
     ),
     function=FunctionSettings(timeout_seconds=FUNCTION_TIMEOUT_SECONDS),
