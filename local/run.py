@@ -94,9 +94,7 @@ def run(options: Options, console: Console) -> int:
     """
     display = Display(console)
     samples = read_samples(options.messages)
-    _make_folder(options.report)
-    for page in REPORT_FILES:  # of an earlier run: one that is interrupted must not seem to have a report
-        (options.report / page).unlink(missing_ok=True)
+    _prepare_folder(options.report)
     with display.step("Synthesize") as remarks:
         template = Template.load(options.template or _synthesize(options))
         remarks.append(f"{template.path}")
@@ -125,9 +123,12 @@ def run(options: Options, console: Console) -> int:
     return 0 if passed else 1
 
 
-def _make_folder(folder: Path) -> None:
+def _prepare_folder(folder: Path) -> None:
+    """Make it, without an earlier run's report: an interrupted run must not seem to have one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_FILES:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK):
