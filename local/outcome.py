@@ -65,8 +65,13 @@ class Outcome:
         return [(sent, letter) for sent, letter in pairs if sent]
 
     @cached_property
+    def missing(self) -> set[str]:
+        """Ids of the messages that came to no end."""
+        return self.tally.sent.keys() - self.tally.arrived
+
+    @property
     def lost(self) -> int:
-        return len(self.tally.sent) - len(self.tally.arrived)
+        return len(self.missing)
 
     @cached_property
     def started(self) -> float:
@@ -116,7 +121,7 @@ class Outcome:
         """Yield what did not go as it should. Nothing, if the run succeeded."""
         tally = self.tally
         if self.lost:
-            yield f"messages lost: {self.lost}"
+            yield f"messages lost: {self.lost}; {_named(self.missing)}"
         if strangers := (tally.scored.keys() | tally.dead_letters.keys()) - tally.sent.keys():
             yield f"answers to messages that were never sent: {len(strangers)}"
         if both := tally.scored.keys() & tally.dead_letters.keys():

@@ -32,6 +32,8 @@ from local.traffic import Traffic
 
 CODEC = "huggingface"
 POLL_SECONDS = 0.1
+# Without one more message back for so long, the queue is asked whether it holds any.
+QUIET_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,9 +226,11 @@ def _exchange(
                 emulator.kill_function(choice)
             if arrived > before:
                 moved = time.monotonic()
-            elif time.monotonic() - moved > options.stall_seconds:
+            elif (quiet := time.monotonic() - moved) > options.stall_seconds:
                 stalled = f"no message came back for {options.stall_seconds:g} s, {len(messages) - arrived} are missing"
                 raise LocalRunError(f"{stalled}; the function's last error: {last_failure}")
+            elif quiet > QUIET_SECONDS and not traffic.messages_in_queue():
+                break  # nothing more can come: the report tells what is lost
         left_in_queue = traffic.settle(options.settle_seconds)
     return Outcome(traffic.tally, endpoint.invocations, left_in_queue, _disturbance(options, endpoint, emulator))
 

@@ -134,7 +134,7 @@ class Traffic:
         A function that succeeded has sent its results before its messages are deleted, so nothing comes after that.
         """
         deadline = time.monotonic() + seconds
-        while (left := self._messages_in_queue()) and time.monotonic() < deadline:
+        while (left := self.messages_in_queue()) and time.monotonic() < deadline:
             time.sleep(SETTLE_POLL_SECONDS)
         self._stop.set()
         for future in self._receiving:
@@ -145,7 +145,8 @@ class Traffic:
             pass
         return left
 
-    def _messages_in_queue(self) -> int:
+    def messages_in_queue(self) -> int:
+        """Return how many the work queue holds, received or not."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._aws.sqs.get_queue_attributes(QueueUrl=self._road.queue.url, AttributeNames=names)
         return sum(map(int, answer["Attributes"].values()))

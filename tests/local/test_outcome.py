@@ -46,7 +46,7 @@ def test_what_went_wrong_is_told() -> None:
         },
     )
     assert list(outcome(tally).complaints()) == [
-        "messages lost: 1",
+        "messages lost: 1; a",
         "answers to messages that were never sent: 1",
         "poison messages scored: 1 not JSON",
         "good messages dead-lettered: 1 model-error; b",

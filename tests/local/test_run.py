@@ -82,22 +82,46 @@ def test_an_interrupted_run_leaves_nothing_running(template: Path, tmp_path: Pat
     assert not report.exists()
 
 
-def test_a_run_without_progress_stops_and_tells_the_functions_last_error(
+@pytest.fixture
+def template_with_handler(
     edited_template: Callable[[Callable[[Document], None]], Path], tmp_path: Path
-) -> None:
-    def break_the_function(document: Document) -> None:
-        (function,) = document["resource"]["aws_lambda_function"].values()
-        function["filename"] = str(tmp_path / "broken.zip")
+) -> Callable[[str], Path]:
+    """Make the dev stack with this as the body of its handler."""
 
-    with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
-        archive.writestr("handler/__init__.py", "")
-        archive.writestr("handler/index.py", "def handler(event, context):\n    raise RuntimeError('out of paper')\n")
-    template = edited_template(break_the_function)
+    def edit(body: str) -> Path:
+        with zipfile.ZipFile(tmp_path / "function.zip", "w") as archive:
+            archive.writestr("handler/__init__.py", "")
+            archive.writestr("handler/index.py", f"def handler(event, context):\n    {body}\n")
+
+        def change(document: Document) -> None:
+            (function,) = document["resource"]["aws_lambda_function"].values()
+            function["filename"] = str(tmp_path / "function.zip")
+
+        return edited_template(change)
+
+    return edit
+
+
+def test_a_run_without_progress_stops_and_tells_the_functions_last_error(
+    template_with_handler: Callable[[str], Path], tmp_path: Path
+) -> None:
+    template = template_with_handler("raise RuntimeError('out of paper')")
     options = run.Options(template=template, count=5, report=tmp_path / "report", stall_seconds=2)
     with pytest.raises(LocalRunError) as error:
         run.run(options, Console(quiet=True))
     assert str(error.value) == "no message came back for 2 s, 5 are missing; the function's last error: out of paper"
     assert emulator_processes(tmp_path) == []
+
+
+def test_messages_that_the_function_swallows_are_reported_as_lost(
+    template_with_handler: Callable[[str], Path], tmp_path: Path
+) -> None:
+    template = template_with_handler("return {'batchItemFailures': []}")
+    status = run.run(run.Options(template=template, count=20, report=tmp_path / "report"), Console(quiet=True))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert status == 1
+    assert (report["sent"], report["lost"], report["left_in_queue"]) == (20, 20, 0)
+    assert re.fullmatch(r"messages lost: 20; [0-9a-f-]{36}(, [0-9a-f-]{36}){9} and 10 more", report["complaints"][0])
 
 
 def test_what_the_template_asks_for_and_the_run_does_not_know_is_an_error(
