@@ -6,7 +6,7 @@ from dataclasses import replace
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.iam import ServiceRole, key_statement, object_statement
 from constructs_lib.naming import Environment
-from constructs_lib.queue import MessageQueue
+from constructs_lib.queue import Queue
 from constructs_lib.results import ResultSink
 from constructs_lib.settings import AsyncCapacity, FunctionSettings
 from constructs_lib.topic import EncryptedTopic
@@ -86,7 +86,7 @@ class NotificationFunction(Construct):
         self._subscribe("error", topics.error)
 
     def grant(
-        self, capacity: AsyncCapacity, results: ResultSink, dead_letters: MessageQueue, *, bucket_keys: Sequence[str]
+        self, capacity: AsyncCapacity, results: ResultSink, dead_letters: Queue, *, bucket_keys: Sequence[str]
     ) -> None:
         """Let the function read answers, send results and dead letters, and leave what it fails on with the latter."""
         role, environment = self.function.role, Environment.of(self)

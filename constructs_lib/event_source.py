@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.queue import MessageQueue
+from constructs_lib.queue import Queue
 from constructs_lib.settings import (
     EventSourceSettings,
     FunctionSettings,
@@ -39,7 +39,7 @@ class QueueEventSource(Construct):
         scope: Construct,
         id_: str,
         *,
-        queue: MessageQueue,
+        queue: Queue,
         function: BatchInferenceFunction,
         settings: EventSourceSettings = EventSourceSettings(),
         after: Sequence[ITerraformDependable] = (),
@@ -56,7 +56,7 @@ class QueueEventSource(Construct):
         self.mapping = LambdaEventSourceMapping(
             self,
             "mapping",
-            event_source_arn=queue.queue.arn,
+            event_source_arn=queue.resource_arn,
             function_name=function.arn,
             batch_size=settings.batch_size,
             maximum_batching_window_in_seconds=settings.batching_window_seconds,

@@ -127,6 +127,9 @@ def _queue_name(property_: str) -> Pattern:
     return Pattern(property_, regex, "1 to 80 of A-Z a-z 0-9 - _, `.fifo` last on FIFO queues", "SQS QueueName")
 
 
+QUEUE_NAME = _queue_name("name")
+
+
 def _sagemaker_name(property_: str, field: str) -> Pattern:
     regex = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
     return Pattern(property_, regex, "1 to 63 letters, digits and hyphens", f"SageMaker {field}")

@@ -10,13 +10,13 @@ from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.endpoint_relations import endpoint_models
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.iam import object_statement
+from constructs_lib.iam import key_statement, object_statement
 from constructs_lib.idempotency import IdempotencyTable
 from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.naming import Environment
-from constructs_lib.queue import MessageQueue
+from constructs_lib.queue import ExistingMessageQueue, MessageQueue, Queue
 from constructs_lib.results import ResultSink
-from constructs_lib.settings import EndpointSettings, ExistingEndpoint, PipelineSettings
+from constructs_lib.settings import EndpointSettings, ExistingEndpoint, ExistingQueue, PipelineSettings
 from constructs_lib.validation import SettingsError, Violation, check, holds, is_unresolved
 
 from cdktf import Annotations, TerraformOutput
@@ -46,11 +46,20 @@ class InferencePipeline(Construct):
         self.settings = derive(settings)
         for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
-        self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
+        self.queue = self._make_queue(f"{name}-work")
         self.results = ResultSink(
-            self, "results", name=f"{name}-results", settings=settings.results, fifo=settings.queue.fifo
+            self,
+            "results",
+            name=f"{name}-results",
+            settings=settings.results,
+            fifo=settings.queue.fifo,
+            bucket_key_arns=settings.bucket_key_arns,
         )
-        self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
+        self.table = (
+            IdempotencyTable(self, "idempotency", name=f"{name}-idempotency", settings=settings.idempotency)
+            if settings.idempotency
+            else None
+        )
         self._async_capacity = async_capacity(settings.endpoint)
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
         self.endpoint = self._make_endpoint(name, topics)
@@ -75,10 +84,16 @@ class InferencePipeline(Construct):
         self._output()
 
     @property
-    def dead_letter_queue(self) -> MessageQueue:
+    def dead_letter_queue(self) -> Queue:
         """What could not be scored, each with its reason."""
         assert self.queue.dead_letter_queue is not None
         return self.queue.dead_letter_queue
+
+    def _make_queue(self, name: str) -> Queue:
+        settings = self.settings.queue
+        if isinstance(settings, ExistingQueue):
+            return ExistingMessageQueue(self, "work", settings=settings)
+        return MessageQueue(self, "work", name=name, settings=settings)
 
     def _make_endpoint(self, name: str, topics: NotificationTopics | None) -> ModelEndpoint | ExistingModelEndpoint:
         settings = self.settings.endpoint
@@ -167,7 +182,11 @@ class InferencePipeline(Construct):
         if self.table is not None:
             self.table.grant_remember(role)
         if location := self.settings.inference.input_location:
-            role.allow("read-inputs", object_statement(Environment.of(self), "s3:GetObject", location))
+            environment, keys = Environment.of(self), self.settings.bucket_key_arns
+            read = object_statement(environment, "s3:GetObject", location)
+            role.allow(
+                "read-inputs", read, *([key_statement(keys, "s3", environment.region, "Decrypt")] if keys else [])
+            )
 
     def _output(self) -> None:
         values = {

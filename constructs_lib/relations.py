@@ -9,6 +9,7 @@ from typing import Any
 
 from constructs_lib.settings import (
     AsyncCapacity,
+    ExistingQueue,
     FunctionSettings,
     InstanceCapacity,
     QueueScaling,
@@ -37,6 +38,18 @@ def queue_relations(settings: QueueSettings) -> Iterator[Relation]:
         yield Relation("high_throughput", True, "False, or fifo True", "SQS: FIFO queues only")
     if settings.content_based_deduplication and not settings.fifo:
         yield Relation("content_based_deduplication", True, "False, or fifo True", "SQS: FIFO queues only")
+
+
+def existing_queue_relations(settings: ExistingQueue) -> Iterator[Relation]:
+    if settings.visibility_timeout_seconds is None:
+        yield Relation("visibility_timeout_seconds", None, "what the queue has", "nothing of it is changed")
+    for property_ in ("name", "dead_letter_queue_name"):
+        name = getattr(settings, property_)
+        if name.endswith(".fifo") is not settings.fifo:
+            bound = "a name that ends in .fifo" if settings.fifo else "a name without .fifo, or fifo True"
+            yield Relation(property_, name, bound, "SQS QueueName")
+    if settings.senders:
+        yield Relation("senders", settings.senders, "none", "the policy of an existing queue is not changed")
 
 
 def function_relations(settings: FunctionSettings) -> Iterator[Relation]:
@@ -132,6 +145,7 @@ def queue_scaling_relations(settings: QueueScaling) -> Iterator[Relation]:
 
 RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
+    ExistingQueue: existing_queue_relations,
     FunctionSettings: function_relations,
     ResultsSettings: results_relations,
     ServerlessCapacity: serverless_capacity_relations,

@@ -48,6 +48,12 @@ def require_valid(construct: Construct, settings: Any) -> None:
         raise SettingsError(check(construct.node.path, settings))
 
 
+def require_name(construct: Construct, name: str, rule: Pattern) -> None:
+    """Raise SettingsError if a name, as it comes out with what is put before and after it, is not one."""
+    if not is_unresolved(name) and not holds(rule, name):
+        raise SettingsError([Violation(construct.node.path, "name", name, rule.description, rule.reason)])
+
+
 def is_unresolved(value: object) -> bool:
     """Whether the value is a Terraform reference, known only to Terraform: no check can apply to it.
 
