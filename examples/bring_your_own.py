@@ -1,4 +1,4 @@
-"""A queue, an endpoint and a role that exist already: only the function, what feeds it, and where results go are made."""
+"""A queue, an endpoint and a role that exist already: only the function and what feeds it are made."""
 
 from constructs_lib import (
     ExistingEndpoint,
