@@ -3,7 +3,9 @@
 
 PYTHON ?= python3
 STACK ?= dev
-CHECKED := main.py constructs_lib handler local tests tools
+# which module defines the stacks; for instance examples.fifo_per_group
+export APP ?= main
+CHECKED := main.py examples constructs_lib handler local tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -59,7 +61,7 @@ destroy: node_modules/.ready terraform ## terraform destroy of STACK; asks first
 
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
-	@$(RUN) main.py
+	@$(RUN) -m $(APP)
 
 .PHONY: terraform
 terraform:

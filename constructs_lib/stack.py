@@ -1,6 +1,7 @@
 """A deployment: provider, state, tags, and one or more pipelines."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -64,6 +65,16 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
     if violations := violations or list(_name_clashes(stacks)):
         raise SettingsError(violations)
     return {id_: InferenceStack(app, id_, settings) for id_, settings in stacks.items()}
+
+
+def synthesize(stacks: Mapping[str, StackSettings]) -> None:
+    """Write the Terraform JSON of several stacks, as an app of `cdktf` does; settings out of bounds end the process."""
+    app = App()
+    try:
+        add_stacks(app, stacks)
+    except SettingsError as error:
+        sys.exit(str(error))
+    app.synth()
 
 
 def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:
