@@ -8,7 +8,7 @@ from constructs_lib.jsii_door import open_door
 
 open_door()
 
-from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.pipeline import InferencePipeline
@@ -55,6 +55,7 @@ __all__ = [
     "EndpointSettings",
     "EventSourceSettings",
     "ExistingEndpoint",
+    "ExistingModelEndpoint",
     "ExistingQueue",
     "ExistingRole",
     "FunctionSettings",

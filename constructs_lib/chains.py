@@ -230,7 +230,7 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
     """Yield targets that the endpoint which is made does not have."""
     endpoint, inference = settings.endpoint, settings.inference
     if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
-        return
+        return  # InvokeEndpointAsync takes no target
     variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
     if inference.target_variant is not None and inference.target_variant not in variants:
         bound = f"one of {', '.join(variants)}"

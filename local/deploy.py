@@ -30,6 +30,7 @@ NAMED_BY = {
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
+    "aws_s3_object": ("key", ""),
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
@@ -162,7 +163,10 @@ def _role_policy(deployment: Deployment, arguments: Arguments) -> dict[str, Any]
 
 def _log_group(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     logs, name = deployment.aws.logs, arguments.pop("name")
-    logs.create_log_group(logGroupName=name, tags=deployment.tags(arguments))
+    request: Any = {"logGroupName": name, "tags": deployment.tags(arguments)}
+    if "kms_key_id" in arguments:
+        request["kmsKeyId"] = arguments.pop("kms_key_id")
+    logs.create_log_group(**request)
     if "retention_in_days" in arguments:
         logs.put_retention_policy(logGroupName=name, retentionInDays=arguments.pop("retention_in_days"))
     return {"id": name}
