@@ -15,6 +15,7 @@ from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -49,6 +50,7 @@ from constructs_lib.validation import SettingsError, Violation
 __all__ = [
     "AsyncCapacity",
     "BatchInferenceFunction",
+    "CodeSigning",
     "ContainerModel",
     "DataCapture",
     "Deployment",

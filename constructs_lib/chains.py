@@ -17,10 +17,12 @@ from constructs_lib.limits import (
     REAL_TIME_PAYLOAD_BYTES,
     SERVERLESS_PAYLOAD_BYTES,
 )
+from constructs_lib.relations import DEFAULT_FILTERS
 from constructs_lib.settings import (
     AsyncCapacity,
     ContainerModel,
     EndpointSettings,
+    EventSourceSettings,
     ExistingEndpoint,
     InstanceCapacity,
     PipelineSettings,
@@ -280,8 +282,19 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
         )
     if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
         yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
+    yield from _filter_warnings(source)
     if queue.max_receive_count < 5:
         yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
+
+
+def _filter_warnings(source: EventSourceSettings) -> Iterator[str]:
+    if source.filters:
+        yield "event_source.filters: Lambda deletes the messages that fit none of them from the queue"
+    if len(source.filters) > DEFAULT_FILTERS:
+        yield (
+            f"event_source.filters has {len(source.filters)} patterns: Lambda admits {DEFAULT_FILTERS} before the "
+            "account's quota is raised"
+        )
 
 
 def _advised_visibility_seconds(settings: PipelineSettings) -> int:

@@ -15,14 +15,15 @@ from constructs import Construct
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """An Allow statement."""
+    """A statement of a policy; by default it allows."""
 
     actions: Sequence[str]
     resources: Sequence[str]
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    effect: str = "Allow"
 
     def render(self) -> dict[str, Any]:
-        statement = {"Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
+        statement = {"Effect": self.effect, "Action": list(self.actions), "Resource": list(self.resources)}
         return {**statement, "Condition": dict(self.conditions)} if self.conditions else statement
 
 

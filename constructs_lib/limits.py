@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -72,6 +73,8 @@ SERVERLESS_PAYLOAD_BYTES = 4 * MIB
 REAL_TIME_PAYLOAD_BYTES = 6 * MIB
 # Lambda quotas: payload of one synchronous invocation, which caps a batch
 LAMBDA_PAYLOAD_BYTES = 6 * 1024 * KIB
+# Lambda quotas: environment variables, names and values together
+MAX_ENVIRONMENT_BYTES = 4 * KIB
 # Lambda: CreateEventSourceMapping, ScalingConfig
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
 # IAM: CreateRole
@@ -128,6 +131,7 @@ def _queue_name(property_: str) -> Pattern:
 
 
 QUEUE_NAME = _queue_name("name")
+FUNCTION_NAME = Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "Lambda FunctionName")
 
 
 def _sagemaker_name(property_: str, field: str) -> Pattern:
@@ -174,9 +178,6 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("alias", r"(?!\d+$)[\w-]{1,128}", "1 to 128 of A-Z a-z 0-9 - _, not digits alone", "Lambda alias Name"),
         Range("provisioned_concurrency", 1, 100_000, "sandboxes", "Lambda ProvisionedConcurrentExecutions"),
         _key("environment_key_arn"),
-        _arn(
-            "code_signing_config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"
-        ),
         _arn("layers", "lambda", r"layer:[\w-]+:\d+", "a layer's version"),
     ),
     EventSourceSettings: (
@@ -280,6 +281,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
     VpcSettings: (
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
         Pattern("security_group_ids", r"sg-[0-9a-f]+", "ids of security groups", "Amazon EC2"),
+    ),
+    CodeSigning: (
+        _arn("config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"),
+        Pattern("profile_name", r"\w{2,64}", "2 to 64 letters, digits and underscores", "AWS Signer ProfileName"),
+        _location("location"),
     ),
     ExistingRole: (_arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),),
     ModelPackage: (
