@@ -48,6 +48,10 @@ class Fault(StrEnum):
     CONFIGURATION = "configuration"
 
 
+class InputUnavailableError(RuntimeError):
+    """The object that a record points to can't be read: missing, not allowed, or S3 is not to be had."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Treatment:
     """What to do with a micro-batch after a fault."""

@@ -1,21 +1,19 @@
 """The function's entry point: a batch of SQS records in, the records to be delivered again out."""
 
-import functools
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
-from handler.async_endpoint import AsyncEndpoint
 from handler.backoff import VisibilityBackoff
+from handler.clients import SENDERS, new_client
 from handler.codecs import Item, codec_for
 from handler.endpoint import Endpoint
+from handler.entry import Context, once_a_sandbox
 from handler.executor import Deadline, Executor, Failed, Scored
 from handler.faults import TREATMENTS, Fault
-from handler.idempotency import Memory
 from handler.intake import Intake, Remembered, Unfit, Unready
 from handler.metrics import Metrics
 from handler.microbatch import cut
@@ -23,14 +21,12 @@ from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
 from handler.sinks import (
     HELD,
-    SENDERS,
     Entry,
     Outbox,
     ResultTooLargeError,
     SqsTransport,
     accepted_event,
     dead_letter_entry,
-    new_client,
     result_entry,
     transport_for,
 )
@@ -41,15 +37,6 @@ logger = logging.getLogger(__name__)
 _WAITED = {Fault.DEADLINE, Fault.GROUP_HELD}
 
 
-class Context(Protocol):
-    """What is used of Lambda's context object."""
-
-    @property
-    def function_name(self) -> str: ...
-
-    def get_remaining_time_in_millis(self) -> int: ...
-
-
 class EndpointDownError(RuntimeError):
     """Not one record could be scored because the endpoint is down; raised so that Lambda's poller slows down."""
 
@@ -58,7 +45,6 @@ class BatchInference:
     """Scores batches; made once a sandbox, holds the clients."""
 
     def __init__(self, settings: HandlerSettings) -> None:
-        logging.getLogger(__package__).setLevel(settings.log_level)
         self._settings = settings
         self._codec = codec_for(settings)
         self._executor = self._new_executor()
@@ -67,7 +53,11 @@ class BatchInference:
         self._results = transport_for(settings, sqs)
         self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
         self._backoff = VisibilityBackoff(sqs, settings.queue_url)
-        self._memory = Memory(settings) if settings.idempotency_table else None
+        self._memory = None
+        if settings.idempotency_table:
+            from handler.idempotency import Memory  # noqa: PLC0415 - most cold starts need none of it
+
+            self._memory = Memory(settings)
         self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
         self._cold = True
 
@@ -263,8 +253,10 @@ class BatchInference:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
 
     def _new_executor(self) -> Executor:
-        make = AsyncEndpoint if self._settings.asynchronous else Endpoint
-        return Executor(make(self._settings, self._codec), self._settings.max_concurrency)
+        settings, endpoint = self._settings, Endpoint
+        if settings.asynchronous:
+            from handler.async_endpoint import AsyncEndpoint as endpoint  # noqa: N813, PLC0415 - as Memory
+        return Executor(endpoint(settings, self._codec), settings.max_concurrency)
 
 
 @dataclass(kw_only=True)
@@ -291,13 +283,7 @@ class _Invocation:
         self.ledger.give_back(message_id, fault.value)
 
 
-@functools.cache
-def _inference() -> BatchInference:
-    return BatchInference(HandlerSettings.from_environment(os.environ))
-
-
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    _inference()  # in Lambda's init phase, which has a full processor
+_inference = once_a_sandbox(BatchInference)
 
 
 def handler(event: Mapping[str, Any], context: Context) -> BatchResponse:

@@ -34,7 +34,8 @@ class Item:
 
     record: Record
     parts: tuple[bytes, ...]
-    """What it adds to a request body: one piece for most formats, one for each tensor in others."""
+    """What it adds to a request body: one piece for most formats, one for each tensor in others. None if the record
+    points to a whole request for an asynchronous endpoint."""
     group_key: str = ""
     """Only items with the same value may share a request."""
     target: Target = Target()

@@ -4,26 +4,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from handler.settings import ConfigurationError
 from handler.sinks.outbox import Entry, NotSentError
 
-SENDERS = 4
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
 _MISCONFIGURED = re.compile(
     r"AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
     r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS",
     re.IGNORECASE,
 )
-
-
-def new_client(service: str) -> Any:
-    """Return a client without botocore's retries: an Outbox sends again, and no call may outlive the invocation."""
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, max_pool_connections=SENDERS)
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def is_misconfiguration(code: str, status: int = 0) -> bool:
@@ -63,12 +54,6 @@ def refusal(target: str, code: str, message: str) -> str:
     if is_misconfiguration(code):
         raise ConfigurationError(f"{target}: {code}: {message}")
     return f"{code}: {message}"
-
-
-def split_location(location: str) -> tuple[str, str]:
-    """Return bucket and key of s3://bucket/key."""
-    bucket, _, key = location.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def string_attributes(entry: Entry) -> dict[str, Any]:

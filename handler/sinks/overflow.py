@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from handler.clients import new_client, split_location
 from handler.records import Record
 from handler.settings import HandlerSettings
-from handler.sinks.calls import call, new_client, split_location
+from handler.sinks.calls import call
 from handler.sinks.events import event, result_event
 from handler.sinks.outbox import Aside, Entry, NotSentError, Transport
 

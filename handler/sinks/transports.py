@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from handler.sinks.calls import call, errors_by_id, fifo_fields, new_client, refusal, split_location, string_attributes
+from handler.clients import new_client, split_location
+from handler.sinks.calls import call, errors_by_id, fifo_fields, refusal, string_attributes
 from handler.sinks.events import EVENT_TYPE, MAX_BYTES, attribute_bytes, text_bytes
 from handler.sinks.outbox import Entry
 

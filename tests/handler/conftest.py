@@ -20,6 +20,7 @@ class FakeContext:
 
     remaining_ms: int = 30_000
     function_name: str = "dev-language-inference"
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:dev-language-inference"
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,11 +14,6 @@ from tests.handler.conftest import FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:work"
-
-
-@dataclass(frozen=True)
-class NotifyContext(FakeContext):
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:notify"
 
 
 def _accept(request: Request) -> Answer:
@@ -101,7 +95,7 @@ def test_a_notification_becomes_the_same_event_as_a_synchronous_result(
     aws: LocalAws, notifications: Notifications
 ) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
-    notifications.process(_notification(), NotifyContext())
+    notifications.process(_notification(), FakeContext())
     event = aws.results()["m0"]
     assert (event["type"], event["source"]) == ("sagemaker.inference.result", QUEUE_ARN)
     assert event["data"] == {"endpoint": "dev-language", "result": {"label": "de"}}
@@ -111,7 +105,7 @@ def test_a_result_too_large_for_the_sink_stays_where_the_endpoint_put_it(
     aws: LocalAws, notifications: Notifications
 ) -> None:
     aws.objects["payloads/out/m0.out"] = json.dumps([{"label": "x" * 1_048_576}]).encode()
-    notifications.process(_notification(), NotifyContext())
+    notifications.process(_notification(), FakeContext())
     data = aws.results()["m0"]["data"]
     assert data == {"endpoint": "dev-language", "resultLocation": "s3://payloads/out/m0.out"}
 
@@ -127,7 +121,7 @@ def test_a_failure_is_dead_lettered_with_a_pointer_to_its_input(
     aws: LocalAws, notifications: Notifications, changes: dict[str, Any], output: bytes, reason: str, detail: str
 ) -> None:
     aws.objects["payloads/out/m0.out"] = output
-    notifications.process(_notification(**changes), NotifyContext())
+    notifications.process(_notification(**changes), FakeContext())
     letter = aws.dead_letters()["m0"]
     assert letter["reason"] == reason
     assert letter["detail"].startswith(detail)
@@ -138,4 +132,4 @@ def test_what_no_sink_takes_is_notified_again(aws: LocalAws, notifications: Noti
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
     aws.refuse = lambda queue, entry: {"Code": "InternalError", "SenderFault": False}
     with pytest.raises(NotDeliveredError, match="1 of 1: InternalError"):
-        notifications.process(_notification(), NotifyContext())
+        notifications.process(_notification(), FakeContext())
