@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from handler.backoff import VisibilityBackoff
 from handler.clients import SENDERS, new_client
-from handler.codecs import Item, codec_for
+from handler.codecs import Codec, Item, codec_for
 from handler.endpoint import Endpoint
 from handler.entry import Context, once_a_sandbox
-from handler.executor import Deadline, Executor, Failed, Scored
+from handler.executor import Deadline, Executor, Failed, Scored, Scorer
 from handler.faults import TREATMENTS, Fault
 from handler.intake import Intake, Remembered, Unfit, Unready
 from handler.metrics import Metrics
@@ -30,6 +30,9 @@ from handler.sinks import (
     result_entry,
     transport_for,
 )
+
+if TYPE_CHECKING:
+    from handler.idempotency import Memory
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +56,7 @@ class BatchInference:
         self._results = transport_for(settings, sqs)
         self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
         self._backoff = VisibilityBackoff(sqs, settings.queue_url)
-        self._memory = None
-        if settings.idempotency_table:
-            from handler.idempotency import Memory  # noqa: PLC0415 - most cold starts need none of it
-
-            self._memory = Memory(settings)
+        self._memory = _memory(settings)
         self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
         self._cold = True
 
@@ -253,13 +252,10 @@ class BatchInference:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
 
     def _new_executor(self) -> Executor:
-        settings, endpoint = self._settings, Endpoint
-        if settings.asynchronous:
-            from handler.async_endpoint import AsyncEndpoint as endpoint  # noqa: N813, PLC0415 - as Memory
-        return Executor(endpoint(settings, self._codec), settings.max_concurrency)
+        return Executor(_endpoint(self._settings, self._codec), self._settings.max_concurrency)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class _Invocation:
     """What belongs to one invocation; nothing of it is left for the next."""
 
@@ -281,6 +277,23 @@ class _Invocation:
         """Return a record to the queue. What the fault said may quote the record, so it is not logged."""
         self.returned[self.records[message_id]] = fault
         self.ledger.give_back(message_id, fault.value)
+
+
+# Most cold starts need none of what the next two import.
+def _endpoint(settings: HandlerSettings, codec: Codec) -> Scorer:
+    if not settings.asynchronous:
+        return Endpoint(settings, codec)
+    from handler.async_endpoint import AsyncEndpoint  # noqa: PLC0415
+
+    return AsyncEndpoint(settings, codec)
+
+
+def _memory(settings: HandlerSettings) -> "Memory | None":
+    if not settings.idempotency_table:
+        return None
+    from handler.idempotency import Memory  # noqa: PLC0415
+
+    return Memory(settings)
 
 
 _inference = once_a_sandbox(BatchInference)

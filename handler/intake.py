@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
@@ -88,7 +87,7 @@ class Intake:
         if self._is_encoded(record):
             return Item(record, ())
         try:
-            item = self._codec.parse(record if pending is None else replace(record, body=pending.result()))
+            item = self._codec.parse(record if pending is None else record._replace(body=pending.result()))
             target = self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
@@ -102,7 +101,7 @@ class Intake:
             return Unfit(record, Reason.TOO_LARGE, detail)
         if pending is None and target == item.target:
             return item
-        return replace(item, record=record, target=target)
+        return item._replace(record=record, target=target)
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:

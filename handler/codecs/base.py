@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from handler.records import Record, Target
 
@@ -28,8 +27,7 @@ class RequestTooLargeError(ValueError):
     """The request body came out larger than its parts let expect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A record ready to be sent."""
 
     record: Record

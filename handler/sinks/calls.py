@@ -10,16 +10,15 @@ from handler.settings import ConfigurationError
 from handler.sinks.outbox import Entry, NotSentError
 
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
-_MISCONFIGURED = re.compile(
-    r"AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
-    r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS",
-    re.IGNORECASE,
+_MISCONFIGURED = (
+    r"(?i)AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
+    r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS"
 )
 
 
 def is_misconfiguration(code: str, status: int = 0) -> bool:
     """Whether a target is missing or may not be used: true of all entries alike, whoever sends them again."""
-    return "throttl" not in code.lower() and (status in (401, 403) or bool(_MISCONFIGURED.search(code)))
+    return "throttl" not in code.lower() and (status in (401, 403) or bool(re.search(_MISCONFIGURED, code)))
 
 
 def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
