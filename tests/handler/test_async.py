@@ -153,7 +153,8 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
 def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
     bodies = ['{"s3": "s3://elsewhere/in/m0"}', r'{"s3": "s3://payloads/in/\x"}']
     assert returned(submit().process(make_event(bodies), FakeContext())) == []
-    assert {letter["reason"] for letter in aws.dead_letters().values()} == {"malformed"}
+    letters = aws.dead_letters()
+    assert {id_: letter["reason"] for id_, letter in letters.items()} == {"m0": "malformed", "m1": "malformed"}
 
 
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
@@ -235,7 +236,7 @@ def test_a_notification_that_can_t_be_understood_is_raised_and_the_others_leave(
 
 
 def test_an_output_that_can_t_be_read_now_is_notified_again(aws: LocalAws, notifications: Notifications) -> None:
-    with pytest.raises(NotDeliveredError, match="1 of 1: .*NoSuchKey"):
+    with pytest.raises(NotDeliveredError, match=r"1 of 1: .*NoSuchKey"):
         notifications.process(_notification(), FakeContext())
     assert aws.queues == {}
 
