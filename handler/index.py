@@ -244,8 +244,11 @@ class BatchInference:
             logger.warning("returned to the queue: %s", why, extra={"reason": why, "message_ids": ids})
         dimensions = {"Endpoint": self._settings.endpoint_name, "FunctionName": context.function_name}
         namespace, limit = self._settings.metrics_namespace, self._executor.limit
-        line = run.metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
-        print(line, flush=True)
+        metrics = run.metrics
+        for line in metrics.lines(
+            namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold
+        ):
+            print(line, flush=True)
         self._cold = False
 
     def _new_senders(self) -> ThreadPoolExecutor:

@@ -15,7 +15,7 @@ from handler.index import BatchInference
 from handler.records import Reason, Record
 from handler.settings import ConfigurationError
 from handler.sinks import Entry as SentEntry
-from handler.sinks import Outbox, Transport, dead_letter_entry
+from handler.sinks import Outbox, SqsTransport, Transport, dead_letter_entry
 from handler.sinks.transports import S3Transport, SnsTransport
 from tests.handler.aws import Answer, LocalAws, service_error
 from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
@@ -499,10 +499,39 @@ def test_a_dead_letter_keeps_only_the_attributes_it_has_bytes_for() -> None:
     assert list(_letter(body, large="v" * 40, small="v" * 19))[5:] == ["small"]
 
 
-def test_a_dead_letter_over_the_limit_is_returned_unsent(
+REASON = len("reason" + "String" + "malformed")
+SOURCE_ID = len("sourceMessageId" + "String" + "m0")
+
+
+@pytest.mark.parametrize(
+    ("spare", "names"),
+    [
+        (REASON, ["reason"]),
+        (REASON + SOURCE_ID, ["reason", "sourceMessageId"]),
+        (REASON + SOURCE_ID + 37, ["reason", "sourceMessageId", "endpoint", "k"]),
+        (REASON + SOURCE_ID + 60, ["reason", "sourceMessageId", "endpoint", "receiveCount", "detail"]),
+    ],
+)
+def test_a_dead_letter_of_a_large_body_keeps_what_has_room(
+    aws: LocalAws, inference: Build, spare: int, names: list[str]
+) -> None:
+    body = "x" * (1_048_576 - spare)
+    assert returned(inference().process(traced(make_event([body]), k="v"), FakeContext())) == []
+    (message,) = aws.queues["dead"]
+    assert (list(message["MessageAttributes"]), message["MessageBody"]) == (names, body)
+
+
+def test_a_detail_is_cut_between_characters() -> None:
+    record = Record("m0", "r0", "x" * (1_048_576 - REASON - SOURCE_ID - 45 - 18), 1, ARN)
+    letter = dead_letter_entry(record, "dev-language", Reason.MALFORMED, "ä€ö")
+    assert letter.attributes["detail"] == "ä€"
+    assert SqsTransport(None, "").size(letter) == 1_048_575
+
+
+def test_a_body_that_leaves_no_room_for_a_reason_is_returned_until_sqs_moves_it(
     aws: LocalAws, inference: Build, caplog: pytest.LogCaptureFixture
 ) -> None:
-    body = "x" * 1_048_576
+    body = "x" * (1_048_576 - REASON + 1)
     assert returned(inference().process(make_event([body, *texts(1)]), FakeContext())) == ["m0"]
     assert "dead" not in [queue for queue, _ in aws.batches]
     assert "bytes, an SQS message takes 1048576" in caplog.text
