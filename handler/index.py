@@ -76,10 +76,13 @@ class BatchInference:
             results=Outbox(self._results, self._senders, deadline.deliver, ordered=True),
             dead_letters=Outbox(self._dead_letters, self._senders, deadline.deliver),
         )
-        self._score(run)
         all_hidden = False
         try:
-            self._deliver(run)
+            try:
+                self._score(run)
+                self._deliver(run)
+            finally:
+                self._note_results(run)
             all_hidden = self._backoff.hide(run.returned, self._senders, deadline.deliver)
         finally:
             if run.results.abandoned or run.dead_letters.abandoned or not all_hidden:
@@ -224,17 +227,18 @@ class BatchInference:
             else:
                 logger.warning("dead letter not sent: %s", error)
                 run.give_back(entry.message_id, Fault.NOT_SENT)
-        self._note_results(run)
         run.metrics.sink_seconds = time.monotonic() - started
 
     def _note_results(self, run: "_Invocation") -> None:
         """Remember what was scored, and let go of the rest, as far as the time allows."""
         if self._memory is None:
             return
+        started = time.monotonic()
         scored = {id_: run.results_of[id_] for id_ in run.claimed if id_ in run.results_of}
         unscored = [id_ for id_ in run.claimed if id_ not in scored]
         writes = self._memory.remember(scored, self._senders) + self._memory.release(unscored, self._senders)
-        wait(writes, timeout=max(0.0, run.deadline.deliver - time.monotonic()))
+        wait(writes, timeout=max(0.0, run.deadline.deliver - started))
+        run.metrics.sink_seconds += time.monotonic() - started
 
     def _report(self, run: "_Invocation", context: Context) -> None:
         ledger = run.ledger

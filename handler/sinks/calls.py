@@ -5,10 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from handler.settings import ConfigurationError
 from handler.sinks.outbox import Entry, NotSentError
 
+NO_WORD = "not acknowledged"
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
 _MISCONFIGURED = (
     r"(?i)AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
@@ -31,7 +33,7 @@ def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
         if is_misconfiguration(code, status):
             raise ConfigurationError(f"{target}: {error}") from error
         raise NotSentError(str(error)) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise NotSentError(str(error)) from error
 
 
@@ -42,7 +44,7 @@ def errors_by_id(target: str, entries: Sequence[Entry], answer: dict[str, Any]) 
         failed["Id"]: refusal(target, failed["Code"], failed.get("Message", "")) for failed in answer.get("Failed", ())
     }
     return {
-        entry.message_id: reasons.get(str(number), "not acknowledged")
+        entry.message_id: reasons.get(str(number), NO_WORD)
         for number, entry in enumerate(entries)
         if str(number) not in acknowledged
     }

@@ -10,41 +10,14 @@ import pytest
 from handler.index import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, model_error, service_error
-from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
+from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts
 
 Build = Callable[..., BatchInference]
-Items = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
 def table(aws: LocalAws) -> Items:
-    """Serve a table that keeps to the one condition the handler puts."""
-    items: Items = {}
-
-    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
-        if operation == "PutItem":
-            id_, now = call["Item"]["id"]["S"], int(call["ExpressionAttributeValues"][":now"]["N"])
-            old = items.get(id_)
-            assert call["ConditionExpression"] == (
-                "attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now"
-            )
-            if old and int(old["expires_at"]["N"]) >= now and int(old.get("claimed_until", {"N": now})["N"]) >= now:
-                body = {"__type": "ConditionalCheckFailedException", "message": "no", "Item": old}
-                return Answer(status=400, error="ConditionalCheckFailedException", body=json.dumps(body).encode())
-            items[id_] = call["Item"]
-            return {}
-        assert operation == "BatchWriteItem"
-        (requests,) = call["RequestItems"].values()
-        assert len(requests) <= 25
-        for request in requests:
-            if "PutRequest" in request:
-                items[request["PutRequest"]["Item"]["id"]["S"]] = request["PutRequest"]["Item"]
-            else:
-                items.pop(request["DeleteRequest"]["Key"]["id"]["S"], None)
-        return {"UnprocessedItems": {}}
-
-    aws.dynamodb = dynamodb
-    return items
+    return serve_table(aws)
 
 
 def test_a_second_delivery_is_not_scored_and_its_result_leaves_again(
