@@ -9,7 +9,7 @@ import pytest
 
 from handler.index import BatchInference
 from handler.settings import ConfigurationError
-from tests.handler.aws import Answer, LocalAws, model_error, service_error
+from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts
 
 Build = Callable[..., BatchInference]
@@ -95,3 +95,26 @@ def test_a_remembered_result_keeps_its_place_in_its_group(aws: LocalAws, inferen
     sent = [json.loads(message["MessageBody"])["id"] for message in aws.queues["results.fifo"]]
     assert sent == ["m0", "m1", "m2"]
     assert [request.inputs for request in aws.requests] == [["text 0", "text 2"]]
+
+
+def test_what_was_scored_is_remembered_although_the_sink_may_not_be_used(
+    aws: LocalAws, inference: Build, table: Items
+) -> None:
+    handler = inference(idempotency_table="t")
+    aws.refuse = lambda queue, entry: service_error(403, "AccessDenied")
+    with pytest.raises(ConfigurationError):
+        handler.process(make_event([*texts(2), "not json"]), FakeContext())
+    aws.refuse = lambda queue, entry: None
+    assert returned(handler.process(make_event([*texts(2), "not json"], 2), FakeContext())) == []
+    assert len(aws.requests) == 1
+    assert set(aws.results()) == {"m0", "m1"}
+
+
+def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
+    aws: LocalAws, inference: Build, table: Items
+) -> None:
+    handler = inference(idempotency_table="t", max_records=1)
+    aws.script(scored, service_error(403, "AccessDeniedException"))
+    with pytest.raises(ConfigurationError):
+        handler.process(make_event(texts(3)), FakeContext())
+    assert {id_: "result" in item for id_, item in table.items()} == {"m0": True}

@@ -533,3 +533,11 @@ def test_a_body_that_leaves_no_room_for_a_reason_is_returned_until_sqs_moves_it(
     assert returned(inference().process(make_event([body, *texts(1)]), FakeContext())) == ["m0"]
     assert "dead" not in [queue for queue, _ in aws.batches]
     assert "bytes, an SQS message takes 1048576" in caplog.text
+
+
+@pytest.mark.parametrize(("sink", "garbled"), [(SQS, b"{}"), (SNS, b"<a"), (EVENTBRIDGE, b"{}")])
+def test_an_answer_without_a_word_on_an_entry_is_no_acknowledgement(
+    aws: LocalAws, inference: Build, sink: Sink, garbled: bytes
+) -> None:
+    aws.refuse = lambda queue, entry: Answer(body=garbled)
+    assert returned(inference(**sink.settings).process(make_event(texts(2)), FakeContext())) == ["m0", "m1"]
