@@ -62,7 +62,8 @@ class HandlerSettings:
     max_records: int = 32
     """Most records in one request (1 or more)."""
     max_bytes: int = 4 * MIB
-    """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB."""
+    """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
+    asynchronous ones take 1 GB."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""

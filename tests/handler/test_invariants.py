@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from handler.index import BatchInference, EndpointDownError
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, Items, build_inference, local_aws, make_event, returned, serve_table
+from tests.handler.conftest import (
+    FakeContext,
+    Items,
+    build_inference,
+    local_aws,
+    make_event,
+    make_fifo_event,
+    returned,
+    serve_table,
+)
 
 ANSWERS: list[Answer | Callable[[Request], Answer]] = [
     scored,
@@ -179,6 +188,7 @@ REFUSED = service_error(403, "AccessDeniedException")
     hiding=st.sampled_from([None, *CALL_FAULTS]),
     overflow=st.booleans(),
     table=st.booleans(),
+    fifo=st.booleans(),
 )
 def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
@@ -191,6 +201,7 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
     hiding: Answer | None,
     overflow: bool,
     table: bool,
+    fifo: bool,
 ) -> None:
     """The faults run out with redelivery, so in the end there must be nothing left to deliver."""
     with local_aws(monkeypatch) as aws:
@@ -219,23 +230,31 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
             result_target=SINKS[sink][0] or f"{aws.url}/123456789012/results",
             overflow_location="s3://bucket/large/" if overflow else "",
             idempotency_table="t" if table else "",
+            fifo_dead_letters=fifo,
         )
         bodies = [
             text if text == "not json" else json.dumps({"inputs": f"{text} {number}"})
             for number, text in enumerate(batch)
         ]
-        _deliver_until_done(aws, handler, make_event(bodies)["Records"], sink, items, exact=LOST not in entries)
+        groups = ("aab" * len(batch))[: len(batch)]
+        event = make_fifo_event(groups, bodies) if fifo else make_event(bodies)
+        _deliver_until_done(aws, handler, event["Records"], sink, items, exact=LOST not in entries)
         handler._senders.shutdown()
 
         sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
         if table and not any(writes) and REFUSED not in answers:
-            assert len(set(scored_inputs)) == len(scored_inputs)
+            small = [text for text in scored_inputs if "large" not in text]  # what fits into an item
+            assert len(set(small)) == len(small)
         too_large = {f"m{number}" for number, text in enumerate(batch) if text == "large" and not overflow}
         malformed = {f"m{number}" for number, text in enumerate(batch) if text == "not json"}
         assert letters == malformed | (too_large if sink != "s3" else set())
         assert sent | letters == {f"m{number}" for number in range(len(batch))}
-        for event in _sent(aws, sink):
-            location = event["data"].get("resultLocation", "").removeprefix("s3://")
+        for group in "ab" if fifo else "":  # of each record, the first time that it left
+            left = [int(id_[1:]) for id_ in dict.fromkeys(result["id"] for result in _sent(aws, sink))]
+            of_group = [number for number in left if groups[number] == group]
+            assert of_group == sorted(of_group)
+        for result in _sent(aws, sink):
+            location = result["data"].get("resultLocation", "").removeprefix("s3://")
             assert not location or json.loads(aws.objects[location])["label"] == "x" * 1_100_000
 
 
