@@ -12,34 +12,39 @@ from handler.clients import new_client, split_location
 from handler.codecs import MalformedRecordError, RequestTooLargeError
 from handler.faults import InputUnavailableError
 from handler.records import Record
+from handler.settings import HandlerSettings
 
 _POINTER = re.compile(r'\s*\{\s*"s3"\s*:\s*"[^"]*"\s*\}\s*')
-
-
-def is_pointer_below(location: str, record: Record) -> bool:
-    """Whether the record's body points to an object below s3://bucket/prefix/."""
-    try:
-        return bool(_POINTER.fullmatch(record.body) and json.loads(record.body)["s3"].startswith(location))
-    except ValueError:
-        return False
 
 
 class Inputs:
     """Reads the objects that records point to, all of them below one location."""
 
-    def __init__(self, location: str, max_bytes: int, pool: Callable[[], ThreadPoolExecutor]) -> None:
-        """`location` is s3://bucket/prefix/."""
-        self._location = location
-        self._max_bytes = max_bytes
+    def __init__(self, settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> None:
+        self._location = settings.input_location
+        self._encoded = settings.async_input_location if settings.asynchronous else ""
+        self._max_bytes = settings.max_bytes
         self._pool = pool
-        self._client = new_client("s3", read_timeout_seconds=10, total_max_attempts=2)
+        if self._location:
+            self._client = new_client("s3", read_timeout_seconds=10, total_max_attempts=2)
+
+    def is_encoded(self, record: Record) -> bool:
+        """Whether the record points to a request, as the dead letter of a failed asynchronous inference does."""
+        if not self._encoded or not _POINTER.fullmatch(record.body):
+            return False
+        try:
+            return bool(json.loads(record.body)["s3"].startswith(self._encoded))
+        except ValueError:
+            return False
 
     def request(self, record: Record) -> Future[str] | None:
         """Begin to read the object that a record points to; None if its body is no pointer.
 
         The future raises MalformedRecordError, RequestTooLargeError or InputUnavailableError.
         """
-        return self._pool().submit(self._read, record.body) if _POINTER.fullmatch(record.body) else None
+        if not self._location or not _POINTER.fullmatch(record.body) or self.is_encoded(record):
+            return None
+        return self._pool().submit(self._read, record.body)
 
     def _read(self, pointer: str) -> str:
         try:

@@ -13,6 +13,7 @@ from handler.settings import HandlerSettings
 
 if TYPE_CHECKING:
     from handler.idempotency import Memory
+    from handler.inputs import Inputs
 
 # SageMaker: InvokeEndpoint. Compiled when first needed: most cold starts need none.
 _TARGETS = {
@@ -57,7 +58,7 @@ class Intake:
         self._settings = settings
         self._codec = codec
         self._pool = pool
-        self._read, self._is_encoded = _readers(settings, pool)
+        self._inputs = _inputs(settings, pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
 
@@ -66,7 +67,7 @@ class Intake:
 
         Raises ConfigurationError if the idempotency table can't be used.
         """
-        inputs = [(record, None if self._is_encoded(record) else self._read(record)) for record in records]
+        inputs = [(record, self._inputs.request(record) if self._inputs else None) for record in records]
         admissions = (self._examine(record, pending) for record, pending in inputs)
         if self._memory is None:
             yield from admissions
@@ -84,7 +85,7 @@ class Intake:
                 yield Remembered(admission.record, claim.result)
 
     def _examine(self, record: Record, pending: Future[str] | None) -> Admission:
-        if self._is_encoded(record):
+        if self._inputs and self._inputs.is_encoded(record):
             return Item(record, ())
         try:
             item = self._codec.parse(record if pending is None else record._replace(body=pending.result()))
@@ -120,20 +121,9 @@ class Intake:
         )
 
 
-def _readers(
-    settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]
-) -> tuple[Callable[[Record], Future[str] | None], Callable[[Record], bool]]:
-    """Return what begins to read the object that a record points to, and what tells a redriven request from a record.
-
-    The dead letter of a failed asynchronous inference points to its request, which is not to be encoded again.
-    """
+def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":
     if not settings.input_location and not settings.asynchronous:
-        return lambda _: None, lambda _: False
-    from handler.inputs import Inputs, is_pointer_below  # noqa: PLC0415 - most cold starts need none of it
+        return None
+    from handler.inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
 
-    inputs = Inputs(settings.input_location, settings.max_bytes, pool) if settings.input_location else None
-    requests = settings.async_input_location
-    return (
-        inputs.request if inputs else lambda _: None,
-        (lambda record: is_pointer_below(requests, record)) if settings.asynchronous else lambda _: False,
-    )
+    return Inputs(settings, pool)
