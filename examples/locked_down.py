@@ -34,7 +34,7 @@ NETWORK = VpcSettings(
 
 CLAIMS = PipelineSettings(
     queue=QueueSettings(kms_key_arn=KEY),
-    event_source=EventSourceSettings(metrics=True, filter_key_arn=KEY),
+    event_source=EventSourceSettings(metrics=True),
     endpoint=EndpointSettings(
         model=ContainerModel(
             image_uri=f"123456789012.dkr.ecr.{REGION}.amazonaws.com/claims@sha256:" + "4f" * 32,
