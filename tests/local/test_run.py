@@ -155,3 +155,17 @@ def test_a_stack_with_an_asynchronous_endpoint_is_refused_in_one_line(
         "run a stack with a serverless or real-time endpoint\n"
     )
     assert done.returncode == 2
+
+
+def test_an_endpoint_that_exists_is_the_one_that_the_model_is_served_by(
+    edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
+) -> None:
+    def make_none(document: Document) -> None:
+        for kind in ("aws_sagemaker_endpoint", "aws_sagemaker_endpoint_configuration", "aws_sagemaker_model"):
+            del document["resource"][kind]
+        (mapping,) = document["resource"]["aws_lambda_event_source_mapping"].values()
+        mapping["depends_on"] = [name for name in mapping["depends_on"] if "sagemaker" not in name]
+        del document["output"]
+
+    done = run_locally("--template", edited_template(make_none), "--count", 20)
+    assert done.returncode == 0, done.stdout + done.stderr
