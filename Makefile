@@ -43,7 +43,7 @@ format: .venv/.ready ## format the code and mend what lint can mend
 	$(RUN) -m ruff format $(CHECKED)
 
 synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
-	@$(CDKTF) synth
+	@$(WITH_NODE); CI=true CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf synth
 
 diff: node_modules/.ready terraform ## terraform plan of STACK (default: dev)
 	@$(CDKTF) diff $(STACK)

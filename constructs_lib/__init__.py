@@ -43,7 +43,7 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.stack import InferenceStack, add_stacks
+from constructs_lib.stack import InferenceStack, add_stacks, synthesize
 from constructs_lib.validation import SettingsError, Violation
 
 __all__ = [
@@ -84,4 +84,5 @@ __all__ = [
     "Violation",
     "VpcSettings",
     "add_stacks",
+    "synthesize",
 ]
