@@ -2,6 +2,7 @@
 
 import base64
 
+from constructs_lib.findings import accept
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.naming import Environment
 from constructs_lib.packaging import package_handler
@@ -55,6 +56,7 @@ class BatchInferenceFunction(Construct):
             actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
             self.role.allow("write-traces", Statement(actions=actions, resources=["*"]))
         self.function = self._make_function(settings, handler_settings, log_group)
+        accept(self.function, "CKV_AWS_116", "for asynchronous invocations; here the queue's redrive does it")
         self.arn = self.function.arn
 
     def _make_log_group(self, settings: FunctionSettings) -> CloudwatchLogGroup:
