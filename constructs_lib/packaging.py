@@ -1,6 +1,7 @@
 """The handler as a reproducible zip: the same files give the same bytes and the same hash everywhere."""
 
 import ast
+import functools
 import hashlib
 import io
 import os
@@ -39,6 +40,7 @@ def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_
     return target, digest.hexdigest()
 
 
+@functools.cache  # most of what a pipeline takes to build, and the same for all of them
 def without_words(source: str) -> str:
     """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
     lines = source.splitlines()
