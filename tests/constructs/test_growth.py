@@ -23,7 +23,7 @@ from cdktf import Testing
 from tests.constructs.everything import EVERYTHING, REGION
 from tests.constructs.synthesized import Synthesized
 
-# Deterministic, where seconds are not. A pipeline takes 50,000, most of them cdktf's; packaging the handler anew for each
+# Deterministic, where seconds are not. A pipeline takes 50,000, most of them cdktf's; packaging the handler for each
 # would take 170,000 more.
 MAX_CALLS_PER_PIPELINE = 150_000
 
