@@ -82,16 +82,14 @@ def unaccepted(findings: Sequence[Finding], accepted: Collection[str], strict: C
 def summary(
     findings: Sequence[Finding], passed: Mapping[str, int], accepted: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
-    """Yield a paragraph for each stack: how much passed, and each accepted finding with its reason."""
-    for stack in sorted({*passed, *(finding.stack for finding in findings)}):
-        yield f"{stack}: {passed.get(stack, 0)} checks passed"
+    """Yield a paragraph for each stack: how much passed, and each of these findings with the reason it may stay for."""
+    for stack, count in sorted(passed.items()):
+        yield f"{stack}: {count} checks passed"
         own = [finding for finding in findings if finding.stack == stack]
-        for (check, reason), count in sorted(Counter((f.check, f.reason) for f in own).items(), key=str):
-            entry = accepted.get(check, {})
-            if reason or entry:
-                times = f" ({count} times)" if count > 1 else ""
-                mended = "" if reason else f"; mended by {entry['setting']}"
-                yield f"  {check}{times}: {reason or entry['reason']}{mended}"
+        for (check, reason), found in sorted(Counter((f.check, f.reason) for f in own).items(), key=str):
+            times = f" ({found} times)" if found > 1 else ""
+            because = reason or f"{accepted[check]['reason']}; mended by {accepted[check]['setting']}"
+            yield f"  {check}{times}: {because}"
 
 
 def _read_stacks(folder: Path) -> dict[str, Any]:
@@ -135,8 +133,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(options.strict) - set(passed):
         sys.stderr.write(f"security: there is no stack {', '.join(sorted(unknown))}\n")
         return 2
-    sys.stdout.writelines(f"{line}\n" for line in summary(findings, passed, accepted))
     failed = unaccepted(findings, accepted, options.strict)
+    left = [finding for finding in findings if finding not in failed]
+    sys.stdout.writelines(f"{line}\n" for line in summary(left, passed, accepted))
     sys.stderr.writelines(f"FAILED {finding}\n" for finding in failed)
     return 1 if failed else 0
 
