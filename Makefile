@@ -21,13 +21,16 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format synth security diff deploy destroy app lock clean
+.PHONY: help demo soak test check format synth security diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
 	@$(RUN) -m local $(ARGS)
+
+soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
+	@$(RUN) -m local.soak $(ARGS)
 
 test: .venv/.ready check ## all checks and tests
 	$(RUN) -m pytest
