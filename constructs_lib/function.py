@@ -56,7 +56,8 @@ class BatchInferenceFunction(Construct):
             actions = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
             self.role.allow("write-traces", Statement(actions=actions, resources=["*"]))
         self.function = self._make_function(settings, handler_settings, log_group)
-        accept(self.function, "CKV_AWS_116", "for asynchronous invocations; here the queue's redrive does it")
+        reason = "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
+        accept(self.function, "CKV_AWS_116", reason)
         self.arn = self.function.arn
 
     def _make_log_group(self, settings: FunctionSettings) -> CloudwatchLogGroup:

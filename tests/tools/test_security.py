@@ -49,7 +49,10 @@ def _report(stacks: dict[str, Any], *failed: dict[str, Any], policies_read: int 
 def test_a_finding_with_a_reason_next_to_the_resource_is_accepted(stacks: dict[str, Any]) -> None:
     record = _record(stacks, "CKV_AWS_116", "aws_lambda_function")
     (finding,), _ = read_report(_report(stacks, record), stacks)
-    assert finding.reason == "for asynchronous invocations; here the queue's redrive does it"
+    assert (
+        finding.reason
+        == "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
+    )
     assert unaccepted([finding], {}, strict=["dev"]) == []
 
 
