@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from constructs_lib.findings import accept
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.iam import ServiceRole, key_statement, object_statement
 from constructs_lib.naming import Environment
@@ -80,6 +81,8 @@ class NotificationFunction(Construct):
             entry="handler.notify.handler",
             description="Sends on what an asynchronous SageMaker endpoint has answered",
         )
+        reason = "the endpoint's instances bound how many notifications there are"
+        accept(self.function.function, "CKV_AWS_115", reason)
         self.ready: list[ITerraformDependable] = []
         """What must exist before the first request."""
         self._subscribe("success", topics.success)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 
+from constructs_lib.findings import accept
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.limits import FUNCTION_NAME, MAX_ENVIRONMENT_BYTES
 from constructs_lib.naming import Environment
@@ -74,6 +75,8 @@ class BatchInferenceFunction(Construct):
         if settings.vpc is not None:
             self.role.allow("join-network", *self._network_statements())
         self.function = self._make_function(handler_settings, log_group)
+        reason = "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
+        accept(self.function, "CKV_AWS_116", reason)
         self.arn = self.function.arn
         self.ready: Sequence[ITerraformDependable] = []
         """What must exist, besides the rights, before the first call."""
