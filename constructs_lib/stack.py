@@ -5,8 +5,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from constructs_lib.checks import check_pipeline
 from constructs_lib.explain import explain
-from constructs_lib.pipeline import InferencePipeline, check_pipeline
+from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import S3StateSettings, StackSettings
 from constructs_lib.validation import SettingsError, Violation, check
 

@@ -20,7 +20,7 @@ from constructs_lib import (
     SettingsError,
 )
 from constructs_lib.chains import chain_violations, chain_warnings, derive
-from constructs_lib.pipeline import check_pipeline
+from constructs_lib.checks import check_pipeline
 
 import pytest
 from cdktf import TerraformStack, Testing
