@@ -1,7 +1,5 @@
 """Which stacks exist, with which settings: language identification of support messages, as dev and as prod."""
 
-import sys
-
 from constructs_lib import (  # first: it makes importing cdktf fast
     EndpointSettings,
     FunctionSettings,
@@ -10,9 +8,9 @@ from constructs_lib import (  # first: it makes importing cdktf fast
     InstanceCapacity,
     PipelineSettings,
     ServerlessCapacity,
-    SettingsError,
     StackSettings,
     add_stacks,
+    synthesize,
 )
 
 from cdktf import App
@@ -58,7 +56,4 @@ def build_app(outdir: str | None = None) -> App:
 
 
 if __name__ == "__main__":
-    try:
-        build_app().synth()
-    except SettingsError as error:
-        sys.exit(str(error))
+    synthesize(STACKS)

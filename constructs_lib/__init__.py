@@ -8,7 +8,7 @@ from constructs_lib.jsii_door import open_door
 
 open_door()
 
-from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.monitoring import AlarmTopic, PipelineMonitoring
@@ -16,6 +16,7 @@ from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -44,19 +45,21 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.stack import InferenceStack, add_stacks
+from constructs_lib.stack import InferenceStack, add_stacks, synthesize
 from constructs_lib.validation import SettingsError, Violation
 
 __all__ = [
     "AlarmTopic",
     "AsyncCapacity",
     "BatchInferenceFunction",
+    "CodeSigning",
     "ContainerModel",
     "DataCapture",
     "Deployment",
     "EndpointSettings",
     "EventSourceSettings",
     "ExistingEndpoint",
+    "ExistingModelEndpoint",
     "ExistingQueue",
     "ExistingRole",
     "FunctionSettings",
@@ -87,4 +90,5 @@ __all__ = [
     "Violation",
     "VpcSettings",
     "add_stacks",
+    "synthesize",
 ]

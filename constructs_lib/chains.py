@@ -17,13 +17,17 @@ from constructs_lib.limits import (
     REAL_TIME_PAYLOAD_BYTES,
     SERVERLESS_PAYLOAD_BYTES,
 )
+from constructs_lib.relations import DEFAULT_FILTERS
 from constructs_lib.settings import (
     AsyncCapacity,
+    ContainerModel,
     EndpointSettings,
+    EventSourceSettings,
     ExistingEndpoint,
     InstanceCapacity,
     MonitoringSettings,
     PipelineSettings,
+    ScheduledCapacity,
     ServerlessCapacity,
 )
 from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
@@ -35,20 +39,33 @@ MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 ADVISED_VISIBILITY_FACTOR = 6
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
-# SageMaker: the time that an instance has for an asynchronous request by default
-ASYNC_REQUEST_SECONDS = 900
 LATENCY_ALARM_PERCENT = 80
 
 
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
-    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself."""
+    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
+
+    Of several variants, that is until the first of them has its share.
+    """
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.concurrent_requests
+    own = _capacity_requests(endpoint)
+    weights = [endpoint.weight, *(variant.weight for variant in endpoint.more_variants)]
+    if own is None or len(weights) == 1 or any(map(is_unresolved, weights)):
+        return own
+    shares = [(endpoint.weight, own)]
+    for variant in endpoint.more_variants:
+        requests = _capacity_requests(replace(endpoint, capacity=variant.capacity))
+        shares.append((variant.weight, requests or 0))
+    return min((requests * sum(weights) // weight for weight, requests in shares if weight), default=own)
+
+
+def _capacity_requests(endpoint: EndpointSettings) -> int | None:
     match endpoint.capacity:
         case ServerlessCapacity(max_concurrency=requests):
             return requests
-        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests):
-            return instances * requests
+        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests) as capacity:
+            return max(instances, *(entry.max_instances for entry in capacity.schedule), 0) * requests
         case AsyncCapacity():
             return None
 
@@ -60,19 +77,28 @@ def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
     return isinstance(endpoint.capacity, ServerlessCapacity)
 
 
+def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapacity | None:
+    """Return what an asynchronous endpoint runs on; None of any other endpoint."""
+    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
+    return capacity if isinstance(capacity, AsyncCapacity) else None
+
+
 def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
     """Return what is a Terraform reference although other settings derive from its value."""
     endpoint = settings.endpoint
     capacity = (
         ("endpoint", endpoint) if isinstance(endpoint, ExistingEndpoint) else ("endpoint.capacity", endpoint.capacity)
     )
-    objects = {
+    variants = () if isinstance(endpoint, ExistingEndpoint) else endpoint.more_variants
+    objects: dict[str, object] = {
         "function": settings.function,
         "event_source": settings.event_source,
         "inference": settings.inference,
         "queue": settings.queue,
         capacity[0]: capacity[1],
         **({"monitoring": settings.monitoring} if settings.monitoring else {}),
+        **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
+        **{f"endpoint.more_variants[{i}].capacity": variant.capacity for i, variant in enumerate(variants)},
     }
     bound, reason = "known when synthesizing", "checks and derived settings need it"
     return [
@@ -80,6 +106,11 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
         for prefix, settings_object in objects.items()
         for name, value in unknown_numbers(settings_object).items()
     ]
+
+
+def _schedule(endpoint: EndpointSettings | ExistingEndpoint) -> tuple[ScheduledCapacity, ...]:
+    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
+    return capacity.schedule if isinstance(capacity, InstanceCapacity | AsyncCapacity) else ()
 
 
 def derive(settings: PipelineSettings) -> PipelineSettings:
@@ -92,7 +123,8 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     alarm on the model's latency: at 80 % of what a request may take.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
-    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    alone = inference.codec == "single" or async_capacity(settings.endpoint) is not None
+    per_request = 1 if alone else inference.max_records_per_request
     full_batch = math.ceil(source.batch_size / max(1, per_request))
     in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
     advised = _advised_visibility_seconds(settings)
@@ -114,9 +146,8 @@ def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
 
 def _request_seconds(settings: PipelineSettings) -> int:
     """Return how long the model may take for one request."""
-    endpoint = settings.endpoint
-    if not isinstance(endpoint, ExistingEndpoint) and isinstance(endpoint.capacity, AsyncCapacity):
-        return ASYNC_REQUEST_SECONDS
+    if capacity := async_capacity(settings.endpoint):
+        return capacity.invocation_timeout_seconds
     return request_timeout_seconds(settings.function.timeout_seconds)
 
 
@@ -133,6 +164,9 @@ def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
         *_chain_violations(path, settings),
         *_feature_violations(path, settings),
         *_monitoring_violations(path, settings),
+        *_queue_scaling_violations(path, settings),
+        *_async_violations(path, settings),
+        *_target_violations(path, settings),
     )
     return [violation for violation in violations if not is_unresolved(violation.value)]
 
@@ -190,6 +224,66 @@ def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Vi
         yield Violation(path, "monitoring.model_latency_ms", monitoring.model_latency_ms, bound, "nobody waits longer")
 
 
+def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what would never add an instance: messages are gone before they are that old."""
+    if isinstance(settings.endpoint, ExistingEndpoint):
+        return
+    retention = settings.queue.message_retention_seconds
+    places = {"endpoint.capacity": settings.endpoint.capacity}
+    for position, variant in enumerate(settings.endpoint.more_variants):
+        places[f"endpoint.more_variants[{position}].capacity"] = variant.capacity
+    for place, capacity in places.items():
+        scaling = capacity.queue_scaling if isinstance(capacity, InstanceCapacity) else None
+        if scaling is not None and (scaling.age_seconds or 0) >= retention:
+            bound = f"less than queue.message_retention_seconds, {retention} seconds"
+            reason = "no message grows so old"
+            yield Violation(path, f"{place}.queue_scaling.age_seconds", scaling.age_seconds, bound, reason)
+
+
+def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what an asynchronous endpoint can't keep to."""
+    capacity, inference = async_capacity(settings.endpoint), settings.inference
+    if capacity is None:
+        return
+    if settings.queue.fifo:
+        reason = "it answers in any order"
+        yield Violation(path, "queue.fifo", True, "False with an asynchronous endpoint", reason)
+    targets: dict[str, object] = {
+        f"inference.{name}": getattr(inference, name)
+        for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages")
+    }
+    if isinstance(settings.endpoint, EndpointSettings) and isinstance(settings.endpoint.model, ContainerModel):
+        targets["endpoint.model.multi_model"] = settings.endpoint.model.multi_model
+    for name, value in targets.items():
+        if value:
+            bound = f"{False if value is True else None} with an asynchronous endpoint"
+            yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
+    inputs, requests = inference.input_location or "", capacity.input_location
+    if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
+        bound = f"apart from endpoint.capacity.input_location, {requests}"
+        yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
+
+
+def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield targets that the endpoint which is made does not have."""
+    endpoint, inference = settings.endpoint, settings.inference
+    if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
+        return  # InvokeEndpointAsync takes no target
+    variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
+    if inference.target_variant is not None and inference.target_variant not in variants:
+        bound = f"one of {', '.join(variants)}"
+        yield Violation(path, "inference.target_variant", inference.target_variant, bound, "the endpoint's variants")
+    named = inference.target_model is not None or inference.targets_from_messages
+    multi_model = isinstance(endpoint.model, ContainerModel) and endpoint.model.multi_model
+    if multi_model and not named:
+        reason = "each request to a multi-model endpoint names its model"
+        bound = "an archive's name, or targets_from_messages True"
+        yield Violation(path, "inference.target_model", None, bound, reason)
+    if inference.target_model is not None and not multi_model:
+        reason = "the endpoint has one model"
+        yield Violation(path, "inference.target_model", inference.target_model, "None without multi_model", reason)
+
+
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
     """Return what works but is not advised, across resources."""
     queue, source, inference = settings.queue, settings.event_source, settings.inference
@@ -217,15 +311,26 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             f"event_source.batch_size x queue.max_message_bytes is {source.batch_size * queue.max_message_bytes} "
             f"bytes: Lambda cuts batches at {LAMBDA_PAYLOAD_BYTES}"
         )
-    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES:
+    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES and async_capacity(settings.endpoint) is None:
         yield (
             f"inference.max_request_bytes is {inference.max_request_bytes}: the InvokeEndpoint API model admits "
             f"{REAL_TIME_PAYLOAD_BYTES}"
         )
     if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
         yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
+    yield from _filter_warnings(source)
     if queue.max_receive_count < 5:
         yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
+
+
+def _filter_warnings(source: EventSourceSettings) -> Iterator[str]:
+    if source.filters:
+        yield "event_source.filters: Lambda deletes the messages that fit none of them from the queue"
+    if len(source.filters) > DEFAULT_FILTERS:
+        yield (
+            f"event_source.filters has {len(source.filters)} patterns: Lambda admits {DEFAULT_FILTERS} before the "
+            "account's quota is raised"
+        )
 
 
 def _advised_visibility_seconds(settings: PipelineSettings) -> int:

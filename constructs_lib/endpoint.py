@@ -1,194 +1,176 @@
-"""The SageMaker endpoint: model, endpoint configuration, endpoint, execution role."""
+"""The SageMaker endpoint: models, endpoint configuration, endpoint, execution role; or one that exists."""
 
-import hashlib
-import json
-import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from constructs_lib.autoscaling import InstanceAutoscaling
+from constructs_lib.autoscaling import make_autoscaling
+from constructs_lib.deployment import RollbackAlarms, deployment_config
+from constructs_lib.endpoint_configuration import make_endpoint_configuration, production_variants, shadow_variants
+from constructs_lib.execution_role import make_execution_role
 from constructs_lib.iam import ServiceRole, Statement
-from constructs_lib.naming import Environment
-from constructs_lib.settings import (
-    ContainerModel,
-    EndpointSettings,
-    HuggingFaceModel,
-    InstanceCapacity,
-    ServerlessCapacity,
-)
+from constructs_lib.models import ModelSource, make_sources
+from constructs_lib.naming import Environment, content_hash
+from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint
 from constructs_lib.validation import require_valid
 
-from cdktf import DefaultTokenResolver, StringConcat, TerraformResourceLifecycle, Tokenization
+from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
-from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
-from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
-    SagemakerEndpointConfiguration,
-    SagemakerEndpointConfigurationProductionVariants,
-    SagemakerEndpointConfigurationProductionVariantsServerlessConfig,
-)
-from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel, SagemakerModelPrimaryContainer
+from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
 from constructs import Construct
-
-HUGGING_FACE_REPOSITORY = "huggingface-pytorch-inference"
 
 
 class ModelEndpoint(Construct):
-    """A model behind a SageMaker endpoint.
+    """Models behind a SageMaker endpoint.
 
-    It makes: an execution role that can pull this image, read this model data and write this endpoint's logs and
-    metrics; the log group; model, endpoint configuration and endpoint; for instances, their autoscaling.
+    It makes: an execution role that can pull these images, read these models' data and write this endpoint's logs and
+    metrics; the log group; models, endpoint configuration and endpoint; what scales them; with `deployment`, the
+    alarms that roll back.
 
     Model and configuration cannot be changed in place. Their names end in a hash of their content, so a change
     makes new ones first, moves the endpoint over (blue/green), and only then deletes the old.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, name: str, settings: EndpointSettings) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        settings: EndpointSettings,
+        notifications: tuple[str, str] | None = None,
+        queue_name: str | None = None,
+        after: Sequence[ITerraformDependable] = (),
+    ) -> None:
+        """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
+        the work queue's, for `queue_scaling`; `after` is what must exist before the endpoint, for instance the topics.
+
+        Raises SettingsError if settings are out of bounds.
+        """
         super().__init__(scope, id_)
         require_valid(self, settings)
         self.name = name
         self.settings = settings
         self.environment = Environment.of(self)
         self.arn = self.environment.arn("sagemaker", f"endpoint/{name}")
-        image_uri, repository_arn = self._image()
-        self.role = self._make_role(repository_arn)
-        model = self._make_model(image_uri)
-        configuration = self._make_configuration(model)
-        self.endpoint = SagemakerEndpoint(self, "endpoint", name=name, endpoint_config_name=configuration.name)
-        if isinstance(settings.capacity, InstanceCapacity):
-            InstanceAutoscaling(
-                self,
-                "autoscaling",
-                endpoint=self.endpoint,
-                endpoint_name=name,
-                variant_name=settings.variant_name,
-                capacity=settings.capacity,
-            )
+        log_group = CloudwatchLogGroup(
+            self,
+            "logs",
+            name=f"/aws/sagemaker/Endpoints/{name}",
+            retention_in_days=settings.log_retention_days,
+            kms_key_id=settings.log_key_arn,
+        )
+        alarms = self._make_alarms()
+        sources = make_sources(self, settings)
+        self.role = make_execution_role(
+            self,
+            name=name,
+            settings=settings,
+            sources=sources.values(),
+            log_group=f"/aws/sagemaker/Endpoints/{name}",
+            alarm_arns=[self.environment.arn("cloudwatch", f"alarm:{alarm}") for alarm in alarms.names]
+            if alarms
+            else [],
+            topic_arns=notifications or (),
+        )
+        configuration = make_endpoint_configuration(
+            self, name=name, settings=settings, models=self._make_models(sources), notifications=notifications or ()
+        )
+        self.endpoint = SagemakerEndpoint(
+            self,
+            "endpoint",
+            name=name,
+            endpoint_config_name=configuration.name,
+            deployment_config=deployment_config(settings.deployment, alarms.names)
+            if settings.deployment and alarms
+            else None,
+            # Named in plain text: the log group, which SageMaker would make without retention, and the alarms.
+            depends_on=[log_group, *(alarms.alarms if alarms else []), *after],
+        )
+        self._make_autoscaling(queue_name)
+        self.before_requests: Sequence[ITerraformDependable] = [self.endpoint]
+        self.name_output = self.endpoint.name
 
     def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
         """Let the role send requests to this endpoint, and to that inference component on it."""
-        resources = [self.arn]
-        if inference_component:
-            resources.append(self.environment.arn("sagemaker", f"inference-component/{inference_component}"))
-        role.allow("invoke-endpoint", Statement(actions=["sagemaker:InvokeEndpoint"], resources=resources))
+        asynchronous = isinstance(self.settings.capacity, AsyncCapacity)
+        _grant_invoke(role, self.environment, self.arn, inference_component, asynchronous=asynchronous)
 
-    def _image(self) -> tuple[str, str]:
-        """Return the image URI and the ARN of its ECR repository, which is in AWS's account for prebuilt images."""
-        model = self.settings.model
-        if isinstance(model, HuggingFaceModel):
-            prebuilt = DataAwsSagemakerPrebuiltEcrImage(
-                self, "image", repository_name=HUGGING_FACE_REPOSITORY, image_tag=model.image_tag
-            )
-            account, region, repository = prebuilt.registry_id, self.environment.region, HUGGING_FACE_REPOSITORY
-            image_uri = prebuilt.registry_path
-        else:
-            image_uri = model.image_uri
-            parts = re.fullmatch(r"(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)[:@].+", image_uri)
-            # A Terraform reference instead of text: the repository can't be told, only the account's own admitted.
-            account, region, repository = (
-                parts.groups() if parts else (self.environment.account, self.environment.region, "*")
-            )
-        return image_uri, f"arn:{self.environment.partition}:ecr:{region}:{account}:repository/{repository}"
+    def _make_alarms(self) -> RollbackAlarms | None:
+        deployment = self.settings.deployment
+        if deployment is None:
+            return None
+        variants = [variant.name for variant in production_variants(self.settings)]
+        return RollbackAlarms(self, "rollback", endpoint_name=self.name, variants=variants, deployment=deployment)
 
-    def _make_role(self, repository_arn: str) -> ServiceRole:
-        log_group = f"/aws/sagemaker/Endpoints/{self.name}"
-        CloudwatchLogGroup(self, "logs", name=log_group, retention_in_days=self.settings.log_retention_days)
-        role = ServiceRole(
-            self,
-            "role",
-            name=f"{self.name}-endpoint",
-            service="sagemaker",
-            description=f"Containers of the SageMaker endpoint {self.name}",
-        )
-        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        role.allow(
-            "pull-image",
-            Statement(actions=pull, resources=[repository_arn]),
-            # The token is the account's, not a repository's: no resource-level permission exists (Service
-            # Authorization Reference, Amazon ECR).
-            Statement(actions=["ecr:GetAuthorizationToken"], resources=["*"]),
-        )
-        log_group_arn = self.environment.log_group_arn(log_group)
-        role.allow(
-            "write-logs-and-metrics",
-            Statement(
-                actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-                resources=[log_group_arn, f"{log_group_arn}:log-stream:*"],
-            ),
-            # CloudWatch has no resource-level permission for it (Service Authorization Reference); the condition
-            # leaves only the namespace of endpoint instances.
-            Statement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
-            ),
-        )
-        model = self.settings.model
-        if isinstance(model, ContainerModel) and model.model_data_url:
-            archive = model.model_data_url.removeprefix("s3://")
-            resource = f"arn:{self.environment.partition}:s3:::{archive}"
-            role.allow("read-model", Statement(actions=["s3:GetObject"], resources=[resource]))
-        return role
+    def _make_models(self, sources: Mapping[str, ModelSource]) -> dict[str, SagemakerModel]:
+        """Make each source's model once; return them by the name of the variant."""
+        distinct = {source.id: source for source in sources.values()}
+        made = {id_: self._make_model(source) for id_, source in distinct.items()}
+        return {variant: made[source.id] for variant, source in sources.items()}
 
-    def _make_model(self, image_uri: str) -> SagemakerModel:
-        model = self.settings.model
-        if isinstance(model, HuggingFaceModel):
-            made = {"HF_MODEL_ID": model.model_id, "HF_TASK": model.task}
-            if model.revision is not None:
-                made["HF_MODEL_REVISION"] = model.revision
-            environment, model_data_url = {**made, **model.environment}, None
-        else:
-            environment, model_data_url = dict(model.environment), model.model_data_url
-        # The reference to a prebuilt image looks the same whatever the tag is.
-        image = [HUGGING_FACE_REPOSITORY, model.image_tag] if isinstance(model, HuggingFaceModel) else [image_uri]
-        definition = [image, model_data_url, environment]
+    def _make_model(self, source: ModelSource) -> SagemakerModel:
+        vpc, arguments = self.settings.vpc, dict[str, Any]()
+        if vpc is not None:
+            arguments["vpc_config"] = {
+                "subnets": list(vpc.subnet_ids),
+                "security_group_ids": list(vpc.security_group_ids),
+            }
+        if self.settings.network_isolation:
+            arguments["enable_network_isolation"] = True
+        role = self.settings.role.arn if self.settings.role else None
         return SagemakerModel(
             self,
-            "model",
-            name=f"{self.name}-{self._content_hash(definition)}",
+            f"model{source.id}",
+            name=f"{self.name}-{content_hash(self, [source.identity, arguments, role])}",
             execution_role_arn=self.role.arn,
-            primary_container=SagemakerModelPrimaryContainer(
-                image=image_uri, model_data_url=model_data_url, environment=environment or None
-            ),
+            primary_container=source.render(),
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
-            depends_on=self.role.policies,
+            depends_on=[*self.role.policies, *source.before],
+            **arguments,
         )
 
-    def _make_configuration(self, model: SagemakerModel) -> SagemakerEndpointConfiguration:
-        capacity = self.settings.capacity
-        lifecycle: dict[str, Any] = {"create_before_destroy": True}
-        sizing: dict[str, Any]
-        if isinstance(capacity, ServerlessCapacity):
-            identity: list[object] = [capacity.memory_mib, capacity.max_concurrency]
-            sizing = {
-                "serverless_config": SagemakerEndpointConfigurationProductionVariantsServerlessConfig(
-                    memory_size_in_mb=capacity.memory_mib, max_concurrency=capacity.max_concurrency
-                )
-            }
-        else:
-            identity = [capacity.instance_type]
-            sizing = {"instance_type": capacity.instance_type, "initial_instance_count": capacity.min_instances}
-            if capacity.min_instances == capacity.max_instances:
-                identity.append(capacity.min_instances)
-            else:
-                # Scaling owns the count: the one to start with must not make a new configuration.
-                lifecycle["ignore_changes"] = ["production_variants[0].initial_instance_count"]
-        return SagemakerEndpointConfiguration(
-            self,
-            "configuration",
-            name=f"{self.name}-{self._content_hash([model.name_input, self.settings.variant_name, identity])}",
-            production_variants=[
-                SagemakerEndpointConfigurationProductionVariants(
-                    variant_name=self.settings.variant_name, model_name=model.name, initial_variant_weight=1, **sizing
-                )
-            ],
-            lifecycle=TerraformResourceLifecycle(**lifecycle),
-        )
+    def _make_autoscaling(self, queue_name: str | None) -> None:
+        for variant in (*production_variants(self.settings), *shadow_variants(self.settings)):
+            own = variant.name == self.settings.variant_name
+            make_autoscaling(
+                self,
+                "autoscaling" if own else f"autoscaling-{variant.name}",
+                endpoint=self.endpoint,
+                endpoint_name=self.name,
+                variant_name=variant.name,
+                capacity=variant.capacity,
+                queue_name=queue_name,
+            )
 
-    def _content_hash(self, content: object) -> str:
-        """Return 8 hex digits that change with the content; references count by what they refer to."""
-        text = json.dumps(content, sort_keys=True)
-        if "${TfToken" in text:
-            resolver = DefaultTokenResolver(StringConcat())
-            text = Tokenization.resolve(text, scope=self, preparing=False, resolver=resolver)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+class ExistingModelEndpoint:
+    """An endpoint that exists: nothing is made; requests to it can be granted."""
+
+    def __init__(self, scope: Construct, settings: ExistingEndpoint) -> None:
+        """Raises SettingsError if settings are out of bounds."""
+        require_valid(scope, settings)
+        self.name = self.name_output = settings.name
+        self.settings = settings
+        self.environment = Environment.of(scope)
+        self.arn = self.environment.arn("sagemaker", f"endpoint/{settings.name}")
+        self.before_requests: Sequence[ITerraformDependable] = []
+
+    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
+        """Let the role send requests to this endpoint, and to that inference component on it."""
+        _grant_invoke(role, self.environment, self.arn, inference_component)
+
+
+def _grant_invoke(
+    role: ServiceRole,
+    environment: Environment,
+    arn: str,
+    inference_component: str | None,
+    *,
+    asynchronous: bool = False,
+) -> None:
+    action = "sagemaker:InvokeEndpointAsync" if asynchronous else "sagemaker:InvokeEndpoint"
+    resources = [arn]
+    if inference_component:
+        resources.append(environment.arn("sagemaker", f"inference-component/{inference_component}"))
+    role.allow("invoke-endpoint", Statement(actions=[action], resources=resources))

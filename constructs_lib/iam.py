@@ -15,14 +15,15 @@ from constructs import Construct
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """An Allow statement."""
+    """A statement of a policy; by default it allows."""
 
     actions: Sequence[str]
     resources: Sequence[str]
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    effect: str = "Allow"
 
     def render(self) -> dict[str, Any]:
-        statement = {"Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
+        statement = {"Effect": self.effect, "Action": list(self.actions), "Resource": list(self.resources)}
         return {**statement, "Condition": dict(self.conditions)} if self.conditions else statement
 
 
@@ -87,4 +88,11 @@ def key_statement(keys: Sequence[str], service: str, region: str, *actions: str)
         actions=[f"kms:{action}" for action in actions],
         resources=keys,
         conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+    )
+
+
+def object_statement(environment: Environment, action: str, location: str) -> Statement:
+    """Return the right to objects below s3://bucket/prefix/, and to no others."""
+    return Statement(
+        actions=[action], resources=[f"arn:{environment.partition}:s3:::{location.removeprefix('s3://')}*"]
     )

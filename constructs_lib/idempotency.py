@@ -1,7 +1,9 @@
 """The table that makes a record delivered twice be scored once."""
 
-from constructs_lib.iam import ServiceRole, Statement
+from constructs_lib.iam import ServiceRole, Statement, key_statement
 from constructs_lib.naming import Environment
+from constructs_lib.settings import IdempotencySettings
+from constructs_lib.validation import require_valid
 
 from cdktf_cdktf_provider_aws.dynamodb_table import (
     DynamodbTable,
@@ -13,13 +15,29 @@ from cdktf_cdktf_provider_aws.dynamodb_table import (
 from constructs import Construct
 
 KEY, EXPIRY = "id", "expires_at"
+# What DynamoDB does with a customer key in the name of whoever reads and writes the table (DynamoDB guide, "Encryption
+# at rest: usage notes").
+KEY_ACTIONS = (
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "ReEncryptFrom",
+    "ReEncryptTo",
+)
 
 
 class IdempotencyTable(Construct):
     """A DynamoDB table, paid by request: encrypted, recoverable to any point in time, forgetting by itself."""
 
-    def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, name: str, settings: IdempotencySettings = IdempotencySettings()
+    ) -> None:
+        """Raises SettingsError if settings are out of bounds."""
         super().__init__(scope, id_)
+        require_valid(self, settings)
+        self.settings = settings
         self.arn = Environment.of(self).arn("dynamodb", f"table/{name}")
         self.table = DynamodbTable(
             self,
@@ -30,11 +48,15 @@ class IdempotencyTable(Construct):
             attribute=[DynamodbTableAttribute(name=KEY, type="S")],
             ttl=DynamodbTableTtl(attribute_name=EXPIRY, enabled=True),
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(enabled=True),
-            server_side_encryption=DynamodbTableServerSideEncryption(enabled=True),
+            server_side_encryption=DynamodbTableServerSideEncryption(enabled=True, kms_key_arn=settings.kms_key_arn),
         )
         self.name = self.table.name
 
     def grant_remember(self, role: ServiceRole) -> None:
         """Let the role claim records, and write down or let go of what it claimed."""
         actions = ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]
-        role.allow("remember-results", Statement(actions=actions, resources=[self.arn]))
+        statements = [Statement(actions=actions, resources=[self.arn])]
+        if self.settings.kms_key_arn is not None:
+            region = Environment.of(self).region
+            statements.append(key_statement([self.settings.kms_key_arn], "dynamodb", region, *KEY_ACTIONS))
+        role.allow("remember-results", *statements)

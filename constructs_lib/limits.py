@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -72,6 +73,8 @@ SERVERLESS_PAYLOAD_BYTES = 4 * MIB
 REAL_TIME_PAYLOAD_BYTES = 6 * MIB
 # Lambda quotas: payload of one synchronous invocation, which caps a batch
 LAMBDA_PAYLOAD_BYTES = 6 * 1024 * KIB
+# Lambda quotas: environment variables, names and values together
+MAX_ENVIRONMENT_BYTES = 4 * KIB
 # Lambda: CreateEventSourceMapping, ScalingConfig
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
 # IAM: CreateRole
@@ -127,6 +130,10 @@ def _queue_name(property_: str) -> Pattern:
     return Pattern(property_, regex, "1 to 80 of A-Z a-z 0-9 - _, `.fifo` last on FIFO queues", "SQS QueueName")
 
 
+QUEUE_NAME = _queue_name("name")
+FUNCTION_NAME = Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "Lambda FunctionName")
+
+
 def _sagemaker_name(property_: str, field: str) -> Pattern:
     regex = r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
     return Pattern(property_, regex, "1 to 63 letters, digits and hyphens", f"SageMaker {field}")
@@ -171,9 +178,6 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("alias", r"(?!\d+$)[\w-]{1,128}", "1 to 128 of A-Z a-z 0-9 - _, not digits alone", "Lambda alias Name"),
         Range("provisioned_concurrency", 1, 100_000, "sandboxes", "Lambda ProvisionedConcurrentExecutions"),
         _key("environment_key_arn"),
-        _arn(
-            "code_signing_config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"
-        ),
         _arn("layers", "lambda", r"layer:[\w-]+:\d+", "a layer's version"),
     ),
     EventSourceSettings: (
@@ -224,7 +228,13 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
         Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
-        _arn("token_secret_arn", "secretsmanager", r"secret:[\w/+=.@-]+", "a secret of AWS Secrets Manager"),
+        _arn(
+            "token_secret_arn",
+            "secretsmanager",
+            r"secret:[\w/+=.@-]+-[a-zA-Z0-9]{6}",
+            "a secret of AWS Secrets Manager, with the six characters that it adds",
+        ),
+        _key("token_key_arn"),
         _location("bundle_location"),
     ),
     ContainerModel: (
@@ -272,8 +282,17 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
         Pattern("security_group_ids", r"sg-[0-9a-f]+", "ids of security groups", "Amazon EC2"),
     ),
+    CodeSigning: (
+        _arn("config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"),
+        Pattern("profile_name", r"\w{2,64}", "2 to 64 letters, digits and underscores", "AWS Signer ProfileName"),
+        _location("location"),
+    ),
     ExistingRole: (_arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),),
-    ModelPackage: (_arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),),
+    ModelPackage: (
+        _arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),
+        _arn("repository_arns", "ecr", r"repository/[a-z0-9._/-]+", "an Amazon ECR repository"),
+        Pattern("model_data_urls", r"s3://[a-z0-9.-]{3,63}/[^*?\s]+", "s3://bucket/key", "SageMaker ModelDataUrl"),
+    ),
     Hardware: (
         Pattern("instance_type", r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an ml.* instance type", "SageMaker InstanceType"),
         Range("volume_gib", 1, 512, "GiB", "SageMaker VolumeSizeInGB"),
@@ -292,7 +311,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ScheduledCapacity: (
         Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "part of ScheduledActionName"),
         Pattern(
-            "schedule", r"(cron|rate|at)\([^()]+\)", "cron(…), rate(…) or at(…)", "Application Auto Scaling Schedule"
+            "schedule",
+            r"cron\([^\s()]+( [^\s()]+){5}\)|rate\([1-9]\d* (minute|hour|day)s?\)"
+            r"|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)",
+            "cron(MINUTES HOURS DAY MONTH WEEKDAY YEAR), rate(5 minutes) or at(yyyy-mm-ddThh:mm:ss)",
+            "Application Auto Scaling Schedule",
         ),
         Pattern("timezone", r"[A-Za-z]+([/_+-][A-Za-z0-9]+)*", "a time zone such as Europe/Berlin", "IANA time zones"),
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
@@ -305,6 +328,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
         Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
         Range("concurrent_requests_per_instance", 1, 1000, "requests", "SageMaker MaxConcurrentInvocationsPerInstance"),
+        Range("invocation_timeout_seconds", 1, 3600, "seconds", "SageMaker InvocationTimeoutSeconds"),
         Range("backlog_per_instance", 1, 1_000_000, "requests", "scaling target"),
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),

@@ -1,8 +1,10 @@
 """Names and ARNs that are known when a plan is read, so that every policy in it can be read in full."""
 
+import hashlib
+import json
 from weakref import WeakKeyDictionary
 
-from cdktf import TerraformStack
+from cdktf import DefaultTokenResolver, StringConcat, TerraformStack, Tokenization
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
 from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
@@ -34,3 +36,12 @@ class Environment(Construct):
 
     def log_group_arn(self, name: str) -> str:
         return self.arn("logs", f"log-group:{name}")
+
+
+def content_hash(scope: IConstruct, content: object) -> str:
+    """Return 8 hex digits that change with the content; references count by what they refer to."""
+    text = json.dumps(content, sort_keys=True)
+    if "${TfToken" in text:
+        resolver = DefaultTokenResolver(StringConcat())
+        text = Tokenization.resolve(text, scope=scope, preparing=False, resolver=resolver)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,9 +1,12 @@
-"""The handler as a reproducible zip: the same files give the same bytes and the same hash everywhere."""
+"""What is shipped, reproducibly: the same files give the same hash everywhere."""
 
 import ast
+import functools
+import gzip
 import hashlib
 import io
 import os
+import tarfile
 import tempfile
 import tokenize
 import zipfile
@@ -13,6 +16,8 @@ import handler
 
 HANDLER_PACKAGE = Path(handler.__file__).parent
 BUILD_FOLDER = HANDLER_PACKAGE.parent / ".build" / "function"
+BUNDLE = Path(__file__).parent / "bundle" / "inference.py"
+BUNDLE_FOLDER = HANDLER_PACKAGE.parent / ".build" / "bundle"
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 READABLE_BY_ALL = 0o100644 << 16
 
@@ -39,6 +44,18 @@ def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_
     return target, digest.hexdigest()
 
 
+def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) -> tuple[Path, str]:
+    """Put the script that loads a model into a SageMaker model archive; return its path and the content's SHA-256."""
+    name, content = f"code/{script.name}", script.read_bytes()
+    digest = hashlib.sha256(f"{name}\0".encode() + content).hexdigest()
+    target = build_folder / digest[:16] / "model.tar.gz"
+    if not target.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write_archive(target, name, content)
+    return target, digest
+
+
+@functools.cache  # most of what a pipeline takes to build, and the same for all of them
 def without_words(source: str) -> str:
     """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
     lines = source.splitlines()
@@ -62,3 +79,16 @@ def _write_zip(target: Path, files: dict[str, bytes]) -> None:
             entry.create_system = 3  # Unix, on every system, so that the mode counts
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
     Path(temporary).replace(target)  # at once, so that two processes can package the same content
+
+
+def _write_archive(target: Path, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)  # its owner, mode and time are the same everywhere
+    entry.size = len(content)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    with (
+        os.fdopen(descriptor, "wb") as stream,
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
+    ):
+        archive.addfile(entry, io.BytesIO(content))
+    Path(temporary).replace(target)

@@ -1,29 +1,26 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
-import json
-from typing import Any
-
-from constructs_lib.chains import chain_violations, chain_warnings, derive, unknown_at_synth
-from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
+from constructs_lib.chains import async_capacity, chain_warnings, derive
+from constructs_lib.checks import check_pipeline
+from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.handler_settings import handler_settings
+from constructs_lib.iam import key_statement, object_statement
 from constructs_lib.idempotency import IdempotencyTable
-from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.metrics import WatchedPipeline
 from constructs_lib.monitoring import PipelineMonitoring
 from constructs_lib.naming import Environment
-from constructs_lib.queue import MessageQueue
-from constructs_lib.results import ResultSink, object_statement
-from constructs_lib.settings import ContainerModel, PipelineSettings
-from constructs_lib.validation import SettingsError, Violation, check, holds
+from constructs_lib.queue import ExistingMessageQueue, MessageQueue, Queue
+from constructs_lib.results import ResultSink
+from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
+from constructs_lib.validation import SettingsError
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
 
-from handler.settings import HandlerSettings, request_timeout_seconds
-
-# The longest name made from the prefix: a role's, with the longest region name.
-MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-inference-ap-southeast-4")
+from handler.settings import HandlerSettings
 
 
 class InferencePipeline(Construct):
@@ -44,12 +41,23 @@ class InferencePipeline(Construct):
         self.settings = derive(settings)
         for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
-        self.queue = MessageQueue(self, "work", name=f"{name}-work", settings=self.settings.queue)
+        self.queue = self._make_queue(f"{name}-work")
         self.results = ResultSink(
-            self, "results", name=f"{name}-results", settings=settings.results, fifo=settings.queue.fifo
+            self,
+            "results",
+            name=f"{name}-results",
+            settings=settings.results,
+            fifo=settings.queue.fifo,
+            bucket_key_arns=settings.bucket_key_arns,
         )
-        self.table = IdempotencyTable(self, "idempotency", name=f"{name}-idempotency") if settings.idempotency else None
-        self.endpoint = ModelEndpoint(self, "endpoint", name=name, settings=settings.endpoint)
+        self.table = (
+            IdempotencyTable(self, "idempotency", name=f"{name}-idempotency", settings=settings.idempotency)
+            if settings.idempotency
+            else None
+        )
+        self._async_capacity = async_capacity(settings.endpoint)
+        topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
+        self.endpoint = self._make_endpoint(name, topics)
         self.function = BatchInferenceFunction(
             self,
             "function",
@@ -58,67 +66,87 @@ class InferencePipeline(Construct):
             handler_settings=self._handler_settings(),
         )
         self._grant()
+        self.notification_function = self._notify(f"{name}-notify", topics) if topics else None
+        heard = self.notification_function.ready if self.notification_function else []
         self.event_source = QueueEventSource(
             self,
             "event-source",
             queue=self.queue,
             function=self.function,
             settings=self.settings.event_source,
-            after=[self.endpoint.endpoint],
+            after=[*self.endpoint.before_requests, *heard],
         )
         self.monitoring = self._watch(name)
         self._output()
 
     @property
-    def dead_letter_queue(self) -> MessageQueue:
+    def dead_letter_queue(self) -> Queue:
         """What could not be scored, each with its reason."""
         assert self.queue.dead_letter_queue is not None
         return self.queue.dead_letter_queue
 
-    def _handler_settings(self) -> HandlerSettings:
-        inference = self.settings.inference
-        return HandlerSettings(
-            endpoint_name=self.endpoint.name,
-            result_sink=self.settings.results.sink,
-            result_target=self.results.target,
-            overflow_location=self.settings.results.overflow_location or "",
-            input_location=inference.input_location or "",
-            **self._idempotency(),
-            dead_letter_queue_url=self.dead_letter_queue.url,
-            queue_url=self.queue.url,
-            codec=inference.codec,
-            parameters=inference.parameters,
-            sort_by_length=inference.sort_by_length,
-            fifo_dead_letters=inference.fifo_dead_letters,
-            target_model=inference.target_model or "",
-            inference_component_name=inference.inference_component_name or "",
-            target_variant=inference.target_variant or "",
-            targets_from_messages=inference.targets_from_messages,
-            max_records=inference.max_records_per_request,
-            max_bytes=inference.max_request_bytes,
-            max_concurrency=inference.max_concurrency or 1,
-            request_timeout_seconds=request_timeout_seconds(self.settings.function.timeout_seconds),
-            max_receives=self.settings.queue.max_receive_count,
-            metrics_namespace=inference.metrics_namespace,
-            log_level=self.settings.function.log_level,
+    def _make_queue(self, name: str) -> Queue:
+        settings = self.settings.queue
+        if isinstance(settings, ExistingQueue):
+            return ExistingMessageQueue(self, "work", settings=settings)
+        return MessageQueue(self, "work", name=name, settings=settings)
+
+    def _make_endpoint(self, name: str, topics: NotificationTopics | None) -> ModelEndpoint | ExistingModelEndpoint:
+        settings = self.settings.endpoint
+        if isinstance(settings, ExistingEndpoint):
+            return ExistingModelEndpoint(self, settings)
+        return ModelEndpoint(
+            self,
+            "endpoint",
+            name=name,
+            settings=settings,
+            notifications=topics.arns if topics else None,
+            queue_name=self.queue.name,
+            after=topics.topics if topics else (),
         )
 
-    def _idempotency(self) -> dict[str, Any]:
-        settings = self.settings.idempotency
-        if self.table is None or settings is None:
-            return {}
-        return {"idempotency_table": self.table.name, "idempotency_seconds": settings.retention_seconds}
+    def _handler_settings(self) -> HandlerSettings:
+        return handler_settings(
+            self.settings,
+            endpoint_name=self.endpoint.name,
+            queue_url=self.queue.url,
+            dead_letter_queue_url=self.dead_letter_queue.url,
+            result_target=self.results.target,
+            table_name=self.table.name if self.table else "",
+        )
+
+    def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:
+        """Make what hears of an asynchronous endpoint's answers."""
+        assert self._async_capacity is not None
+        function = NotificationFunction(
+            self,
+            "notify",
+            name=name,
+            settings=self.settings.function,
+            handler_settings=self._handler_settings(),
+            topics=topics,
+        )
+        function.grant(
+            self._async_capacity, self.results, self.dead_letter_queue, bucket_keys=self.settings.bucket_key_arns
+        )
+        return function
 
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
         self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
+        if self._async_capacity is not None:
+            grant_put_requests(role, self._async_capacity, self.settings.bucket_key_arns)
         self.results.grant_send(role)
         self.dead_letter_queue.grant_send(role)
         if self.table is not None:
             self.table.grant_remember(role)
         if location := self.settings.inference.input_location:
-            role.allow("read-inputs", object_statement(Environment.of(self), "s3:GetObject", location))
+            environment, keys = Environment.of(self), self.settings.bucket_key_arns
+            read = object_statement(environment, "s3:GetObject", location)
+            role.allow(
+                "read-inputs", read, *([key_statement(keys, "s3", environment.region, "Decrypt")] if keys else [])
+            )
 
     def _watch(self, name: str) -> PipelineMonitoring | None:
         if self.settings.monitoring is None:
@@ -129,6 +157,7 @@ class InferencePipeline(Construct):
             dead_letter_queue_name=self.dead_letter_queue.name,
             function_name=self.function.name,
             endpoint_name=self.endpoint.name,
+            notification_function_name=self.notification_function.function.name if self.notification_function else None,
             results_name=f"{name}-results.fifo" if self.settings.queue.fifo else f"{name}-results",
         )
         return PipelineMonitoring(self, "monitoring", name=name, settings=self.settings.monitoring, watched=watched)
@@ -139,38 +168,11 @@ class InferencePipeline(Construct):
             "dead_letter_queue_url": self.dead_letter_queue.url,
             **self.results.outputs,
             "function_name": self.function.function.function_name,
-            "endpoint_name": self.endpoint.endpoint.name,
+            "endpoint_name": self.endpoint.name_output,
             **(self.monitoring.outputs if self.monitoring else {}),
         }
+        if self.notification_function is not None:
+            values["notification_function_name"] = self.notification_function.function.function.function_name
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
             output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))
-
-
-def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
-    """Return everything that is out of bounds, without building anything."""
-    violations = check(path, settings)
-    prefix = Pattern(
-        "name",
-        f"(?=.{{1,{MAX_PREFIX_CHARACTERS}}}$){NAME_PATTERN}",
-        f"1 to {MAX_PREFIX_CHARACTERS} {NAME_DESCRIPTION}",
-        f"SageMaker EndpointName, and IAM role names of {ROLE_NAME_CHARACTERS} with suffix and region",
-    )
-    if not holds(prefix, name):
-        violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
-    if any(violation.wrong_type for violation in violations):
-        return violations
-    model = settings.endpoint.model
-    url = model.model_data_url if isinstance(model, ContainerModel) else None
-    if url is not None and not violations and not url.startswith("s3://"):  # a reference, which no pattern was put to
-        reason = "the role's right to read it is made from bucket and key"
-        violations.append(Violation(path, "endpoint.model.model_data_url", url, "s3:// and what follows", reason))
-    try:
-        json.dumps(settings.inference.parameters, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        parameters = settings.inference.parameters
-        violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    violations += unknown_at_synth(path, settings)
-    if any(violation.wrong_type for violation in violations):
-        return violations
-    return violations + chain_violations(path, derive(settings))

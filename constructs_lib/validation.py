@@ -6,10 +6,13 @@ from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
+from constructs_lib.endpoint_relations import ENDPOINT_RELATIONS
 from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
 from constructs_lib.relations import RELATIONS
 
 from constructs import Construct
+
+ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ def require_valid(construct: Construct, settings: Any) -> None:
         raise SettingsError(check(construct.node.path, settings))
 
 
+def require_name(construct: Construct, name: str, rule: Pattern) -> None:
+    """Raise SettingsError if a name, as it comes out with what is put before and after it, is not one."""
+    if not is_unresolved(name) and not holds(rule, name):
+        raise SettingsError([Violation(construct.node.path, "name", name, rule.description, rule.reason)])
+
+
 def is_unresolved(value: object) -> bool:
     """Whether the value is a Terraform reference, known only to Terraform: no check can apply to it.
 
@@ -78,7 +87,7 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
         found += [
             Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
             for cls in type(settings).__mro__
-            for relation in (RELATIONS[cls](settings) if cls in RELATIONS else ())
+            for relation in (ALL_RELATIONS[cls](settings) if cls in ALL_RELATIONS else ())
             if not is_unresolved(relation.value)
         ]
     return found

@@ -1,1 +1,1 @@
-"""Runs the synthesized stack on an embedded AWS, with a real model behind the endpoint: `python -m local`."""
+"""Runs the synthesized stack on an embedded AWS, with a real model behind the endpoint: `make demo` and `make soak`."""

@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.aws import Aws
 from local.errors import LocalRunError
-from local.template import Attributes, Block, Template, resolve
+from local.template import Attributes, Block, Template, references, resolve
 
 # Where AWS keeps its Deep Learning Containers for most regions. Nothing is pulled here: the account only completes
 # the ARN in the policy of the endpoint's role.
@@ -26,10 +26,12 @@ QUEUE_ATTRIBUTES = {
 
 # Resources without an argument `name`: the argument that tells it, and what stands before the name in it.
 NAMED_BY = {
+    "aws_appautoscaling_target": ("resource_id", ""),
     "aws_cloudwatch_dashboard": ("dashboard_name", ""),
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
+    "aws_s3_object": ("key", ""),
     "aws_sns_topic_policy": ("arn", ":"),
     "aws_sns_topic_subscription": ("endpoint", ""),
     "aws_sqs_queue_policy": ("queue_url", "/"),
@@ -58,8 +60,8 @@ class Deployment:
     def create(self, *, only: Callable[[Block], bool] = lambda _: True) -> None:
         """Create what `only` admits, in order. Raises LocalRunError naming the first that fails."""
         for block in filter(only, self.template.ordered()):
-            arguments = self.resolved(block)
             creator = CREATORS.get(block.type)
+            arguments = self.resolved(block) if creator else self._known(block)
             made = self._make(block, creator, dict(arguments)) if creator else {}
             self.attributes[block.address] = {**arguments, **made}
             if not block.type.startswith("data."):
@@ -69,6 +71,14 @@ class Deployment:
         """Return the block's arguments with references replaced."""
         arguments: Mapping[str, Any] = resolve(block.arguments, self.attributes)
         return arguments
+
+    def _known(self, block: Block) -> Mapping[str, Any]:
+        """Return the arguments that can be told of a block that is not made: others like it have no ARN."""
+        return {
+            name: resolve(value, self.attributes)
+            for name, value in block.arguments.items()
+            if all(attribute in self.attributes[address] for address, attribute in references(value))
+        }
 
     def name(self, block: Block) -> str:
         """Return what a person knows the resource by: its name, its queue's, or else its address."""
@@ -156,7 +166,10 @@ def _role_policy(deployment: Deployment, arguments: Arguments) -> dict[str, Any]
 
 def _log_group(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     logs, name = deployment.aws.logs, arguments.pop("name")
-    logs.create_log_group(logGroupName=name, tags=deployment.tags(arguments))
+    request: Any = {"logGroupName": name, "tags": deployment.tags(arguments)}
+    if "kms_key_id" in arguments:
+        request["kmsKeyId"] = arguments.pop("kms_key_id")
+    logs.create_log_group(**request)
     if "retention_in_days" in arguments:
         logs.put_retention_policy(logGroupName=name, retentionInDays=arguments.pop("retention_in_days"))
     return {"id": name}

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from local.deploy import Deployment
 
+# In a run of minutes a tenth of the time so far.
 PLAIN_LINE_EVERY_SECONDS = 2.0
 
 
@@ -30,8 +31,8 @@ class Display:
         with self._console.status(name) if self._console.is_terminal else _nothing():
             yield remarks
         seconds = f"{time.monotonic() - started:.1f} s"
-        remark = escape(", ".join(remarks))
-        self._console.print(f"{name:<17} [dim]{seconds:>6}[/dim]  {remark}", highlight=False, soft_wrap=True)
+        remark = "".join(f"  {escape(remark)}" for remark in remarks)
+        self._console.print(f"{name:<17} [dim]{seconds:>6}[/dim]{remark}", highlight=False, soft_wrap=True)
 
     def resources(self, deployment: Deployment) -> None:
         """List by type what was created, and what the emulator does not have."""
@@ -45,7 +46,7 @@ class Display:
             for type_, names in sorted(by_type.items()):
                 grid.add_row(f"    {type_}", escape(", ".join(names)))
             self._console.print(f"  {title}: {len(blocks)}", highlight=False)
-            self._console.print(grid, highlight=False)
+            self._print_table(grid)
 
     @contextmanager
     def progress(self, total: int) -> "Iterator[Ticker]":
@@ -70,13 +71,26 @@ class Display:
         for name, value in rows:
             table.add_row(name, value)
         self._console.print()
-        self._console.print(table, highlight=False)
+        self._print_table(table)
         self._console.print()
 
-    def verdict(self, complaints: Sequence[str]) -> None:
+    def _print_table(self, table: Table) -> None:
+        """Without the blanks that pad its lines, where they would end up in a file."""
+        if self._console.is_terminal:
+            self._console.print(table, highlight=False)
+            return
+        with self._console.capture() as captured:
+            self._console.print(table, highlight=False)
+        self.line("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+    def verdict(self, complaints: Sequence[str], moved_by_sqs: int) -> None:
         """Say whether the run went as it should, and if not, why."""
+        if moved_by_sqs:
+            why = "because faults used up their receives; a redrive would bring them back"
+            self.line(f"SQS itself moved {moved_by_sqs:,} good messages to the dead-letter queue, {why}")
         if not complaints:
-            self._console.print("[green]Passed[/green]: nothing lost, all poison dead-lettered, and nothing else")
+            what = "" if moved_by_sqs else ", and nothing else"
+            self._console.print(f"[green]Passed[/green]: nothing lost, all poison dead-lettered{what}")
         for complaint in complaints:
             self._console.print(f"[red]Failed[/red]: {escape(complaint)}", highlight=False, soft_wrap=True)
 
@@ -104,11 +118,13 @@ class _Lines(Ticker):
     def __init__(self, console: Console, total: int) -> None:
         self._console = console
         self._total = total
-        self._next = time.monotonic() + PLAIN_LINE_EVERY_SECONDS
+        self._started = time.monotonic()
+        self._next = self._started + PLAIN_LINE_EVERY_SECONDS
 
     def update(self, done: int) -> None:
-        if time.monotonic() >= self._next:
-            self._next += PLAIN_LINE_EVERY_SECONDS
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + max(PLAIN_LINE_EVERY_SECONDS, (now - self._started) / 10)
             self._console.print(f"  {done:,} of {self._total:,} came back", highlight=False)
 
 
@@ -125,12 +141,17 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for reason, count in summary["dead_lettered"].items():
         yield "dead-lettered" if reason == "total" else f"  {reason}", f"{count:,}"
     yield "lost", f"{summary['lost']:,}"
-    yield "duplicated", f"{summary['duplicated']:,}"
+    yield "repeated", f"{summary['repeated']:,}"
     yield "accuracy", percent(summary["accuracy"])
-    yield "messages/s", number(summary["messages_per_second"])
+    yield "messages/s", rate(summary["messages_per_second"])
     for name in ("p50", "p95", "p99"):
         yield f"latency {name}", number(latency[name], " ms")
     yield "messages/request", number(summary["records_per_request"])
+    if disturbance := summary.get("disturbance"):
+        for kind, count in disturbance["injected"].items():
+            yield "faults injected" if kind == "total" else f"  {kind}", f"{count:,}"
+        yield "workers killed", f"{disturbance['workers_killed']:,}"
+        yield "batches cut short", f"{disturbance['batches_cut_short']:,}"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -138,6 +159,11 @@ def number(value: float | None, unit: str = "") -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}{unit}" if value >= 1000 or value == int(value) else f"{value:,.1f}{unit}"
+
+
+def rate(value: float | None) -> str:
+    """Return a rate for people: decimals of it are chance. A dash if there is none."""
+    return "-" if value is None else f"{value:,.0f}"
 
 
 def percent(share: float | None) -> str:

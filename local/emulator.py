@@ -29,6 +29,10 @@ ACCOUNT = "123456789012"
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 # How MiniStack reports an invocation that failed; a traceback may follow.
 FAILED_INVOCATION = re.compile(r"ESM: Lambda \S+ failed .* errorMessage=(?P<message>.*)\)$")
+# What it says of a process that died at work, or in its start.
+DIED = ("Worker process died", "Worker process exited immediately")
+# See local/gateway.py.
+KILLED = re.compile(r"Killed a function's process: \d+$")
 CONFIGURATION_ERROR = re.compile(r"(\S+\.ConfigurationError: |Worker init failed: )(?P<message>.*?)\)?$")
 
 
@@ -54,6 +58,12 @@ class Emulator:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[str] | None = None
         self._unfinished_line = ""
+        self.killed = 0
+        """How many of the functions' processes were killed on demand. Counted by `failures`, as is the next."""
+        self.batches_cut_short = 0
+        """How many invocations ended because the function's process did. When one dies in its start, MiniStack ends the
+        others too.
+        """
         self.region = region
         self.url = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.credentials = Credentials(ACCOUNT, secrets.token_hex(20))
@@ -106,14 +116,25 @@ class Emulator:
         if self._process is not None and (status := self._process.poll()) is not None:
             raise LocalRunError(f"MiniStack ended with status {status}; its log is {self._log_file}")
 
+    def kill_function(self, choice: int) -> None:
+        """Have one of the functions' processes killed at work; the number picks which. At once, if one is at work."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # see require_alive
+            self._process.stdin.write(f"{choice}\n".encode())
+            self._process.stdin.flush()
+
     def failures(self) -> Iterator[FailedInvocation]:
         """Yield what failed invocations said since the last call."""
         assert self._log is not None
         *lines, self._unfinished_line = (self._unfinished_line + self._log.read()).split("\n")
         for line in lines:
-            if found := CONFIGURATION_ERROR.search(line):
+            if KILLED.search(line):
+                self.killed += 1
+            elif found := CONFIGURATION_ERROR.search(line):
                 yield FailedInvocation(found["message"], final=True)
             elif found := FAILED_INVOCATION.search(line):
+                self.batches_cut_short += found["message"].startswith(DIED)
                 yield FailedInvocation(found["message"], final=False)
 
     def _environment(self) -> dict[str, str]:

@@ -14,9 +14,16 @@ from typing import Any, Protocol, Self
 from urllib.parse import unquote
 from uuid import uuid4
 
+from local.faults import FaultInjector, InjectedFault
 from local.model import RefusedError
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+SERVICE_ERRORS = {
+    InjectedFault.RATE_EXCEEDED: (HTTPStatus.TOO_MANY_REQUESTS, "ThrottlingException", '{"message": "Rate exceeded"}'),
+    InjectedFault.THROTTLED: (HTTPStatus.BAD_REQUEST, "ThrottlingException", '{"message": null}'),
+    InjectedFault.INTERNAL_FAILURE: (HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", "{}"),
+    InjectedFault.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "{}"),
+}
 
 
 class Model(Protocol):
@@ -50,8 +57,10 @@ class Invocation:
 class EndpointServer:
     """Serves a model on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, faults: FaultInjector | None = None) -> None:
+        """`faults` are what requests meet instead of the model; by default none does."""
         self.model = model
+        self.faults = faults or FaultInjector()
         self.account: Account | None = None
         self.invocations: list[Invocation] = []
         self._denials: list[str | None] = []
@@ -111,6 +120,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         elif (name := unquote(found[1])) not in account.endpoints:
             message = f"Endpoint {name} of account {account.id} not found."
             self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
+        elif fault := self.server.endpoint.faults.draw():
+            self._fail_on_purpose(fault, account, name, body)
         else:
             self._predict(account, name, body, started)
 
@@ -124,23 +135,45 @@ class _RequestHandler(BaseHTTPRequestHandler):
         seconds = time.monotonic() - started
         endpoint.invocations.append(Invocation(started, seconds, _records(request), bool(refusal)))
         if refusal:
-            self._model_error(account, name, refusal)
+            self._model_error(account, name, HTTPStatus.BAD_REQUEST, refusal)
         else:
             self._answer(HTTPStatus.OK, answer)
 
-    def _model_error(self, account: Account, name: str, original_message: str) -> None:
-        """Answer as SageMaker does when the container answers 400."""
+    def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
+        # Of no language, so that they would stand out.
+        results = [{"label": "none", "score": 0.0}] * _records(json.loads(body))
+        match fault:
+            case InjectedFault.MODEL_FAILED:
+                self._model_error(account, name, HTTPStatus.INTERNAL_SERVER_ERROR, '{"error": "worker died"}')
+            case InjectedFault.DROPPED:
+                self.close_connection = True
+            case InjectedFault.CUT_OFF:
+                self._answer(HTTPStatus.OK, json.dumps(results), cut_off=True)
+            case InjectedFault.NOT_JSON:
+                self._answer(HTTPStatus.OK, "<html>the worker is starting</html>")
+            case InjectedFault.WRONG_COUNT:
+                self._answer(HTTPStatus.OK, json.dumps(results[1:]))
+            case InjectedFault.NO_ANSWER:
+                self.rfile.read(1)  # returns when the client, which sends no more, has given up
+                self.close_connection = True
+            case _:
+                status, error_type, content = SERVICE_ERRORS[fault]
+                self._answer(status, content, error_type)
+
+    def _model_error(self, account: Account, name: str, status: HTTPStatus, original_message: str) -> None:
+        """Answer as SageMaker does when the container answers with this status, 400 or above."""
         log_group = f"/aws/sagemaker/Endpoints/{name}"
+        side = "server" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "client"
         console = f"https://{account.region}.console.aws.amazon.com/cloudwatch/home?region={account.region}"
         message = (
-            f'Received client error (400) from primary with message "{original_message}". '
+            f'Received {side} error ({status:d}) from primary with message "{original_message}". '
             f"See {console}#logEventViewer:group={log_group} in account {account.id} for more information."
         )
         self._fail(
             HTTPStatus.FAILED_DEPENDENCY,
             "ModelError",
             message,
-            OriginalStatusCode=400,
+            OriginalStatusCode=status,
             OriginalMessage=original_message,
             LogStreamArn=f"arn:aws:logs:{account.region}:{account.id}:log-group:{log_group}",
         )
@@ -148,7 +181,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def _fail(self, status: HTTPStatus, error_type: str, message: str, **more: object) -> None:
         self._answer(status, json.dumps({"Message": message, **more}), error_type)
 
-    def _answer(self, status: HTTPStatus, text: str, error_type: str = "") -> None:
+    def _answer(self, status: HTTPStatus, text: str, error_type: str = "", *, cut_off: bool = False) -> None:
         content = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -157,6 +190,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         if error_type:
             self.send_header("x-amzn-errortype", error_type)
         self.end_headers()
+        if cut_off:
+            content, self.close_connection = content[: len(content) // 2], True
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name

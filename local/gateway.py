@@ -3,22 +3,24 @@
 MiniStack's own command would choose its port itself and, where it may, also take port 443.
 
 Arguments: number of the listening socket, certificate file, key file. Standard input is a pipe whose other end the
-parent holds: it closes even if the parent is killed.
+parent holds: it closes even if the parent is killed. A line in it, a number, has a function's process killed.
 """
 
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, lambda_runtime
 
 from local.cleanup import remove_folder
 
@@ -29,11 +31,15 @@ BATCH_ACTIONS = {
     f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 }
 
+KILL_ATTEMPTS = 100
+KILL_PAUSE_SECONDS = 0.005
+KILLED = "Killed a function's process:"
+
 
 def main() -> None:
     socket_number, certificate, key = sys.argv[1:]
     _authorize_batches_as_aws_does()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_obey_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{socket_number}"]
     config.certfile, config.keyfile = certificate, key
@@ -51,11 +57,30 @@ def _authorize_batches_as_aws_does() -> None:
     iam_actions.extract_iam_action = corrected
 
 
-def _end_with_parent() -> None:
-    """Wait until the parent's end of the pipe closes, then end this process and the functions it runs."""
-    sys.stdin.buffer.read()
+def _obey_parent() -> None:
+    """Kill as told; when the parent's end of the pipe closes, end this process and the functions it runs."""
+    for line in sys.stdin:
+        _kill_function(int(line))
     remove_folder(Path(tempfile.gettempdir()))  # the run's own, see the emulator
     os.killpg(0, signal.SIGKILL)
+
+
+def _kill_function(choice: int) -> None:
+    """Kill one of the functions' processes that have an invocation, as a sandbox may die; wait a moment for one."""
+    for _ in range(KILL_ATTEMPTS):
+        if busy := _busy_processes():
+            process = busy[choice % len(busy)]
+            process.kill()
+            print(f"{KILLED} {process.pid}", file=sys.stderr, flush=True)
+            return
+        time.sleep(KILL_PAUSE_SECONDS)
+
+
+def _busy_processes() -> "list[subprocess.Popen[str]]":
+    # MiniStack has no public way to them. A worker is without a process until its first invocation.
+    with lambda_runtime._lock:  # noqa: SLF001
+        workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]  # noqa: SLF001
+        return [process for worker in workers if worker.in_use and (process := worker._proc)]  # noqa: SLF001
 
 
 if __name__ == "__main__":

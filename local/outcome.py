@@ -2,13 +2,15 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from local.endpoint import Invocation
-from local.traffic import DeadLetter, Sent, Tally
+from local.traffic import REDRIVEN, DeadLetter, Sent, Tally
+
+NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,36 @@ class Arrival:
     """From before it was sent until its result was received."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Disturbance:
+    """What was done to the run on purpose."""
+
+    requests: int
+    """All requests to the endpoint."""
+    injected: Mapping[str, int]
+    """Requests that met a fault, by kind."""
+    workers_killed: int
+    """How many of the function's processes were killed at work."""
+    batches_cut_short: int
+    """How many batches of messages came back to the queue because of that."""
+
+
 class Outcome:
     """Computed from a finished run."""
 
-    def __init__(self, tally: Tally, invocations: Sequence[Invocation], left_in_queue: int) -> None:
+    def __init__(
+        self,
+        tally: Tally,
+        invocations: Sequence[Invocation],
+        left_in_queue: int,
+        disturbance: Disturbance | None = None,
+    ) -> None:
+        """With a disturbance, `expected` of each message must be what the model says of it."""
         self.tally = tally
         self.invocations = invocations
         self.left_in_queue = left_in_queue
         """Messages that the queue still held at the end, for whatever reason."""
+        self.disturbance = disturbance
 
     @cached_property
     def scored(self) -> list[Arrival]:
@@ -41,8 +65,13 @@ class Outcome:
         return [(sent, letter) for sent, letter in pairs if sent]
 
     @cached_property
+    def missing(self) -> set[str]:
+        """Ids of the messages that came to no end."""
+        return self.tally.sent.keys() - self.tally.arrived
+
+    @property
     def lost(self) -> int:
-        return len(self.tally.sent) - len(self.tally.arrived)
+        return len(self.missing)
 
     @cached_property
     def started(self) -> float:
@@ -71,18 +100,41 @@ class Outcome:
         right = Counter(expected for expected, label in known if expected == label)
         return {language: (total[language], right[language]) for language in sorted(total) if language}
 
+    @cached_property
+    def wrongly_dead_lettered(self) -> dict[str, str]:
+        """Return by id the reason of each good message that should have been scored."""
+        good = {id_: letter.reason for id_, letter in self._good_dead_lettered()}
+        return {id_: reason for id_, reason in good.items() if reason != REDRIVEN or self.disturbance is None}
+
+    @cached_property
+    def moved_by_sqs(self) -> int:
+        """How many good messages used up their receives because of faults, so that SQS itself moved them."""
+        return sum(letter.reason == REDRIVEN for _, letter in self._good_dead_lettered()) if self.disturbance else 0
+
+    def _good_dead_lettered(self) -> Iterator[tuple[str, DeadLetter]]:
+        for id_, letter in self.tally.dead_letters.items():
+            sent = self.tally.sent.get(id_)
+            if sent and not sent.message.poison:
+                yield id_, letter
+
     def complaints(self) -> Iterator[str]:
         """Yield what did not go as it should. Nothing, if the run succeeded."""
+        tally = self.tally
         if self.lost:
-            yield f"messages lost: {self.lost}"
-        if strangers := (self.tally.scored.keys() | self.tally.dead_letters.keys()) - self.tally.sent.keys():
+            yield f"messages lost: {self.lost}; {_named(self.missing)}"
+        if strangers := (tally.scored.keys() | tally.dead_letters.keys()) - tally.sent.keys():
             yield f"answers to messages that were never sent: {len(strangers)}"
+        if both := tally.scored.keys() & tally.dead_letters.keys():
+            yield f"messages both scored and dead-lettered: {_named(both)}"
+        if tally.contradicted:
+            yield f"results that came again and differ: {tally.contradicted}"
         scored = [arrival.sent.message.poison for arrival in self.scored if arrival.sent.message.poison]
         if scored:
             yield f"poison messages scored: {_counts(scored)}"
-        good = [letter.reason for sent, letter in self.dead_lettered if not sent.message.poison]
-        if good:
-            yield f"good messages dead-lettered: {_counts(good)}"
+        if wrong := self.wrongly_dead_lettered:
+            yield f"good messages dead-lettered: {_counts(list(wrong.values()))}; {_named(wrong)}"
+        if self.disturbance and (wrong_results := sum(total - right for total, right in self.by_language().values())):
+            yield f"results that are not what the model says of the message: {wrong_results}"
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers as JSON; rates and latencies are null where nothing was scored."""
@@ -96,7 +148,8 @@ class Outcome:
             "succeeded": len(self.scored),
             "dead_lettered": {"total": len(self.dead_lettered), **dict(sorted(reasons.items()))},
             "lost": self.lost,
-            "duplicated": self.tally.duplicated,
+            "repeated": self.tally.repeated,
+            "most_outstanding": self.tally.most_outstanding,
             "left_in_queue": self.left_in_queue,
             "accuracy": _ratio(right, total),
             "seconds": round(self.seconds, 3),
@@ -107,6 +160,22 @@ class Outcome:
             "request_ms": percentiles(service),
             "accuracy_by_language": {
                 language: {"scored": scored, "right": right} for language, (scored, right) in by_language.items()
+            },
+            **self._disturbance_summary(),
+        }
+
+    def _disturbance_summary(self) -> dict[str, Any]:
+        if self.disturbance is None:
+            return {}
+        injected = Counter(self.disturbance.injected)
+        return {
+            "moved_by_sqs": self.moved_by_sqs,
+            "wrongly_dead_lettered": self.wrongly_dead_lettered,
+            "disturbance": {
+                "requests": self.disturbance.requests,
+                "injected": {"total": injected.total(), **dict(injected.most_common())},
+                "workers_killed": self.disturbance.workers_killed,
+                "batches_cut_short": self.disturbance.batches_cut_short,
             },
         }
 
@@ -123,3 +192,8 @@ def _ratio(part: float, whole: float, *, digits: int = 4) -> float | None:
 
 def _counts(values: Sequence[str]) -> str:
     return ", ".join(f"{count} {value}" for value, count in Counter(values).most_common())
+
+
+def _named(ids: Collection[str]) -> str:
+    shown = ", ".join(sorted(ids)[:NAMED])
+    return shown if len(ids) <= NAMED else f"{shown} and {len(ids) - NAMED} more"

@@ -13,12 +13,13 @@ import jinja2
 
 from local import charts
 from local.deploy import Deployment
-from local.display import number, percent
+from local.display import number, percent, rate
 from local.model import LANGUAGES
 from local.outcome import Outcome
 from local.road import Road
 
 TEMPLATE = "report.html.j2"
+REPORT_FILES = "report.json", "report.html"
 SAMPLE_LETTERS = 12
 BODY_CHARACTERS = 140
 DETAIL_CHARACTERS = 180
@@ -45,8 +46,8 @@ def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict
         "complaints": list(outcome.complaints()),
         **outcome.summary(),
     }
-    (folder / "report.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    page = folder / "report.html"
+    numbers, page = (folder / name for name in REPORT_FILES)
+    numbers.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     page.write_text(_render(summary, outcome, setting), encoding="utf-8")
     return summary, page
 
@@ -59,11 +60,12 @@ def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(number=number, percent=percent)
+    environment.filters.update(number=number, percent=percent, rate=rate)
     tally = outcome.tally
     sent = sorted(sent.at - outcome.started for sent in tally.sent.values())
     return environment.get_template(TEMPLATE).render(
         summary=summary,
+        disturbance=summary.get("disturbance"),
         road=setting.road,
         throughput=charts.throughput(outcome.arrivals, sent),
         latency=charts.latency(outcome.latencies_ms, summary["latency_ms"]),
@@ -102,7 +104,7 @@ def _letters(outcome: Outcome) -> list[dict[str, str]]:
             "sent_as": sent.message.poison or "a good message",
             "detail": _shortened(letter.detail, DETAIL_CHARACTERS),
             "body": _shortened(letter.body, BODY_CHARACTERS),
-            "size": f"{len(letter.body.encode()):,}",
+            "size": f"{letter.size:,}",
         }
         by_reason[letter.reason].append(sample)
     share = max(1, SAMPLE_LETTERS // max(1, len(by_reason)))

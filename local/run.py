@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 
@@ -19,18 +21,19 @@ from local.display import Display, table_rows
 from local.emulator import PROJECT, Emulator
 from local.endpoint import Account, EndpointServer
 from local.errors import LocalRunError, UsageError
+from local.faults import FaultInjector, KillSchedule
 from local.messages import Message, Sample, SizeLimits, make_messages, read_samples
 from local.model import LANGUAGES, LanguageModel
-from local.outcome import Outcome
-from local.report import Setting, write_report
+from local.outcome import Disturbance, Outcome
+from local.report import REPORT_FILES, Setting, write_report
 from local.road import Road, is_mapping
 from local.template import Template
 from local.traffic import Traffic
 
 CODEC = "huggingface"
-# Without one more message back for so long, the run stops.
-STALL_SECONDS = 60
 POLL_SECONDS = 0.1
+# Without one more message back for so long, the queue is asked whether it holds any.
+QUIET_SECONDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +52,41 @@ class Options:
     """Folder of the report, of MiniStack's log, and of the synthesized stack."""
     keep: bool = False
     """Leave everything running at the end, until interrupted."""
+    faults: float = 0.0
+    """Share of the requests that the endpoint answers with a fault, 0 to 1."""
+    kills: int = 0
+    """How often a function's process is killed at work."""
+    max_outstanding: int | None = None
+    """Most messages that are sent and not back yet; by default as many as there are."""
+    stall_seconds: float = 60
+    """Without one more message back for so long, the run stops."""
+    settle_seconds: float = 5
+    """How long to wait, once all are back, until the queue is empty."""
+
+    target: ClassVar[str] = "demo"
+    """The make target that runs this."""
+    app: ClassVar[Sequence[str]] = ("main.py",)
+    """What Python runs to synthesize the stacks."""
+    stated: ClassVar[Sequence[str]] = ("count", "seed", "poison")
+    """Options that the command names in any case; the next, where they are not the default."""
+    stated_if_changed: ClassVar[Sequence[str]] = ("messages", "stack", "template")
+
+    @property
+    def disturbed(self) -> bool:
+        return self.faults > 0 or self.kills > 0
 
     def command(self) -> str:
-        """Return the command that sends the same messages again."""
-        words = ["python", "-m", "local"]
-        words += ["--count", str(self.count), "--seed", str(self.seed), "--poison", f"{self.poison:g}"]
-        for name in ("messages", "stack", "template"):
-            if getattr(self, name) != getattr(Options, name):
-                words += [f"--{name}", str(getattr(self, name))]
-        return shlex.join(words)
+        """Return the line for a shell that sends the same messages again."""
+        changed = [name for name in self.stated_if_changed if getattr(self, name) != getattr(type(self), name)]
+        values = {name: getattr(self, name) for name in (*self.stated, *changed)}
+        words = shlex.join(
+            word
+            for name, value in values.items()
+            for word in (f"--{name}", f"{value:g}" if isinstance(value, float) else f"{value}")
+        )
+        # A dollar sign is doubled for make; what a shell would expand between double quotes is escaped.
+        escaped = re.sub(r'([$`\\"])', r"\\\1", words.replace("$", "$$"))
+        return f'make {self.target} ARGS="{escaped}"'
 
 
 def run(options: Options, console: Console) -> int:
@@ -67,13 +96,15 @@ def run(options: Options, console: Console) -> int:
     """
     display = Display(console)
     samples = read_samples(options.messages)
-    _make_folder(options.report)
+    _prepare_folder(options.report)
     with display.step("Synthesize") as remarks:
         template = Template.load(options.template or _synthesize(options))
         remarks.append(f"{template.path}")
+    _require_answers(template)
     with contextlib.ExitStack() as stack:
         with display.step("Serve the model") as remarks:
-            endpoint = stack.enter_context(EndpointServer(LanguageModel()))
+            model = LanguageModel()
+            endpoint = stack.enter_context(EndpointServer(model, FaultInjector(options.faults, options.seed)))
             remarks.append(f"py3langid, {len(LANGUAGES)} languages, {endpoint.url}")
         with display.step("Start MiniStack") as remarks:
             emulator = stack.enter_context(_emulator(template, endpoint, options))
@@ -86,16 +117,21 @@ def run(options: Options, console: Console) -> int:
             remarks.append(f"{_ask_for_rights(emulator, road)} that no call of a good run would show")
         _open_road(deployment, road, endpoint, emulator)
         display.resources(deployment)
-        outcome = _exchange(_messages(options, road, samples), road, endpoint, emulator, display)
+        if options.disturbed:
+            samples = [_as_the_model_says(sample, model) for sample in samples]
+        outcome = _exchange(options, _messages(options, road, samples), road, endpoint, emulator, display=display)
         passed = _report(options, outcome, road, deployment, display)
         if options.keep:
             _keep(emulator, endpoint, road, display)
     return 0 if passed else 1
 
 
-def _make_folder(folder: Path) -> None:
+def _prepare_folder(folder: Path) -> None:
+    """Make it, without an earlier run's report: an interrupted run must not seem to have one."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in REPORT_FILES:
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK):
@@ -106,7 +142,7 @@ def _synthesize(options: Options) -> Path:
     """Synthesize the project's stacks; return the path of the one asked for."""
     folder = options.report / "synthesized"
     made = subprocess.run(
-        [sys.executable, "main.py"],
+        [sys.executable, *options.app],
         cwd=PROJECT,
         env={**os.environ, "CDKTF_OUTDIR": str(folder.resolve())},
         capture_output=True,
@@ -114,11 +150,21 @@ def _synthesize(options: Options) -> Path:
         check=False,
     )
     if made.returncode:
-        raise LocalRunError(f"main.py did not synthesize:\n{made.stderr.strip()}")
+        raise LocalRunError(f"{options.app[-1]} did not synthesize:\n{made.stderr.strip()}")
     stacks: dict[str, dict[str, str]] = json.loads((folder / "manifest.json").read_bytes())["stacks"]
     if options.stack not in stacks:
         raise UsageError(f"there is no stack {options.stack}, but there are: {', '.join(sorted(stacks))}")
     return folder / stacks[options.stack]["synthesizedStackPath"]
+
+
+def _require_answers(template: Template) -> None:
+    """Raise UsageError if the endpoint would not answer the function itself."""
+    for block in template.of_type("aws_sagemaker_endpoint_configuration"):
+        if "async_inference_config" in block.arguments:
+            raise UsageError(
+                f"{block.address} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
+                "run a stack with a serverless or real-time endpoint"
+            )
 
 
 def _emulator(template: Template, endpoint: EndpointServer, options: Options) -> Emulator:
@@ -137,12 +183,12 @@ def _ask_for_rights(emulator: Emulator, road: Road) -> int:
 
 def _open_road(deployment: Deployment, road: Road, endpoint: EndpointServer, emulator: Emulator) -> None:
     """Let the endpoint answer, and only then create the mapping that lets messages flow."""
+    made = {deployment.resolved(block)["name"] for block in deployment.template.of_type("aws_sagemaker_endpoint")}
     endpoint.account = Account(
         id=road.account,
         region=deployment.template.region,
-        endpoints={
-            deployment.resolved(block)["name"] for block in deployment.template.of_type("aws_sagemaker_endpoint")
-        },
+        # A stack that makes none sends to one that exists: here, the one that the model is served by.
+        endpoints=made or {road.settings.endpoint_name},
         authorize=lambda: rights.denial_of_inference(emulator.aws, road),
     )
     deployment.create(only=is_mapping)
@@ -156,11 +202,27 @@ def _messages(options: Options, road: Road, samples: Sequence[Sample]) -> list[M
     return make_messages(samples, count=options.count, poison_share=options.poison, seed=options.seed, limits=limits)
 
 
+def _as_the_model_says(sample: Sample, model: LanguageModel) -> Sample:
+    """Return the sample expecting what the model makes of it, right or wrong: results can then be told apart."""
+    (answer,) = model.predict({"inputs": sample.inputs})
+    return Sample(sample.inputs, answer["label"])
+
+
 def _exchange(
-    messages: Sequence[Message], road: Road, endpoint: EndpointServer, emulator: Emulator, display: Display
+    options: Options,
+    messages: Sequence[Message],
+    road: Road,
+    endpoint: EndpointServer,
+    emulator: Emulator,
+    *,
+    display: Display,
 ) -> Outcome:
     """Send the messages and wait for all of them to come back."""
-    with Traffic(emulator.aws, road, messages) as traffic, display.progress(len(messages)) as ticker:
+    kills = KillSchedule(options.kills, requests=options.count // road.mapping["batch_size"], seed=options.seed)
+    with (
+        Traffic(emulator.aws, road, messages, options.max_outstanding) as traffic,
+        display.progress(len(messages)) as ticker,
+    ):
         arrived, moved, last_failure = 0, time.monotonic(), "none"
         while arrived < len(messages):
             time.sleep(POLL_SECONDS)
@@ -171,13 +233,30 @@ def _exchange(
             emulator.require_alive()
             before, arrived = arrived, traffic.arrived()
             ticker.update(arrived)
+            for choice in kills.due(endpoint.faults.requests):
+                emulator.kill_function(choice)
             if arrived > before:
                 moved = time.monotonic()
-            elif time.monotonic() - moved > STALL_SECONDS:
-                stalled = f"no message came back for {STALL_SECONDS} s, {len(messages) - arrived} are missing"
+            elif (quiet := time.monotonic() - moved) > options.stall_seconds:
+                stalled = f"no message came back for {options.stall_seconds:g} s, {len(messages) - arrived} are missing"
                 raise LocalRunError(f"{stalled}; the function's last error: {last_failure}")
-        left_in_queue = traffic.settle()
-    return Outcome(traffic.tally, endpoint.invocations, left_in_queue)
+            elif quiet > QUIET_SECONDS and not traffic.messages_in_queue():
+                break  # nothing more can come: the report tells what is lost
+        left_in_queue = traffic.settle(options.settle_seconds)
+    return Outcome(traffic.tally, endpoint.invocations, left_in_queue, _disturbance(options, endpoint, emulator))
+
+
+def _disturbance(options: Options, endpoint: EndpointServer, emulator: Emulator) -> Disturbance | None:
+    if not options.disturbed:
+        return None
+    for _ in emulator.failures():
+        pass  # what it said last, for its counts
+    return Disturbance(
+        requests=endpoint.faults.requests,
+        injected={str(fault): count for fault, count in endpoint.faults.injected.items()},
+        workers_killed=emulator.killed,
+        batches_cut_short=emulator.batches_cut_short,
+    )
 
 
 def _report(options: Options, outcome: Outcome, road: Road, deployment: Deployment, display: Display) -> bool:
@@ -186,7 +265,7 @@ def _report(options: Options, outcome: Outcome, road: Road, deployment: Deployme
     summary, page = write_report(options.report, outcome, setting)
     display.table(table_rows(summary))
     display.line(f"Report: {page}")
-    display.verdict(summary["complaints"])
+    display.verdict(summary["complaints"], outcome.moved_by_sqs)
     return not summary["complaints"]
 
 

@@ -26,7 +26,9 @@ SENDERS = 2
 RESULT_RECEIVERS = 4
 # How long a receiver waits for a message, and so how long it takes to stop.
 WAIT_SECONDS = 1
-SETTLE_SECONDS = 5
+SETTLE_POLL_SECONDS = 0.1
+# Of a dead letter's body this much is kept.
+BODY_CHARACTERS = 1000
 REDRIVEN = "redriven by SQS"
 
 T = TypeVar("T")
@@ -54,6 +56,9 @@ class DeadLetter:
     reason: str
     detail: str
     body: str
+    """Its beginning."""
+    size: int
+    """Bytes of the whole body."""
 
 
 @dataclass
@@ -63,24 +68,36 @@ class Tally:
     sent: dict[str, Sent] = field(default_factory=dict)
     scored: dict[str, Scored] = field(default_factory=dict)
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
-    duplicated: int = 0
+    repeated: int = 0
     """How often something came back for a message that had come back already."""
+    contradicted: int = 0
+    """How many of those were results other than the first one."""
+    most_outstanding: int = 0
+    """Most messages that were sent and not back yet, at any moment."""
 
     @property
     def arrived(self) -> set[str]:
         """Ids of those that came back, either way."""
         return self.sent.keys() & (self.scored.keys() | self.dead_letters.keys())
 
+    def came_back(self, id_: str) -> bool:
+        return id_ in self.scored or id_ in self.dead_letters
+
 
 class Traffic:
     """The messages on their way; a context manager that ends its threads."""
 
-    def __init__(self, aws: Aws, road: Road, messages: Sequence[Message]) -> None:
+    def __init__(self, aws: Aws, road: Road, messages: Sequence[Message], max_outstanding: int | None = None) -> None:
+        """By default all messages are sent as fast as the queue takes them."""
         self.tally = Tally()
         self._aws = aws
         self._road = road
         self._messages = messages
-        self._lock = threading.Lock()
+        self._max_outstanding = max_outstanding or len(messages)
+        self._outstanding = 0
+        self._arrived = 0
+        self._changed = threading.Condition()
+        """Guards the tally and the two counts."""
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(SENDERS + RESULT_RECEIVERS + 1, thread_name_prefix="traffic")
         self._sending: list[Future[None]] = []
@@ -98,6 +115,8 @@ class Traffic:
     def __exit__(self, *_: object) -> None:
         """Tell the threads to stop; none is waited for, since the emulator may be gone or stuck."""
         self._stop.set()
+        with self._changed:
+            self._changed.notify_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def arrived(self) -> int:
@@ -105,17 +124,18 @@ class Traffic:
         for future in (*self._sending, *self._receiving):
             if future.done():
                 future.result()
-        with self._lock:
-            return len(self.tally.arrived)
+        with self._changed:
+            return self._arrived
 
-    def settle(self) -> int:
-        """Wait until the queue is empty, and receive what may come twice; return how many messages it still holds.
+    def settle(self, seconds: float) -> int:
+        """Wait until the queue is empty, but no longer than `seconds`, and receive what may come twice; return how many
+        messages it still holds.
 
         A function that succeeded has sent its results before its messages are deleted, so nothing comes after that.
         """
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while (left := self._messages_in_queue()) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        deadline = time.monotonic() + seconds
+        while (left := self.messages_in_queue()) and time.monotonic() < deadline:
+            time.sleep(SETTLE_POLL_SECONDS)
         self._stop.set()
         for future in self._receiving:
             future.result()
@@ -125,14 +145,15 @@ class Traffic:
             pass
         return left
 
-    def _messages_in_queue(self) -> int:
+    def messages_in_queue(self) -> int:
+        """Return how many the work queue holds, received or not."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._aws.sqs.get_queue_attributes(QueueUrl=self._road.queue.url, AttributeNames=names)
         return sum(map(int, answer["Attributes"].values()))
 
     def _send(self, batches: Sequence[Sequence[Message]]) -> None:
         for batch in batches:
-            if self._stop.is_set():
+            if not self._wait_for_room(len(batch)):
                 return
             entries: Any = [{"Id": str(number), "MessageBody": message.body} for number, message in enumerate(batch)]
             at = time.monotonic()
@@ -140,9 +161,20 @@ class Traffic:
                 answer = self._aws.sqs.send_message_batch(QueueUrl=self._road.queue.url, Entries=entries)
             if failed := answer.get("Failed"):
                 raise LocalRunError(f"the queue refused a message: {failed[0]['Code']}: {failed[0].get('Message', '')}")
-            with self._lock:
+            with self._changed:
                 for entry in answer["Successful"]:
                     self.tally.sent[entry["MessageId"]] = Sent(at, batch[int(entry["Id"])])
+                    self._arrived += self.tally.came_back(entry["MessageId"])
+
+    def _wait_for_room(self, more: int) -> bool:
+        """Wait until so many more may be outstanding, and count them as such; return False if all is to stop."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stop.is_set() or self._outstanding + more <= max(self._max_outstanding, more)
+            )
+            self._outstanding += more
+            self.tally.most_outstanding = max(self.tally.most_outstanding, self._outstanding)
+        return not self._stop.is_set()
 
     def _receive(self, queue: Queue, take: Take) -> None:
         while not self._stop.is_set():
@@ -169,8 +201,11 @@ class Traffic:
 
     def _take_result(self, message: "MessageTypeDef", at: float) -> None:
         event = _read_event(message["Body"])
-        result = event["data"]["result"]
-        self._take(self.tally.scored, event["id"], Scored(at, result["label"], result["score"]))
+        id_, result = event["id"], event["data"]["result"]
+        scored = Scored(at, result["label"], result["score"])
+        self._take(self.tally.scored, id_, scored)
+        with self._changed:
+            self.tally.contradicted += self.tally.scored[id_].label != scored.label
 
     def _take_dead_letter(self, message: "MessageTypeDef", at: float) -> None:
         attributes = {
@@ -178,12 +213,18 @@ class Traffic:
         }
         # What SQS itself moves here has no attributes of the handler's, and keeps its id.
         id_ = attributes.get("sourceMessageId", message["MessageId"])
-        reason, detail = attributes.get("reason", REDRIVEN), attributes.get("detail", "")
-        self._take(self.tally.dead_letters, id_, DeadLetter(at, reason, detail, message["Body"]))
+        reason, detail, body = attributes.get("reason", REDRIVEN), attributes.get("detail", ""), message["Body"]
+        letter = DeadLetter(at, reason, detail, body[:BODY_CHARACTERS], len(body.encode()))
+        self._take(self.tally.dead_letters, id_, letter)
 
     def _take(self, arrivals: dict[str, T], id_: str, arrival: T) -> None:
-        with self._lock:
-            self.tally.duplicated += id_ in self.tally.scored or id_ in self.tally.dead_letters
+        with self._changed:
+            if self.tally.came_back(id_):
+                self.tally.repeated += 1
+            else:
+                self._outstanding -= 1
+                self._arrived += id_ in self.tally.sent
+                self._changed.notify_all()
             arrivals.setdefault(id_, arrival)
 
 

@@ -22,10 +22,13 @@ class HuggingFaceModel:
     image_tag: str = HUGGING_FACE_CPU_IMAGE_TAG
     """Tag in AWS's `huggingface-pytorch-inference` repository; by default a CPU image."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """More variables for the container; they win over the ones made from the fields above."""
+    """More variables for the container; they win over the ones made from the fields above. No token: it would stand
+    in plan and state."""
     token_secret_arn: str | None = None
     """Secret of AWS Secrets Manager that holds the Hub's token as plain text, for gated and private models. The
     container reads it when it starts; the token is in no environment variable. By default the model is public."""
+    token_key_arn: str | None = None
+    """Customer key that the secret is encrypted with; by default Secrets Manager's own."""
     bundle_location: str | None = None
     """With `token_secret_arn`: `s3://bucket/prefix/` of a bucket that exists, where the few lines that read the secret
     are put for the container."""
@@ -36,12 +39,13 @@ class ContainerModel:
     """A container image that answers /ping and /invocations, with model data from S3."""
 
     image_uri: str
-    """Full image URI in Amazon ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` (or `@sha256:…`)."""
+    """Full image URI in Amazon ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` (or `@sha256:…`). Of one that
+    is a Terraform reference the repository can't be told: the role may then pull from every one of the account."""
     model_data_url: str | None = None
     """`s3://bucket/key.tar.gz`; by default the image brings its own model."""
     model_data_prefix: str | None = None
-    """`s3://bucket/prefix/` of uncompressed files, in place of `model_data_url`; with `multi_model`, of the archives
-    that requests choose from."""
+    """`s3://bucket/prefix/` of uncompressed files, in place of `model_data_url`, not on serverless capacity; with
+    `multi_model`, of the archives that requests choose from."""
     multi_model: bool = False
     """Whether the container loads the archives below `model_data_prefix` as requests name them (TargetModel); by
     default it serves one model."""
@@ -51,10 +55,17 @@ class ContainerModel:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelPackage:
-    """A model package: of your registry, of JumpStart, or subscribed to on AWS Marketplace."""
+    """A model package: of your registry, of JumpStart, or subscribed to on AWS Marketplace.
+
+    Those of AWS Marketplace want `network_isolation`, and run neither serverless nor as a shadow.
+    """
 
     arn: str
     """ARN of the package's version."""
+    repository_arns: tuple[str, ...] = ()
+    """ECR repositories of its images, for a package of your registry; by default none: AWS itself pulls the others'."""
+    model_data_urls: tuple[str, ...] = ()
+    """`s3://bucket/key` of its archives, for a package of your registry; by default none."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for the container."""
 
@@ -177,6 +188,8 @@ class AsyncCapacity(Hardware):
     """Never more; by default 4."""
     concurrent_requests_per_instance: int = 4
     """How many requests an instance works on at once; by default 4."""
+    invocation_timeout_seconds: int = 900
+    """How long an instance may work on one request; by default 15 minutes. At most an hour."""
     backlog_per_instance: int = 4
     """Scale to have so many requests waiting or in work for each instance; by default 4."""
     scale_in_cooldown_seconds: int = 300
@@ -225,7 +238,8 @@ class Deployment:
     """How a changed endpoint takes over, and when it rolls back. Alarms are made for it.
 
     `all-at-once`, `canary` and `linear` are blue/green: a second fleet is started, and traffic is moved to it.
-    `rolling` replaces the instances a few at a time.
+    `rolling` replaces the instances a few at a time. Endpoints on Inf1 instances or with packages of AWS Marketplace
+    are moved all at once whatever is set here.
     """
 
     strategy: str = "all-at-once"
@@ -279,8 +293,8 @@ class EndpointSettings:
     network_isolation: bool = False
     """Whether containers may open no connection at all; by default they may. The model must then come from S3."""
     volume_key_arn: str | None = None
-    """Customer key of the instances' volumes; by default SageMaker's own. Instance types with local NVMe storage take
-    none."""
+    """Customer key of the instances' volumes; by default SageMaker's own. Local NVMe storage is encrypted by the
+    hardware, not with it."""
     bucket_key_arns: tuple[str, ...] = ()
     """Customer keys of the buckets that the containers read the model from or write to; by default their buckets use
     S3's own."""

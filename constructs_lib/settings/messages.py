@@ -120,7 +120,7 @@ class ResultsSettings:
     dead-lettered."""
     kms_key_arn: str | None = None
     """Customer key that a queue, topic or bus made for the results is encrypted with; by default AWS's own. Whoever
-    reads the results needs the right to use it."""
+    reads the results needs the right to use it; for a bus its policy must admit `events.amazonaws.com`."""
 
 
 @dataclass(frozen=True, kw_only=True)

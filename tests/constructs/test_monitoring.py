@@ -29,8 +29,8 @@ from constructs_lib import (
 )
 from constructs_lib.alarms import MISSING_DATA
 from constructs_lib.chains import chain_violations, derive
+from constructs_lib.checks import MAX_PREFIX_CHARACTERS
 from constructs_lib.metrics import WatchedPipeline
-from constructs_lib.pipeline import MAX_PREFIX_CHARACTERS
 
 import pytest
 from cdktf import TerraformStack, TerraformVariable
@@ -481,15 +481,14 @@ def test_the_dashboard_shows_metrics_of_what_the_stack_makes(watched: Synthesize
     (variant,) = watched.one("aws_sagemaker_endpoint_configuration")["production_variants"]
     endpoint = watched.one("aws_sagemaker_endpoint")["name"]
     variables = function["environment"]["variables"]
-    line = json.loads(
-        Metrics().line(
-            namespace=variables["METRICS_NAMESPACE"],
-            dimensions={"Endpoint": variables["ENDPOINT_NAME"], "FunctionName": function["function_name"]},
-            ledger=Ledger([]),
-            limit=1,
-            cold=False,
-        )
+    (text,) = Metrics().lines(
+        namespace=variables["METRICS_NAMESPACE"],
+        dimensions={"Endpoint": variables["ENDPOINT_NAME"], "FunctionName": function["function_name"]},
+        ledger=Ledger([]),
+        limit=1,
+        cold=False,
     )
+    line = json.loads(text)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     # Where there were requests, their distributions come along.
     emitted = {metric["Name"] for metric in directive["Metrics"]} | {"RecordsPerRequest", "RequestLatency"}

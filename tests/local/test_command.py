@@ -1,7 +1,9 @@
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from local import soak
 from local.__main__ import parse
 from local.emulator import PROJECT
 from local.errors import UsageError
@@ -23,9 +25,40 @@ def test_every_option_is_passed_on() -> None:
 
 
 def test_the_command_to_repeat_a_run_says_which_messages_to_send() -> None:
-    assert Options().command() == "python -m local --count 2000 --seed 0 --poison 0.02"
-    options = Options(messages=Path("my messages"), seed=3, keep=True)
-    assert options.command() == "python -m local --count 2000 --seed 3 --poison 0.02 --messages 'my messages'"
+    assert Options().command() == 'make demo ARGS="--count 2000 --seed 0 --poison 0.02"'
+    options = Options(messages=Path("my messages"), seed=3, stack="prod", keep=True)
+    assert options.command() == (
+        """make demo ARGS="--count 2000 --seed 3 --poison 0.02 --messages 'my messages' --stack prod\""""
+    )
+
+
+def test_the_soaks_command_says_which_faults_to_inject() -> None:
+    assert soak.parse(["--count", "5000", "--seed", "3"]).command() == (
+        'make soak ARGS="--count 5000 --seed 3 --poison 0.02 --faults 0.05 --kills 2"'
+    )
+
+
+def test_the_command_to_repeat_a_run_survives_the_shell_and_make(tmp_path: Path) -> None:
+    name = """a 'b' "c" $d `e` \\f"""
+    (tmp_path / "Makefile").write_text("demo:\n\t@printf '%s\\n' $(ARGS)\n")
+    done = subprocess.run(
+        ["sh", "-c", Options(messages=Path(name)).command()], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-2:] == ["--messages", name]
+
+
+@pytest.mark.parametrize(("count", "kills"), [(1, 1), (2500, 1), (100_000, 40)])
+def test_one_function_is_killed_in_so_many_messages(count: int, kills: int) -> None:
+    assert soak.parse(["--count", str(count)]).kills == kills
+    assert soak.parse(["--count", str(count), "--kills", "0"]).kills == 0
+
+
+@pytest.mark.parametrize("target", ["demo", "soak"])
+def test_the_usage_is_that_of_the_make_target(target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        (parse if target == "demo" else soak.parse)(["--help"])
+    assert done.value.code == 0
+    assert capsys.readouterr().out.startswith(f'usage: make {target} ARGS="[option] …"\n')
 
 
 @pytest.mark.parametrize(
@@ -37,6 +70,10 @@ def test_the_command_to_repeat_a_run_says_which_messages_to_send() -> None:
         (["--poison", "nan"], "argument --poison: 'nan' is not a number from 0 to 1"),
         (["--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["--colour"], "unrecognized arguments: --colour"),
+        (
+            ["--messages", "500"],
+            "argument --messages: there is no file 500; --count 500 sets how many messages to send",
+        ),
     ],
 )
 def test_a_bad_argument_is_explained(arguments: list[str], message: str) -> None:

@@ -9,7 +9,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from handler.codecs import codec_for
+from handler.endpoint import Endpoint
+from handler.faults import Fault, classify
+from handler.records import Record
+from handler.settings import HandlerSettings
 from local.endpoint import Account, EndpointServer
+from local.faults import FaultInjector, InjectedFault
 from local.model import LanguageModel
 
 if TYPE_CHECKING:
@@ -70,6 +76,54 @@ def test_what_the_model_refuses_is_a_model_error(client: "SageMakerRuntimeClient
     assert json.loads(response["OriginalMessage"]) == {"error": "each input must be a text, not dict"}
     assert response["LogStreamArn"].startswith("arn:aws:logs:eu-central-1:123456789012:log-group:/aws/sagemaker/")
     assert [(invocation.records, invocation.refused) for invocation in endpoint.invocations] == [(2, True)]
+
+
+class Always(FaultInjector):
+    def __init__(self, fault: InjectedFault) -> None:
+        super().__init__()
+        self.fault = fault
+
+    def draw(self) -> InjectedFault:
+        return self.fault
+
+
+@pytest.mark.parametrize(
+    ("injected", "fault"),
+    [
+        (InjectedFault.RATE_EXCEEDED, Fault.THROTTLED),
+        (InjectedFault.THROTTLED, Fault.THROTTLED),
+        (InjectedFault.INTERNAL_FAILURE, Fault.UNAVAILABLE),
+        (InjectedFault.UNAVAILABLE, Fault.UNAVAILABLE),
+        (InjectedFault.MODEL_FAILED, Fault.MODEL_FAILED),
+        (InjectedFault.DROPPED, Fault.CONNECTION),
+        (InjectedFault.CUT_OFF, Fault.CONNECTION),
+        (InjectedFault.NOT_JSON, Fault.UNEXPECTED_RESPONSE),
+        (InjectedFault.WRONG_COUNT, Fault.UNEXPECTED_RESPONSE),
+        (InjectedFault.NO_ANSWER, Fault.READ_TIMEOUT),
+    ],
+)
+def test_an_injected_fault_is_what_the_handler_takes_it_for(
+    model: LanguageModel, monkeypatch: pytest.MonkeyPatch, injected: InjectedFault, fault: Fault
+) -> None:
+    settings = HandlerSettings(
+        endpoint_name="language", dead_letter_queue_url="q", result_target="q", request_timeout_seconds=1
+    )
+    codec = codec_for(settings)
+    items = [codec.parse(Record(str(number), "", '{"inputs": "text"}', 1, "arn")) for number in range(3)]
+    with EndpointServer(model, Always(injected)) as server:
+        server.account = Account("123456789012", "eu-central-1", {"language"}, authorize=lambda: None)
+        for name, value in {
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": server.url,
+            "AWS_DEFAULT_REGION": "eu-central-1",
+            "AWS_ACCESS_KEY_ID": "key",
+            "AWS_SECRET_ACCESS_KEY": "secret",
+        }.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(Exception) as error:  # noqa: PT011 - whatever botocore raises: it is classified next
+            Endpoint(settings, codec).score(items)
+    assert isinstance(error.value, Exception)
+    assert classify(error.value) is fault
+    assert server.invocations == []
 
 
 def test_an_unknown_endpoint_is_answered_as_sagemaker_does(client: "SageMakerRuntimeClient") -> None:

@@ -1,10 +1,14 @@
 from local import charts
 from local.endpoint import Invocation
 from local.messages import Message, Poison
-from local.outcome import Outcome, percentiles
-from local.traffic import DeadLetter, Scored, Sent, Tally
+from local.outcome import Disturbance, Outcome, percentiles
+from local.traffic import REDRIVEN, DeadLetter, Scored, Sent, Tally
 
 GOOD, BAD = Message("{}", expected="de"), Message("x", poison=Poison.NOT_JSON)
+
+DISTURBANCE = Disturbance(
+    requests=60, injected={"connection dropped": 1, "answer not JSON": 2}, workers_killed=1, batches_cut_short=1
+)
 
 
 def outcome(tally: Tally) -> Outcome:
@@ -16,14 +20,14 @@ def test_a_run_in_which_all_went_well() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
         scored={"a": Scored(2.0, "de", 0.9), "b": Scored(3.0, "en", 0.9)},
-        dead_letters={"c": DeadLetter(2.5, "malformed", "why", "x")},
+        dead_letters={"c": DeadLetter(2.5, "malformed", "why", "x", 1)},
     )
     done = outcome(tally)
     summary = done.summary()
     assert list(done.complaints()) == []
     assert summary["dead_lettered"] == {"total": 1, "malformed": 1}
-    assert {name: summary[name] for name in ("sent", "succeeded", "lost", "duplicated", "accuracy")} == {
-        "sent": 3, "succeeded": 2, "lost": 0, "duplicated": 0, "accuracy": 0.5,
+    assert {name: summary[name] for name in ("sent", "succeeded", "lost", "repeated", "accuracy")} == {
+        "sent": 3, "succeeded": 2, "lost": 0, "repeated": 0, "accuracy": 0.5,
     }  # fmt: skip
     assert summary["seconds"] == 2.0
     assert summary["messages_per_second"] == 1.5
@@ -36,18 +40,56 @@ def test_what_went_wrong_is_told() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
         scored={"c": Scored(2.0, "de", 0.9)},
-        dead_letters={"b": DeadLetter(2.5, "model-error", "why", "{}"), "x": DeadLetter(2.5, "malformed", "why", "x")},
+        dead_letters={
+            "b": DeadLetter(2.5, "model-error", "why", "{}", 2),
+            "x": DeadLetter(2.5, "malformed", "why", "x", 1),
+        },
     )
     assert list(outcome(tally).complaints()) == [
-        "messages lost: 1",
+        "messages lost: 1; a",
         "answers to messages that were never sent: 1",
         "poison messages scored: 1 not JSON",
-        "good messages dead-lettered: 1 model-error",
+        "good messages dead-lettered: 1 model-error; b",
+    ]
+
+
+def test_with_faults_injected_what_sqs_moved_is_counted_and_not_a_failure() -> None:
+    tally = Tally(
+        sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, GOOD)},
+        scored={"c": Scored(2.0, "de", 0.9)},
+        dead_letters={
+            "a": DeadLetter(2.5, REDRIVEN, "", "{}", 2),
+            "b": DeadLetter(2.5, "unprocessable", "why", "{}", 2),
+        },
+    )
+    disturbed = Outcome(tally, [], left_in_queue=0, disturbance=DISTURBANCE)
+    assert list(disturbed.complaints()) == ["good messages dead-lettered: 1 unprocessable; b"]
+    summary = disturbed.summary()
+    assert summary["moved_by_sqs"] == 1
+    assert summary["wrongly_dead_lettered"] == {"b": "unprocessable"}
+    assert summary["disturbance"]["injected"] == {"total": 3, "answer not JSON": 2, "connection dropped": 1}
+    undisturbed = Outcome(tally, [], left_in_queue=0)
+    assert list(undisturbed.complaints()) == ["good messages dead-lettered: 1 redriven by SQS, 1 unprocessable; a, b"]
+
+
+def test_a_message_comes_to_one_end_only_and_its_result_is_its_own() -> None:
+    tally = Tally(
+        sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, BAD)},
+        scored={"a": Scored(2.0, "en", 0.9)},
+        dead_letters={"a": DeadLetter(2.5, REDRIVEN, "", "{}", 2), "b": DeadLetter(2.5, "malformed", "why", "x", 1)},
+        repeated=2,
+        contradicted=1,
+    )
+    done = Outcome(tally, [], left_in_queue=0, disturbance=DISTURBANCE)
+    assert list(done.complaints()) == [
+        "messages both scored and dead-lettered: a",
+        "results that came again and differ: 1",
+        "results that are not what the model says of the message: 1",
     ]
 
 
 def test_nothing_scored_gives_no_numbers_rather_than_wrong_ones() -> None:
-    tally = Tally(sent={"c": Sent(1.0, BAD)}, dead_letters={"c": DeadLetter(1.0, "malformed", "why", "x")})
+    tally = Tally(sent={"c": Sent(1.0, BAD)}, dead_letters={"c": DeadLetter(1.0, "malformed", "why", "x", 1)})
     summary = outcome(tally).summary()
     assert summary["accuracy"] is None
     assert summary["messages_per_second"] is None

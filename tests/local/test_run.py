@@ -35,8 +35,8 @@ def test_a_run_scores_every_good_message_and_dead_letters_the_rest(run_locally: 
     done = run_locally("--count", 60, "--poison", 0.1)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert {name: report[name] for name in ("sent", "succeeded", "lost", "duplicated", "left_in_queue")} == {
-        "sent": 60, "succeeded": 54, "lost": 0, "duplicated": 0, "left_in_queue": 0,
+    assert {name: report[name] for name in ("sent", "succeeded", "lost", "repeated", "left_in_queue")} == {
+        "sent": 60, "succeeded": 54, "lost": 0, "repeated": 0, "left_in_queue": 0,
     }  # fmt: skip
     assert report["dead_lettered"]["total"] == 6
     assert report["dead_lettered"]["too-large"] == 1
@@ -44,7 +44,9 @@ def test_a_run_scores_every_good_message_and_dead_letters_the_rest(run_locally: 
     assert report["messages_per_second"] > 0
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p95"] <= report["latency_ms"]["p99"]
     assert report["records_per_request"] > 1
-    assert re.search(r"^ *succeeded +54 *$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *succeeded +54$", done.stdout, re.MULTILINE)
+    assert re.search(r"^ *messages/s +[\d,]+$", done.stdout, re.MULTILINE)
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
     assert "not in the emulator: 3" in done.stdout
     assert "aws_sagemaker_endpoint                dev-language" in done.stdout
 
@@ -59,6 +61,9 @@ def test_a_run_scores_every_good_message_and_dead_letters_the_rest(run_locally: 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_nothing_running(template: Path, tmp_path: Path, number: signal.Signals) -> None:
+    report = tmp_path / "report" / "report.html"
+    report.parent.mkdir()
+    report.write_text("an earlier run's")
     command = local_command(tmp_path, "--template", template, "--count", 100_000)
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
@@ -74,24 +79,49 @@ def test_an_interrupted_run_leaves_nothing_running(template: Path, tmp_path: Pat
         assert (started.returncode, errors) == (130, "interrupted\n")
     assert emulator_processes(tmp_path) == []
     assert not folder.exists()
+    assert not report.exists()
+
+
+@pytest.fixture
+def template_with_handler(
+    edited_template: Callable[[Callable[[Document], None]], Path], tmp_path: Path
+) -> Callable[[str], Path]:
+    """Make the dev stack with this as the body of its handler."""
+
+    def edit(body: str) -> Path:
+        with zipfile.ZipFile(tmp_path / "function.zip", "w") as archive:
+            archive.writestr("handler/__init__.py", "")
+            archive.writestr("handler/index.py", f"def handler(event, context):\n    {body}\n")
+
+        def change(document: Document) -> None:
+            (function,) = document["resource"]["aws_lambda_function"].values()
+            function["filename"] = str(tmp_path / "function.zip")
+
+        return edited_template(change)
+
+    return edit
 
 
 def test_a_run_without_progress_stops_and_tells_the_functions_last_error(
-    edited_template: Callable[[Callable[[Document], None]], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    template_with_handler: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    def break_the_function(document: Document) -> None:
-        (function,) = document["resource"]["aws_lambda_function"].values()
-        function["filename"] = str(tmp_path / "broken.zip")
-
-    with zipfile.ZipFile(tmp_path / "broken.zip", "w") as archive:
-        archive.writestr("handler/__init__.py", "")
-        archive.writestr("handler/index.py", "def handler(event, context):\n    raise RuntimeError('out of paper')\n")
-    monkeypatch.setattr(run, "STALL_SECONDS", 2)
-    options = run.Options(template=edited_template(break_the_function), count=5, report=tmp_path / "report")
+    template = template_with_handler("raise RuntimeError('out of paper')")
+    options = run.Options(template=template, count=5, report=tmp_path / "report", stall_seconds=2)
     with pytest.raises(LocalRunError) as error:
         run.run(options, Console(quiet=True))
     assert str(error.value) == "no message came back for 2 s, 5 are missing; the function's last error: out of paper"
     assert emulator_processes(tmp_path) == []
+
+
+def test_messages_that_the_function_swallows_are_reported_as_lost(
+    template_with_handler: Callable[[str], Path], tmp_path: Path
+) -> None:
+    template = template_with_handler("return {'batchItemFailures': []}")
+    status = run.run(run.Options(template=template, count=20, report=tmp_path / "report"), Console(quiet=True))
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert status == 1
+    assert (report["sent"], report["lost"], report["left_in_queue"]) == (20, 20, 0)
+    assert re.fullmatch(r"messages lost: 20; [0-9a-f-]{36}(, [0-9a-f-]{36}){9} and 10 more", report["complaints"][0])
 
 
 def test_what_the_template_asks_for_and_the_run_does_not_know_is_an_error(
@@ -107,3 +137,35 @@ def test_what_the_template_asks_for_and_the_run_does_not_know_is_an_error(
     done = run_locally("--template", edited_template(ask_for_more))
     assert done.stderr == f"error: {addresses[0]}: the local run does not know fifo_throughput_limit\n"
     assert done.returncode == 1
+
+
+def test_a_stack_with_an_asynchronous_endpoint_is_refused_in_one_line(
+    edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
+) -> None:
+    addresses = []
+
+    def make_asynchronous(document: Document) -> None:
+        name, configuration = next(iter(document["resource"]["aws_sagemaker_endpoint_configuration"].items()))
+        configuration["async_inference_config"] = {"output_config": {"s3_output_path": "s3://payloads/out/"}}
+        addresses.append(f"aws_sagemaker_endpoint_configuration.{name}")
+
+    done = run_locally("--template", edited_template(make_asynchronous))
+    assert done.stderr == (
+        f"error: {addresses[0]} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
+        "run a stack with a serverless or real-time endpoint\n"
+    )
+    assert done.returncode == 2
+
+
+def test_an_endpoint_that_exists_is_the_one_that_the_model_is_served_by(
+    edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
+) -> None:
+    def make_none(document: Document) -> None:
+        for kind in ("aws_sagemaker_endpoint", "aws_sagemaker_endpoint_configuration", "aws_sagemaker_model"):
+            del document["resource"][kind]
+        (mapping,) = document["resource"]["aws_lambda_event_source_mapping"].values()
+        mapping["depends_on"] = [name for name in mapping["depends_on"] if "sagemaker" not in name]
+        del document["output"]
+
+    done = run_locally("--template", edited_template(make_none), "--count", 20)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -139,3 +139,17 @@ def test_resources_that_the_emulator_lacks_are_listed_and_can_be_referred_to(loa
     assert [deployment.name(block) for block in deployment.absent] == ["the-model", "the-model-endpoint"]
     assert deployment.created == []
     assert isinstance(deployment.absent[0], Block)
+
+
+def test_what_the_emulator_lacks_may_refer_to_what_else_it_lacks(load: Callable[..., Template]) -> None:
+    template = load(
+        resource={
+            "aws_appautoscaling_policy": {"policy": {"name": "queue-behind"}},
+            "aws_cloudwatch_metric_alarm": {
+                "alarm": {"name": "queue-age", "alarm_actions": ["${aws_appautoscaling_policy.policy.arn}"]}
+            },
+        }
+    )
+    deployment = Deployment(template, None)  # type: ignore[arg-type]
+    deployment.create()
+    assert [deployment.name(block) for block in deployment.absent] == ["queue-behind", "queue-age"]
