@@ -147,6 +147,9 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("p50", "p95", "p99"):
         yield f"latency {name}", number(latency[name], " ms")
     yield "messages/request", number(summary["records_per_request"])
+    if groups := summary.get("groups"):
+        yield "message groups", f"{groups['total']:,}"
+        yield "  out of order", f"{groups['out_of_order']:,}"
     if disturbance := summary.get("disturbance"):
         for kind, count in disturbance["injected"].items():
             yield "faults injected" if kind == "total" else f"  {kind}", f"{count:,}"

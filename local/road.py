@@ -7,9 +7,7 @@ from typing import Self
 from handler.settings import ConfigurationError, HandlerSettings
 from local.deploy import Deployment
 from local.errors import LocalRunError
-from local.template import Attributes, Block
-
-MAPPING = "aws_lambda_event_source_mapping"
+from local.template import MAPPING, Attributes, Block
 
 
 @dataclass(frozen=True)
@@ -18,6 +16,10 @@ class Queue:
     url: str
     arn: str
     max_message_bytes: int
+
+    @property
+    def fifo(self) -> bool:
+        return self.name.endswith(".fifo")
 
     @classmethod
     def of(cls, attributes: Attributes) -> Self:
@@ -57,7 +59,9 @@ class Road:
         if len(mappings) != 1:
             raise LocalRunError(f"the local run takes a stack with one {MAPPING}; this one has {len(mappings)}")
         mapping = deployment.resolved(mappings[0])
-        function = _one_with(deployment, "aws_lambda_function", "arn", mapping["function_name"])
+        # An alias's ARN is the function's, with its name behind.
+        function_arn = ":".join(mapping["function_name"].split(":")[:7])
+        function = _one_with(deployment, "aws_lambda_function", "arn", function_arn)
         queue = _one_with(deployment, "aws_sqs_queue", "arn", mapping["event_source_arn"])
         environment = function.get("environment", {}).get("variables", {})
         try:
