@@ -42,6 +42,7 @@ LEFT_OUT = {
     "aws_cloudwatch_log_group": {"kms_key_id"},
     "aws_lambda_event_source_mapping": {"kms_key_arn", "metrics_config"},
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
+    "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
 }
 ACTIVE_SECONDS = 30
@@ -226,6 +227,24 @@ def _alias(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     return {"id": alias["AliasArn"], "arn": alias["AliasArn"]}
 
 
+def _table(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
+    dynamodb, name, key = deployment.aws.dynamodb, arguments.pop("name"), arguments.pop("hash_key")
+    request: dict[str, Any] = {
+        "TableName": name,
+        "BillingMode": arguments.pop("billing_mode"),
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        "AttributeDefinitions": [
+            {"AttributeName": attribute["name"], "AttributeType": attribute["type"]}
+            for attribute in arguments.pop("attribute")
+        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in deployment.tags(arguments).items()],
+    }
+    arn = dynamodb.create_table(**request)["TableDescription"]["TableArn"]
+    expiry = {_camel_case(argument): value for argument, value in arguments.pop("ttl").items()}
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)  # type: ignore[arg-type]
+    return {"id": name, "arn": arn}
+
+
 def _event_source_mapping(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     request: dict[str, Any] = {
         "EventSourceArn": arguments.pop("event_source_arn"),
@@ -262,6 +281,7 @@ CREATORS: dict[str, Creator] = {
     "data.aws_region": _region,
     "data.aws_sagemaker_prebuilt_ecr_image": _prebuilt_image,
     "aws_cloudwatch_log_group": _log_group,
+    "aws_dynamodb_table": _table,
     "aws_iam_role": _role,
     "aws_iam_role_policy": _role_policy,
     "aws_lambda_alias": _alias,

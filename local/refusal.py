@@ -10,7 +10,7 @@ CODEC = "huggingface"
 
 def require_runnable(template: Template) -> None:
     """Raise UsageError naming all that stands in the way, if something does."""
-    if obstacles := list(_obstacles(template)):
+    if obstacles := dict.fromkeys(_obstacles(template)):
         raise UsageError(f"the stack {template.stack} can't run on the embedded AWS: {'; '.join(obstacles)}")
 
 
@@ -34,5 +34,3 @@ def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
         yield f"its codec is {codec}, and the local model takes {CODEC}"
     if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
         yield f"its results go to {sink}, and the local run receives them from sqs"
-    if variables.get("IDEMPOTENCY_TABLE"):
-        yield "it has an idempotency table, which the local run does not make"

@@ -46,6 +46,8 @@ class Road:
     settings: HandlerSettings
     """The function's environment."""
     endpoint_arn: str
+    idempotency_table_arn: str
+    """Empty, if nothing is remembered."""
     results: Queue
     dead_letters: Queue
 
@@ -69,6 +71,7 @@ class Road:
         except ConfigurationError as error:
             raise LocalRunError(f"the function {function['function_name']} cannot start: {error}") from error
         partition, _, region, account = queue["arn"].split(":")[1:5]
+        table = settings.idempotency_table
         log_group = function.get("logging_config", {}).get("log_group", f"/aws/lambda/{function['function_name']}")
         return cls(
             mapping=mapping,
@@ -80,6 +83,7 @@ class Road:
             tracing=function.get("tracing_config", {}).get("mode") == "Active",
             settings=settings,
             endpoint_arn=f"arn:{partition}:sagemaker:{region}:{account}:endpoint/{settings.endpoint_name}",
+            idempotency_table_arn=f"arn:{partition}:dynamodb:{region}:{account}:table/{table}" if table else "",
             results=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.result_target)),
             dead_letters=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.dead_letter_queue_url)),
         )

@@ -62,12 +62,13 @@ class Template:
         try:
             document = json.loads(path.read_bytes())
             provider = _block_body(document["provider"]["aws"])
-            stack, region = document["//"]["metadata"]["stackName"], provider["region"]
+            region = provider["region"]
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}") from error
         except (ValueError, LookupError, TypeError) as error:
             raise TemplateError(f"{path} is not a synthesized stack with an AWS provider: {error!r}") from error
         tags = _block_body(provider.get("default_tags", {})).get("tags", {})
+        stack = document.get("//", {}).get("metadata", {}).get("stackName", path.parent.name)
         blocks = {block.address: block for block in _blocks(document)}
         return cls(path=path, stack=stack, region=region, tags=tags, blocks=blocks)
 
