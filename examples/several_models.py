@@ -3,6 +3,8 @@
 Adding a pipeline changes nothing of the others: each has its own queue, function, endpoint and rights.
 """
 
+from dataclasses import replace
+
 from constructs_lib import (
     Deployment,
     EndpointSettings,
@@ -58,8 +60,9 @@ SENTIMENT = PipelineSettings(
 TOPIC = PipelineSettings(
     endpoint=EndpointSettings(
         model=classifier("classla/multilingual-IPTC-news-topic-classifier"),
-        capacity=INSTANCES,
-        # A tenth of the traffic first; back to the old model when requests fail or slow down.
+        # The first step of a canary is an instance at least, and half of them at most.
+        capacity=replace(INSTANCES, min_instances=2),
+        # A tenth of the instances first; back to the old model when requests fail or slow down.
         deployment=Deployment(strategy="canary", step_percent=10, rollback_latency_ms=2000),
     ),
     inference=INFERENCE,

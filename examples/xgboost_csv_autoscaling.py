@@ -44,7 +44,8 @@ FRAUD = PipelineSettings(
     ),
     # Rows are short: gather hundreds for up to a second, and score them in one request.
     event_source=EventSourceSettings(batch_size=500, batching_window_seconds=1),
-    inference=InferenceSettings(codec="csv", max_records_per_request=250),
+    # Outside batch transform this image answers with one row, a score each.
+    inference=InferenceSettings(codec="csv-row", max_records_per_request=250),
     monitoring=MonitoringSettings(subscribers=("payments-on-call@example.com",), queue_age_seconds=120),
 )
 

@@ -11,6 +11,7 @@ import botocore.session
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
@@ -33,6 +34,7 @@ class Aws:
     """The clients, with the rights of the account's root; they may be shared by threads."""
 
     region: str
+    dynamodb: "DynamoDBClient"
     iam: "IAMClient"
     lambda_: "LambdaClient"
     logs: "CloudWatchLogsClient"
@@ -45,6 +47,7 @@ class Aws:
         client = _client_factory(url, region, credentials, authority)
         return cls(
             region=region,
+            dynamodb=client("dynamodb"),
             iam=client("iam"),
             lambda_=client("lambda"),
             logs=client("logs"),

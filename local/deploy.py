@@ -15,7 +15,11 @@ from local.template import Attributes, Block, Template, references, resolve
 PREBUILT_IMAGES_ACCOUNT = "763104351884"
 
 QUEUE_ATTRIBUTES = {
+    "content_based_deduplication": "ContentBasedDeduplication",
+    "deduplication_scope": "DeduplicationScope",
     "delay_seconds": "DelaySeconds",
+    "fifo_queue": "FifoQueue",
+    "fifo_throughput_limit": "FifoThroughputLimit",
     "max_message_size": "MaximumMessageSize",
     "message_retention_seconds": "MessageRetentionPeriod",
     "receive_wait_time_seconds": "ReceiveMessageWaitTimeSeconds",
@@ -37,6 +41,14 @@ NAMED_BY = {
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
+# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing.
+LEFT_OUT = {
+    "aws_cloudwatch_log_group": {"kms_key_id"},
+    "aws_lambda_event_source_mapping": {"kms_key_arn", "metrics_config"},
+    "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
+    "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
+    "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
+}
 ACTIVE_SECONDS = 30
 
 Arguments = dict[str, Any]
@@ -54,6 +66,8 @@ class Deployment:
         self.created: list[Block] = []
         self.absent: list[Block] = []
         """Resources that the embedded AWS has no counterpart of."""
+        self.left_out: dict[str, set[str]] = {}
+        """Arguments of those created that have no effect there, by type."""
         self.attributes: dict[str, Attributes] = {}
         """By address: arguments, and what became known on creation."""
 
@@ -77,7 +91,7 @@ class Deployment:
         return {
             name: resolve(value, self.attributes)
             for name, value in block.arguments.items()
-            if all(attribute in self.attributes[address] for address, attribute in references(value))
+            if all(attribute in self.attributes.get(address, {}) for address, attribute in references(value))
         }
 
     def name(self, block: Block) -> str:
@@ -91,6 +105,9 @@ class Deployment:
         return {**self.template.tags, **arguments.pop("tags", {})}
 
     def _make(self, block: Block, creator: Creator, arguments: Arguments) -> dict[str, Any]:
+        for name in LEFT_OUT.get(block.type, set()) & arguments.keys():
+            self.left_out.setdefault(block.type, set()).add(name)
+            del arguments[name]
         try:
             made = creator(self, arguments)
         except KeyError as error:
@@ -123,11 +140,13 @@ def _prebuilt_image(deployment: Deployment, arguments: Arguments) -> dict[str, A
 
 def _queue(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     sqs = deployment.aws.sqs
-    attributes: Any = {
+    values = {
         attribute: _text(arguments.pop(argument))
         for argument, attribute in QUEUE_ATTRIBUTES.items()
         if argument in arguments
     }
+    # SQS takes true only: a queue that is not FIFO has no such attribute.
+    attributes: Any = {name: value for name, value in values.items() if (name, value) != ("FifoQueue", "false")}
     tags = deployment.tags(arguments)
     url = sqs.create_queue(QueueName=arguments.pop("name"), Attributes=attributes, tags=tags)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -189,6 +208,7 @@ def _function(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
         "Architectures": arguments.pop("architectures", ["x86_64"]),
         "MemorySize": arguments.pop("memory_size", 128),
         "Timeout": arguments.pop("timeout", 3),
+        "Publish": arguments.pop("publish", False),
         "Environment": {"Variables": arguments.pop("environment", {}).get("variables", {})},
         "TracingConfig": {"Mode": arguments.pop("tracing_config", {}).get("mode", "PassThrough")},
         "LoggingConfig": {_camel_case(key): value for key, value in logging.items()},
@@ -201,7 +221,35 @@ def _function(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
             FunctionName=function["FunctionName"],
             ReservedConcurrentExecutions=arguments.pop("reserved_concurrent_executions"),
         )
-    return {"id": function["FunctionName"], "arn": function["FunctionArn"]}
+    return {"id": function["FunctionName"], "arn": function["FunctionArn"], "version": function["Version"]}
+
+
+def _alias(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
+    alias = deployment.aws.lambda_.create_alias(
+        FunctionName=arguments.pop("function_name"),
+        Name=arguments.pop("name"),
+        FunctionVersion=arguments.pop("function_version"),
+        Description=arguments.pop("description", ""),
+    )
+    return {"id": alias["AliasArn"], "arn": alias["AliasArn"]}
+
+
+def _table(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
+    dynamodb, name, key = deployment.aws.dynamodb, arguments.pop("name"), arguments.pop("hash_key")
+    request: dict[str, Any] = {
+        "TableName": name,
+        "BillingMode": arguments.pop("billing_mode"),
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        "AttributeDefinitions": [
+            {"AttributeName": attribute["name"], "AttributeType": attribute["type"]}
+            for attribute in arguments.pop("attribute")
+        ],
+        "Tags": [{"Key": key, "Value": value} for key, value in deployment.tags(arguments).items()],
+    }
+    arn = dynamodb.create_table(**request)["TableDescription"]["TableArn"]
+    expiry = {_camel_case(argument): value for argument, value in arguments.pop("ttl").items()}
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=expiry)  # type: ignore[arg-type]
+    return {"id": name, "arn": arn}
 
 
 def _event_source_mapping(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
@@ -240,8 +288,10 @@ CREATORS: dict[str, Creator] = {
     "data.aws_region": _region,
     "data.aws_sagemaker_prebuilt_ecr_image": _prebuilt_image,
     "aws_cloudwatch_log_group": _log_group,
+    "aws_dynamodb_table": _table,
     "aws_iam_role": _role,
     "aws_iam_role_policy": _role_policy,
+    "aws_lambda_alias": _alias,
     "aws_lambda_event_source_mapping": _event_source_mapping,
     "aws_lambda_function": _function,
     "aws_sqs_queue": _queue,

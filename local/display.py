@@ -17,6 +17,9 @@ from local.deploy import Deployment
 PLAIN_LINE_EVERY_SECONDS = 2.0
 
 
+ABSENT = "not in the emulator"
+
+
 class Display:
     """Steps, progress, tables."""
 
@@ -36,10 +39,12 @@ class Display:
 
     def resources(self, deployment: Deployment) -> None:
         """List by type what was created, and what the emulator does not have."""
-        for title, blocks in (("created", deployment.created), ("not in the emulator", deployment.absent)):
+        for title, blocks in (("created", deployment.created), (ABSENT, deployment.absent)):
             by_type = defaultdict(list)
             for block in blocks:
                 by_type[block.type].append(deployment.name(block))
+            if title == ABSENT:
+                by_type.update((type_, [_shortened(names)]) for type_, names in by_type.items())
             grid = Table.grid(padding=(0, 2))
             grid.add_column(no_wrap=True)
             grid.add_column(overflow="fold")
@@ -47,6 +52,8 @@ class Display:
                 grid.add_row(f"    {type_}", escape(", ".join(names)))
             self._console.print(f"  {title}: {len(blocks)}", highlight=False)
             self._print_table(grid)
+        for type_, arguments in sorted(deployment.left_out.items()):
+            self.line(f"  without effect there: {type_} {', '.join(sorted(arguments))}")
 
     @contextmanager
     def progress(self, total: int) -> "Iterator[Ticker]":
@@ -128,6 +135,10 @@ class _Lines(Ticker):
             self._console.print(f"  {done:,} of {self._total:,} came back", highlight=False)
 
 
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{', '.join(names[:2])} and {len(names) - 2} more"
+
+
 @contextmanager
 def _nothing() -> Iterator[None]:
     yield
@@ -147,6 +158,9 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("p50", "p95", "p99"):
         yield f"latency {name}", number(latency[name], " ms")
     yield "messages/request", number(summary["records_per_request"])
+    if groups := summary.get("groups"):
+        yield "message groups", f"{groups['total']:,}"
+        yield "  out of order", f"{groups['out_of_order']:,}"
     if disturbance := summary.get("disturbance"):
         for kind, count in disturbance["injected"].items():
             yield "faults injected" if kind == "total" else f"  {kind}", f"{count:,}"

@@ -4,7 +4,7 @@ import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -38,6 +38,8 @@ class Message:
     body: str
     expected: str | None = None
     poison: Poison | None = None
+    group: str = ""
+    """Its message group, on a FIFO queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,16 +81,21 @@ def _read_sample(place: str, line: str) -> Sample:
 
 
 def make_messages(
-    samples: Sequence[Sample], *, count: int, poison_share: float, seed: int, limits: SizeLimits
+    samples: Sequence[Sample], *, count: int, poison_share: float, seed: int, limits: SizeLimits, groups: int = 0
 ) -> list[Message]:
-    """Return `count` messages in random order, the share of poison rounded; the same seed gives the same ones."""
+    """Return `count` messages in random order, the share of poison rounded; the same seed gives the same ones.
+
+    Each is of one of so many message groups; by default of none.
+    """
     chance = random.Random(seed)
     poison = _Poisoner(chance, samples, limits)
     bad = [poison.make(kind) for _, kind in zip(range(round(count * poison_share)), itertools.cycle(poison.kinds))]
     good = chance.choices(samples, k=count - len(bad))
     messages = [*bad, *(Message(_json({"inputs": sample.inputs}), sample.expected) for sample in good)]
     chance.shuffle(messages)
-    return messages
+    if not groups:
+        return messages
+    return [replace(message, group=f"group-{chance.randrange(groups)}") for message in messages]
 
 
 class _Poisoner:

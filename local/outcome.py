@@ -111,6 +111,25 @@ class Outcome:
         """How many good messages used up their receives because of faults, so that SQS itself moved them."""
         return sum(letter.reason == REDRIVEN for _, letter in self._good_dead_lettered()) if self.disturbance else 0
 
+    @cached_property
+    def groups(self) -> set[str]:
+        """Message groups of what was sent; none, if the queue is not FIFO."""
+        return {sent.message.group for sent in self.tally.sent.values()} - {""}
+
+    @cached_property
+    def groups_out_of_order(self) -> set[str]:
+        """Message groups whose results came in another order than their messages were sent."""
+        place = {id_: number for number, id_ in enumerate(self.tally.sent)}
+        latest: dict[str, int] = {}
+        wrong = set()
+        for id_ in self.tally.scored:
+            if sent := self.tally.sent.get(id_):
+                group = sent.message.group
+                if place[id_] < latest.get(group, -1):
+                    wrong.add(group)
+                latest[group] = place[id_]
+        return wrong & self.groups
+
     def _good_dead_lettered(self) -> Iterator[tuple[str, DeadLetter]]:
         for id_, letter in self.tally.dead_letters.items():
             sent = self.tally.sent.get(id_)
@@ -133,6 +152,8 @@ class Outcome:
             yield f"poison messages scored: {_counts(scored)}"
         if wrong := self.wrongly_dead_lettered:
             yield f"good messages dead-lettered: {_counts(list(wrong.values()))}; {_named(wrong)}"
+        if self.groups_out_of_order:
+            yield f"message groups whose results are out of order: {_named(self.groups_out_of_order)}"
         if self.disturbance and (wrong_results := sum(total - right for total, right in self.by_language().values())):
             yield f"results that are not what the model says of the message: {wrong_results}"
 
@@ -161,8 +182,14 @@ class Outcome:
             "accuracy_by_language": {
                 language: {"scored": scored, "right": right} for language, (scored, right) in by_language.items()
             },
+            **self._groups_summary(),
             **self._disturbance_summary(),
         }
+
+    def _groups_summary(self) -> dict[str, Any]:
+        if not self.groups:
+            return {}
+        return {"groups": {"total": len(self.groups), "out_of_order": len(self.groups_out_of_order)}}
 
     def _disturbance_summary(self) -> dict[str, Any]:
         if self.disturbance is None:

@@ -76,6 +76,7 @@ def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
         letters=_letters(outcome),
         created=_by_type(setting.deployment, setting.deployment.created),
         absent=_by_type(setting.deployment, setting.deployment.absent),
+        left_out={type_: sorted(names) for type_, names in sorted(setting.deployment.left_out.items())},
         versions={name: version(name) for name in ("ministack", "py3langid", "boto3")},
     )
 

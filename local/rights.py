@@ -57,7 +57,10 @@ def needed_for_inference(road: Road) -> Right:
 
 def needed_by_handler(road: Road) -> list[Right]:
     """Return what the function's own calls need, besides the endpoint."""
-    return [Right(queue.arn, "sqs:SendMessage") for queue in (road.results, road.dead_letters)]
+    rights = [Right(queue.arn, "sqs:SendMessage") for queue in (road.results, road.dead_letters)]
+    if table_arn := road.idempotency_table_arn:
+        rights += (Right(table_arn, action) for action in ("dynamodb:PutItem", "dynamodb:BatchWriteItem"))
+    return rights
 
 
 def missing(aws: Aws, role_arn: str, rights: Iterable[Right]) -> list[Right]:

@@ -7,9 +7,7 @@ from typing import Self
 from handler.settings import ConfigurationError, HandlerSettings
 from local.deploy import Deployment
 from local.errors import LocalRunError
-from local.template import Attributes, Block
-
-MAPPING = "aws_lambda_event_source_mapping"
+from local.template import MAPPING, Attributes, Block
 
 
 @dataclass(frozen=True)
@@ -18,6 +16,10 @@ class Queue:
     url: str
     arn: str
     max_message_bytes: int
+
+    @property
+    def fifo(self) -> bool:
+        return self.name.endswith(".fifo")
 
     @classmethod
     def of(cls, attributes: Attributes) -> Self:
@@ -44,6 +46,8 @@ class Road:
     settings: HandlerSettings
     """The function's environment."""
     endpoint_arn: str
+    idempotency_table_arn: str
+    """Empty, if nothing is remembered."""
     results: Queue
     dead_letters: Queue
 
@@ -57,7 +61,9 @@ class Road:
         if len(mappings) != 1:
             raise LocalRunError(f"the local run takes a stack with one {MAPPING}; this one has {len(mappings)}")
         mapping = deployment.resolved(mappings[0])
-        function = _one_with(deployment, "aws_lambda_function", "arn", mapping["function_name"])
+        # An alias's ARN is the function's, with its name behind.
+        function_arn = ":".join(mapping["function_name"].split(":")[:7])
+        function = _one_with(deployment, "aws_lambda_function", "arn", function_arn)
         queue = _one_with(deployment, "aws_sqs_queue", "arn", mapping["event_source_arn"])
         environment = function.get("environment", {}).get("variables", {})
         try:
@@ -65,6 +71,7 @@ class Road:
         except ConfigurationError as error:
             raise LocalRunError(f"the function {function['function_name']} cannot start: {error}") from error
         partition, _, region, account = queue["arn"].split(":")[1:5]
+        table = settings.idempotency_table
         log_group = function.get("logging_config", {}).get("log_group", f"/aws/lambda/{function['function_name']}")
         return cls(
             mapping=mapping,
@@ -76,6 +83,7 @@ class Road:
             tracing=function.get("tracing_config", {}).get("mode") == "Active",
             settings=settings,
             endpoint_arn=f"arn:{partition}:sagemaker:{region}:{account}:endpoint/{settings.endpoint_name}",
+            idempotency_table_arn=f"arn:{partition}:dynamodb:{region}:{account}:table/{table}" if table else "",
             results=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.result_target)),
             dead_letters=Queue.of(_one_with(deployment, "aws_sqs_queue", "url", settings.dead_letter_queue_url)),
         )

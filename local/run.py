@@ -1,12 +1,9 @@
 """The run, from the synthesized stack to the report."""
 
 import contextlib
-import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,12 +22,15 @@ from local.faults import FaultInjector, KillSchedule
 from local.messages import Message, Sample, SizeLimits, make_messages, read_samples
 from local.model import LANGUAGES, LanguageModel
 from local.outcome import Disturbance, Outcome
+from local.refusal import require_runnable
 from local.report import REPORT_FILES, Setting, write_report
 from local.road import Road, is_mapping
+from local.synthesis import synthesize
 from local.template import Template
 from local.traffic import Traffic
 
-CODEC = "huggingface"
+# On a FIFO queue.
+MESSAGES_PER_GROUP = 20
 POLL_SECONDS = 0.1
 # Without one more message back for so long, the queue is asked whether it holds any.
 QUIET_SECONDS = 5
@@ -45,7 +45,12 @@ class Options:
     seed: int = 0
     poison: float = 0.02
     """Share of the messages that can never be scored, 0 to 1."""
-    stack: str = "dev"
+    app: str = "main"
+    """The module of this project that defines the stacks."""
+    stack: str | None = None
+    """By default the only one, or `dev`."""
+    pipeline: str | None = None
+    """The one of the stack's pipelines to run; needed if it has several."""
     template: Path | None = None
     """A synthesized `cdk.tf.json` to run; by default the stack is synthesized anew."""
     report: Path = PROJECT / ".build" / "demo"
@@ -65,11 +70,9 @@ class Options:
 
     target: ClassVar[str] = "demo"
     """The make target that runs this."""
-    app: ClassVar[Sequence[str]] = ("main.py",)
-    """What Python runs to synthesize the stacks."""
     stated: ClassVar[Sequence[str]] = ("count", "seed", "poison")
     """Options that the command names in any case; the next, where they are not the default."""
-    stated_if_changed: ClassVar[Sequence[str]] = ("messages", "stack", "template")
+    stated_if_changed: ClassVar[Sequence[str]] = ("messages", "app", "stack", "pipeline", "template")
 
     @property
     def disturbed(self) -> bool:
@@ -98,9 +101,10 @@ def run(options: Options, console: Console) -> int:
     samples = read_samples(options.messages)
     _prepare_folder(options.report)
     with display.step("Synthesize") as remarks:
-        template = Template.load(options.template or _synthesize(options))
-        remarks.append(f"{template.path}")
-    _require_answers(template)
+        path = options.template or synthesize(options.app, options.stack, options.report / "synthesized")
+        template = Template.load(path).of_pipeline(options.pipeline)
+        remarks.append(f"{path}")
+    require_runnable(template)
     with contextlib.ExitStack() as stack:
         with display.step("Serve the model") as remarks:
             model = LanguageModel()
@@ -138,35 +142,6 @@ def _prepare_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: not writable")
 
 
-def _synthesize(options: Options) -> Path:
-    """Synthesize the project's stacks; return the path of the one asked for."""
-    folder = options.report / "synthesized"
-    made = subprocess.run(
-        [sys.executable, *options.app],
-        cwd=PROJECT,
-        env={**os.environ, "CDKTF_OUTDIR": str(folder.resolve())},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        raise LocalRunError(f"{options.app[-1]} did not synthesize:\n{made.stderr.strip()}")
-    stacks: dict[str, dict[str, str]] = json.loads((folder / "manifest.json").read_bytes())["stacks"]
-    if options.stack not in stacks:
-        raise UsageError(f"there is no stack {options.stack}, but there are: {', '.join(sorted(stacks))}")
-    return folder / stacks[options.stack]["synthesizedStackPath"]
-
-
-def _require_answers(template: Template) -> None:
-    """Raise UsageError if the endpoint would not answer the function itself."""
-    for block in template.of_type("aws_sagemaker_endpoint_configuration"):
-        if "async_inference_config" in block.arguments:
-            raise UsageError(
-                f"{block.address} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
-                "run a stack with a serverless or real-time endpoint"
-            )
-
-
 def _emulator(template: Template, endpoint: EndpointServer, options: Options) -> Emulator:
     return Emulator(
         region=template.region,
@@ -196,10 +171,15 @@ def _open_road(deployment: Deployment, road: Road, endpoint: EndpointServer, emu
 
 def _messages(options: Options, road: Road, samples: Sequence[Sample]) -> list[Message]:
     settings = road.settings
-    if settings.codec != CODEC:
-        raise LocalRunError(f"the model behind the endpoint takes the codec {CODEC}, the stack has {settings.codec}")
     limits = SizeLimits(max_request_bytes=settings.max_bytes, max_message_bytes=road.queue.max_message_bytes)
-    return make_messages(samples, count=options.count, poison_share=options.poison, seed=options.seed, limits=limits)
+    return make_messages(
+        samples,
+        count=options.count,
+        poison_share=options.poison,
+        seed=options.seed,
+        limits=limits,
+        groups=max(1, options.count // MESSAGES_PER_GROUP) if road.queue.fifo else 0,
+    )
 
 
 def _as_the_model_says(sample: Sample, model: LanguageModel) -> Sample:
@@ -261,7 +241,7 @@ def _disturbance(options: Options, endpoint: EndpointServer, emulator: Emulator)
 
 def _report(options: Options, outcome: Outcome, road: Road, deployment: Deployment, display: Display) -> bool:
     """Write and show what the run came to; return whether all went as it should."""
-    setting = Setting(road, deployment, options.stack, options.seed, options.command())
+    setting = Setting(road, deployment, deployment.template.stack, options.seed, options.command())
     summary, page = write_report(options.report, outcome, setting)
     display.table(table_rows(summary))
     display.line(f"Report: {page}")

@@ -18,7 +18,7 @@ class SoakOptions(Options):
     """A run of the soak's stack. Each field is described at `Options`."""
 
     count: int = 100_000
-    stack: str = "soak"
+    app: str = "local.soak_stack"
     report: Path = PROJECT / ".build" / "soak"
     faults: float = 0.05
     kills: int = count // MESSAGES_PER_KILL
@@ -30,7 +30,6 @@ class SoakOptions(Options):
     settle_seconds: float = 60
 
     target: ClassVar[str] = "soak"
-    app: ClassVar[Sequence[str]] = ("-m", "local.soak_stack")
     stated: ClassVar[Sequence[str]] = ("count", "seed", "poison", "faults", "kills")
     stated_if_changed: ClassVar[Sequence[str]] = ("messages",)
 

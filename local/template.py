@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Self
@@ -13,6 +13,7 @@ from local.errors import LocalRunError, UsageError
 # Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`.
 EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)\}")
 REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
+MAPPING = "aws_lambda_event_source_mapping"
 META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
 UNSUPPORTED_ARGUMENTS = {"connection", "count", "dynamic", "for_each", "provisioner"}
 
@@ -34,6 +35,8 @@ class Block:
     arguments: Attributes
     """Without Terraform's own; references unresolved."""
     depends_on: Sequence[str] = ()
+    part: str = ""
+    """The construct in the stack that it belongs to; a pipeline's has the pipeline's name."""
 
     @property
     def dependencies(self) -> list[str]:
@@ -46,6 +49,7 @@ class Template:
     """One stack."""
 
     path: Path
+    stack: str
     region: str
     tags: Mapping[str, str] = field(default_factory=dict)
     """Default tags of the provider, which go on every resource that takes tags."""
@@ -64,8 +68,22 @@ class Template:
         except (ValueError, LookupError, TypeError) as error:
             raise TemplateError(f"{path} is not a synthesized stack with an AWS provider: {error!r}") from error
         tags = _block_body(provider.get("default_tags", {})).get("tags", {})
+        stack = document.get("//", {}).get("metadata", {}).get("stackName", path.parent.name)
         blocks = {block.address: block for block in _blocks(document)}
-        return cls(path=path, region=region, tags=tags, blocks=blocks)
+        return cls(path=path, stack=stack, region=region, tags=tags, blocks=blocks)
+
+    def of_pipeline(self, name: str | None) -> Self:
+        """Return the template without the other pipelines. Raises UsageError if there is none of this name, or without
+        a name more than one.
+        """
+        pipelines = [block.part for block in self.of_type(MAPPING)]
+        choice = f"the stack {self.stack} has {', '.join(sorted(pipelines))}"
+        if name is None and len(pipelines) > 1:
+            raise UsageError(f"--pipeline must name one: {choice}")
+        if name is not None and name not in pipelines:
+            raise UsageError(f"there is no pipeline {name}; {choice}")
+        others = {pipeline for pipeline in pipelines if name not in (None, pipeline)}
+        return replace(self, blocks={key: block for key, block in self.blocks.items() if block.part not in others})
 
     def ordered(self) -> list[Block]:
         """Return the blocks, each after those it refers to. Raises TemplateError if that is not possible."""
@@ -138,7 +156,9 @@ def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
                 if unsupported := sorted(UNSUPPORTED_ARGUMENTS & body.keys()):
                     raise TemplateError(f"{address}: the local run does not know {', '.join(unsupported)}")
                 arguments = {key: value for key, value in body.items() if key not in META_ARGUMENTS}
-                yield Block(address, f"{prefix}{type_}", arguments, body.get("depends_on", []))
+                path = body.get("//", {}).get("metadata", {}).get("path", "").split("/")
+                part = path[1] if len(path) > 1 else ""
+                yield Block(address, f"{prefix}{type_}", arguments, body.get("depends_on", []), part)
 
 
 def _block_body(value: Any) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -66,7 +67,9 @@ class Tally:
     """What was sent and what came back, by the id of the message sent."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
+    """In the order of sending, within a message group."""
     scored: dict[str, Scored] = field(default_factory=dict)
+    """In the order of receiving."""
     dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
     repeated: int = 0
     """How often something came back for a message that had come back already."""
@@ -109,7 +112,9 @@ class Traffic:
             self._receiving.append(self._pool.submit(self._receive, self._road.results, self._take_result))
         self._receiving.append(self._pool.submit(self._receive, self._road.dead_letters, self._take_dead_letter))
         batches = list(_batches(self._messages))
-        self._sending += (self._pool.submit(self._send, batches[number::SENDERS]) for number in range(SENDERS))
+        # With more than one, a group's messages would overtake each other.
+        senders = 1 if self._road.queue.fifo else SENDERS
+        self._sending += (self._pool.submit(self._send, batches[number::senders]) for number in range(senders))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,14 +160,14 @@ class Traffic:
         for batch in batches:
             if not self._wait_for_room(len(batch)):
                 return
-            entries: Any = [{"Id": str(number), "MessageBody": message.body} for number, message in enumerate(batch)]
+            entries: Any = [_entry(number, message) for number, message in enumerate(batch)]
             at = time.monotonic()
             with _as_run_error("sending"):
                 answer = self._aws.sqs.send_message_batch(QueueUrl=self._road.queue.url, Entries=entries)
             if failed := answer.get("Failed"):
                 raise LocalRunError(f"the queue refused a message: {failed[0]['Code']}: {failed[0].get('Message', '')}")
             with self._changed:
-                for entry in answer["Successful"]:
+                for entry in sorted(answer["Successful"], key=lambda entry: int(entry["Id"])):
                     self.tally.sent[entry["MessageId"]] = Sent(at, batch[int(entry["Id"])])
                     self._arrived += self.tally.came_back(entry["MessageId"])
 
@@ -239,6 +244,14 @@ def _read_event(body: str) -> Mapping[str, Any]:
     if not fits:
         raise LocalRunError(f"a result is not a CloudEvent with a label and a score: {body[:200]}")
     return event
+
+
+def _entry(number: int, message: Message) -> dict[str, str]:
+    entry = {"Id": str(number), "MessageBody": message.body}
+    # The same text twice is two messages here, though the queue may take equal bodies for one.
+    return (
+        {**entry, "MessageGroupId": message.group, "MessageDeduplicationId": f"{uuid4()}"} if message.group else entry
+    )
 
 
 def _batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
