@@ -3,8 +3,10 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from constructs_lib.findings import accept
 from constructs_lib.naming import Environment
 from constructs_lib.settings import ExistingRole
 
@@ -68,8 +70,13 @@ class ServiceRole(Construct):
         )
         self.arn, self._name = role.arn, role.name
 
-    def allow(self, policy_name: str, *statements: Statement) -> None:
-        """Attach an inline policy; `policies` holds all of them, to depend on where a right must exist first."""
+    def allow(
+        self, policy_name: str, *statements: Statement, accepted: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Attach an inline policy; `policies` holds all of them, to depend on where a right must exist first.
+
+        `accepted` has the reason for each Checkov finding that is right as it is.
+        """
         if not self._attaches:
             return
         policy = IamRolePolicy(
@@ -79,6 +86,8 @@ class ServiceRole(Construct):
             role=self._name,
             policy=policy_document(*(statement.render() for statement in statements)),
         )
+        for check, reason in accepted.items():
+            accept(policy, check, reason)
         self.policies.append(policy)
 
 
