@@ -54,6 +54,8 @@ synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
 security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
 	@$(MAKE) --silent --no-print-directory app >/dev/null
 	@$(RUN) -m tools.security $(ARGS)
+	@CDKTF_OUTDIR=.build/locked_down $(RUN) -m examples.locked_down >/dev/null
+	@$(RUN) -m tools.security --strict claims .build/locked_down
 
 diff: terraform node_modules/.ready ## terraform plan of STACK (default: dev)
 	@$(CDKTF) diff $(STACK)

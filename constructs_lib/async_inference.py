@@ -10,7 +10,7 @@ from constructs_lib.naming import Environment
 from constructs_lib.queue import Queue
 from constructs_lib.results import ResultSink
 from constructs_lib.settings import AsyncCapacity, FunctionSettings
-from constructs_lib.topic import EncryptedTopic
+from constructs_lib.topic import Topic
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.lambda_function_event_invoke_config import (
@@ -34,8 +34,8 @@ class NotificationTopics(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
         super().__init__(scope, id_)
-        self.success = EncryptedTopic(self, "success", name=f"{name}-async-success")
-        self.error = EncryptedTopic(self, "error", name=f"{name}-async-error")
+        self.success = Topic(self, "success", name=f"{name}-async-success")
+        self.error = Topic(self, "error", name=f"{name}-async-error")
 
     @property
     def arns(self) -> tuple[str, str]:
@@ -115,7 +115,7 @@ class NotificationFunction(Construct):
         )
         self.ready.append(failures)
 
-    def _subscribe(self, id_: str, topic: EncryptedTopic) -> None:
+    def _subscribe(self, id_: str, topic: Topic) -> None:
         permission = LambdaPermission(
             self,
             f"{id_}-permission",

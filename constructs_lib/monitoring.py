@@ -5,59 +5,36 @@ from typing import Any
 
 from constructs_lib.alarms import Alarm, pipeline_alarms
 from constructs_lib.dashboard import dashboard_body
-from constructs_lib.iam import policy_document
 from constructs_lib.metrics import Formula, WatchedPipeline
 from constructs_lib.naming import Environment
 from constructs_lib.settings import MonitoringSettings
+from constructs_lib.topic import Topic
 from constructs_lib.validation import is_unresolved, require_valid
 
-from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.cloudwatch_dashboard import CloudwatchDashboard
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (
     CloudwatchMetricAlarm,
     CloudwatchMetricAlarmMetricQuery,
     CloudwatchMetricAlarmMetricQueryMetric,
 )
-from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
-from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
 from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from constructs import Construct
 
 
-class AlarmTopic(Construct):
-    """A topic that CloudWatch's alarms of this account may publish to, by TLS only, and who is told by e-mail."""
+class AlarmTopic(Topic):
+    """A topic that CloudWatch's alarms of this account may publish to, and who is told by e-mail."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, name: str, subscribers: Sequence[str] = (), key_arn: str | None = None
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        subscribers: Sequence[str] = (),
+        kms_key_arn: str | None = None,
     ) -> None:
-        """`key_arn` is a customer key; without one the topic is not encrypted, since AWS's managed key for SNS does
-        not admit CloudWatch.
-        """
-        super().__init__(scope, id_)
-        environment = Environment.of(self)
-        self.arn = environment.arn("sns", name)
-        self.topic = SnsTopic(self, "topic", name=name, kms_master_key_id=key_arn)
-        allow = {
-            "Sid": "AlarmsOfThisAccount",
-            "Effect": "Allow",
-            "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": "sns:Publish",
-            "Resource": self.arn,
-            "Condition": {"StringEquals": {"aws:SourceAccount": environment.account}},
-        }
-        deny = {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": self.arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-        # The topic's ARN is plain text, which Terraform can't follow.
-        policy = SnsTopicPolicy(
-            self, "policy", arn=self.arn, policy=policy_document(allow, deny), depends_on=[self.topic]
-        )
-        self.ready: Sequence[ITerraformDependable] = [policy]
+        """`kms_key_arn` is a customer key; without one the topic is not encrypted."""
+        super().__init__(scope, id_, name=name, kms_key_arn=kms_key_arn, publisher="cloudwatch.amazonaws.com")
         for position, address in enumerate(subscribers):
             # By address: taking one away must not make others confirm again.
             SnsTopicSubscription(
@@ -95,7 +72,7 @@ class PipelineMonitoring(Construct):
 
     def _make_topic(self, name: str, settings: MonitoringSettings) -> AlarmTopic:
         return AlarmTopic(
-            self, "topic", name=f"{name}-alarms", subscribers=settings.subscribers, key_arn=settings.topic_key_arn
+            self, "topic", name=f"{name}-alarms", subscribers=settings.subscribers, kms_key_arn=settings.topic_key_arn
         )
 
     def _make_alarm(self, name: str, alarm: Alarm) -> None:

@@ -365,7 +365,7 @@ def test_only_alarms_of_the_account_may_publish_and_only_by_tls(watched: Synthes
     assert policy["depends_on"] == [watched.reference("aws_sns_topic")]
     assert json.loads(watched.readable(policy["policy"]))["Statement"] == [
         {
-            "Sid": "AlarmsOfThisAccount",
+            "Sid": "PublisherForThisAccount",
             "Effect": "Allow",
             "Principal": {"Service": "cloudwatch.amazonaws.com"},
             "Action": "sns:Publish",
