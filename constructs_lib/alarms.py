@@ -29,6 +29,7 @@ MISSING_DATA = {
     "request-age": "notBreaching",
     "no-capacity": "notBreaching",
     "notification-errors": "notBreaching",
+    "untold-answers": "notBreaching",
 }
 
 
@@ -199,6 +200,13 @@ def _async_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Ite
             period_seconds=60,
             means=f"A request has waited in {watched.endpoint_name} for over {settings.queue_age_seconds} s.",
             first="see whether instances start, and whether they are at their maximum.",
+        )
+        yield Alarm(
+            kind="untold-answers",
+            watches=watched.variant(watched.variants[0], "NotificationFailures", "Sum"),
+            threshold=0,
+            means=f"{watched.endpoint_name} could not tell its topics of an answer: no result was sent on.",
+            first="see the execution role's right to publish; the answers lie at output_location.",
         )
     if watched.starts_from_zero:
         yield Alarm(

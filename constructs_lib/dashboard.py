@@ -247,7 +247,10 @@ def _results(watched: WatchedPipeline) -> Column:
     ]
     counts = [(name, watched.notification_function(name, "Sum")) for name in ("Invocations", "Errors")]
     if lines := [Line(label=name, shows=metric) for name, metric in counts if metric is not None]:
-        graphs.append(Graph(title="Notifications in 5 minutes", lines=lines, alarms=("notification-errors",)))
+        untold = watched.variant(watched.variants[0], "NotificationFailures", "Sum")
+        lines.append(Line(label="never told of", shows=untold))
+        alarms = ("notification-errors", "untold-answers")
+        graphs.append(Graph(title="Notifications in 5 minutes", lines=lines, alarms=alarms))
     return Column(
         heading="Results", text=f"{watched.settings.results.sink}; {watched.dead_letter_queue_name}", graphs=graphs
     )

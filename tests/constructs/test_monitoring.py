@@ -276,6 +276,10 @@ def test_an_asynchronous_endpoint_is_watched_by_its_own_queue(watch: Callable[..
     assert (none["comparison_operator"], none["threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
     assert (none["evaluation_periods"], none["treat_missing_data"]) == (15, "notBreaching")
     assert (failed["metric_name"], failed["dimensions"]) == ("Errors", {"FunctionName": "notify"})
+    untold = alarms["untold-answers"]
+    variant = {"EndpointName": "model", "VariantName": "primary"}
+    assert (untold["metric_name"], untold["dimensions"]) == ("NotificationFailures", variant)
+    assert (untold["statistic"], untold["threshold"]) == ("Sum", 0)
     metrics = {
         id_: (metric["metric_name"], metric["dimensions"]) for id_, metric in _inputs(alarms["at-maximum"]).items()
     }
