@@ -165,15 +165,13 @@ def _maximum_alarm(
     watched: WatchedPipeline, settings: MonitoringSettings, variant: Variant, name: str
 ) -> Iterator[Alarm]:
     minutes, where = settings.at_maximum_minutes, f"{watched.endpoint_name} ({variant.name})"
-    watches: Metric | Formula
     if watched.settings.inference.inference_component_name is not None:
         return  # its copies share instances with others
     if variant.serverless:
-        watches, threshold = watched.variant(variant, "ServerlessConcurrentExecutionsUtilization", "Maximum"), 1.0
+        watches, threshold = watched.variant(variant, "ServerlessConcurrentExecutionsUtilization", "Maximum"), 1
         what, scale = "took as many requests at once as it may", 100
     elif variant.max_instances is not None:
-        # Half an instance below: the quotient of two sums is seldom whole.
-        watches, threshold = watched.instances(variant), variant.max_instances - 0.5
+        watches, threshold = watched.instances(variant), variant.max_instances
         what, scale = f"had all of its {variant.max_instances} instances", 1
     else:
         return

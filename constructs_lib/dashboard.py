@@ -214,7 +214,7 @@ def _capacity(watched: WatchedPipeline) -> list[Graph]:
     if watched.is_async:
         lines = [Line(label="requests", shows=watched.endpoint("ApproximateBacklogSize", "Maximum"))]
         age = [Line(label="oldest request", shows=watched.endpoint("ApproximateAgeOfOldestRequest", "Maximum"))]
-        instances = [Line(label="instances, while requests wait", shows=watched.instances(watched.variants[0]))]
+        instances = [Line(label="instances", shows=watched.instances(watched.variants[0]))]
         return [
             Graph(title="Backlog", lines=lines),
             Graph(title="Age of requests (s)", lines=age, alarms=("request-age",)),
@@ -223,7 +223,7 @@ def _capacity(watched: WatchedPipeline) -> list[Graph]:
     requests = [Line(label=v.name, shows=watched.variant(v, "Invocations", "Sum")) for v in watched.variants]
     graphs = [Graph(title="Requests a minute", lines=requests)]
     if watched.settings.inference.inference_component_name is None:
-        title = "Concurrency in use (%)" if watched.variants[0].serverless else "Instances, while there are requests"
+        title = "Concurrency in use (%)" if watched.variants[0].serverless else "Instances"
         lines = [_in_use(watched, variant) for variant in watched.variants]
         graphs.append(Graph(title=title, lines=lines, alarms=("at-maximum",)))
     return graphs

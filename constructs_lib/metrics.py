@@ -104,19 +104,15 @@ class WatchedPipeline:
             case _:
                 return self.handler("RecordsSucceeded")
 
-    def instances(self, variant: Variant) -> Formula:
-        """Return how many instances a variant has, while there are requests.
+    def instances(self, variant: Variant) -> Metric:
+        """Return how many instances a variant has, over a period of one minute.
 
-        SageMaker publishes no count of instances. It does publish 1/instances with each request
-        (InvocationsPerInstance) and, of asynchronous endpoints, the backlog with and without the division.
+        SageMaker publishes no count of instances, but each reports its CPU once a minute: its guide to asynchronous
+        endpoints counts the samples. While a deployment runs, both fleets are counted.
         """
-        if self.is_async:
-            names = ("ApproximateBacklogSize", "ApproximateBacklogSizePerInstance")
-            whole, shared = (self.endpoint(name, "Maximum") for name in names)
-        else:
-            names = ("Invocations", "InvocationsPerInstance")
-            whole, shared = (self.variant(variant, name, "Sum") for name in names)
-        return Formula(expression="IF({shared} > 0, {whole} / {shared}, 0)", metrics={"whole": whole, "shared": shared})
+        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant.name}
+        namespace = "/aws/sagemaker/Endpoints"
+        return Metric(namespace=namespace, name="CPUUtilization", dimensions=dimensions, statistic="SampleCount")
 
     @property
     def unscored(self) -> Formula:

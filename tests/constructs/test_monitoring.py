@@ -195,19 +195,17 @@ def test_a_serverless_endpoint_at_its_concurrency_is_at_its_maximum(watched: Syn
     assert (alarm["evaluation_periods"], alarm["treat_missing_data"]) == (15, "notBreaching")
 
 
-def test_instances_are_reckoned_from_the_requests(synth_pipeline: Synth) -> None:
+def test_instances_are_counted_by_what_they_report(synth_pipeline: Synth) -> None:
     monitoring = MonitoringSettings(at_maximum_minutes=30)
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=INSTANCES), monitoring=monitoring)
     alarm = _alarms(synthesized)["at-maximum"]
-    assert _expression(alarm) == "IF(shared > 0, whole / shared, 0)"
-    metrics = {id_: (metric["metric_name"], metric["stat"]) for id_, metric in _inputs(alarm).items()}
-    assert metrics == {"whole": ("Invocations", "Sum"), "shared": ("InvocationsPerInstance", "Sum")}
-    assert all(metric["dimensions"] == VARIANT and metric["period"] == 60 for metric in _inputs(alarm).values())
-    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanOrEqualToThreshold", 3.5)
+    assert (alarm["namespace"], alarm["metric_name"]) == ("/aws/sagemaker/Endpoints", "CPUUtilization")
+    assert (alarm["statistic"], alarm["dimensions"], alarm["period"]) == ("SampleCount", VARIANT, 60)
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanOrEqualToThreshold", 4)
     assert alarm["evaluation_periods"] == alarm["datapoints_to_alarm"] == 30
-    assert _graph(synthesized, "Instances, while there are requests")["annotations"] == {
-        "horizontal": [{"label": "alarm: at-maximum", "value": 3.5}]
-    }
+    graph = _graph(synthesized, "Instances")
+    assert graph["period"] == 60
+    assert graph["annotations"] == {"horizontal": [{"label": "alarm: at-maximum", "value": 4}]}
 
 
 @pytest.mark.parametrize(
@@ -219,7 +217,7 @@ def test_instances_are_reckoned_from_the_requests(synth_pipeline: Synth) -> None
                 INSTANCES,
                 schedule=(ScheduledCapacity(name="rush", schedule="rate(1 day)", min_instances=2, max_instances=9),),
             ),
-            8.5,
+            9,
         ),
     ],
     ids=["a fixed count is always at its maximum", "the highest range of a schedule is the maximum"],
@@ -280,13 +278,9 @@ def test_an_asynchronous_endpoint_is_watched_by_its_own_queue(watch: Callable[..
     variant = {"EndpointName": "model", "VariantName": "primary"}
     assert (untold["metric_name"], untold["dimensions"]) == ("NotificationFailures", variant)
     assert (untold["statistic"], untold["threshold"]) == ("Sum", 0)
-    metrics = {
-        id_: (metric["metric_name"], metric["dimensions"]) for id_, metric in _inputs(alarms["at-maximum"]).items()
-    }
-    assert metrics == {
-        "whole": ("ApproximateBacklogSize", whole),
-        "shared": ("ApproximateBacklogSizePerInstance", whole),
-    }
+    maximum = alarms["at-maximum"]
+    assert (maximum["metric_name"], maximum["statistic"]) == ("CPUUtilization", "SampleCount")
+    assert maximum["dimensions"] == variant
     # 80 % of the 15 minutes that an instance has for a request
     assert alarms["model-latency"]["threshold"] == 720_000_000
     # Asynchronous endpoints publish none of these.
@@ -333,11 +327,11 @@ def test_further_variants_have_alarms_of_their_own(watch: Callable[..., Synthesi
     kinds = ("client-errors", "server-errors", "model-latency", "at-maximum")
     assert set(alarms) == set(alone) | {f"{kind}-challenger" for kind in kinds}
     assert alarms["server-errors-challenger"]["dimensions"]["VariantName"] == "challenger"
-    assert (alarms["at-maximum"]["threshold"], alarms["at-maximum-challenger"]["threshold"]) == (3.5, 1.5)
+    assert (alarms["at-maximum"]["threshold"], alarms["at-maximum-challenger"]["threshold"]) == (4, 2)
     (instances,) = [
         widget["properties"] for widget in _widgets(synthesized) if "Instances" in widget["properties"].get("title", "")
     ]
-    assert [line["value"] for line in instances["annotations"]["horizontal"]] == [3.5, 1.5]
+    assert [line["value"] for line in instances["annotations"]["horizontal"]] == [4, 2]
 
 
 def test_alarms_say_what_to_do_and_tell_the_topic_when_they_ring_and_when_it_is_over(watched: Synthesized) -> None:
