@@ -31,6 +31,7 @@ QUEUE_ATTRIBUTES = {
 # Resources without an argument `name`: the argument that tells it, and what stands before the name in it.
 NAMED_BY = {
     "aws_appautoscaling_target": ("resource_id", ""),
+    "aws_cloudwatch_dashboard": ("dashboard_name", ""),
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
