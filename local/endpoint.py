@@ -129,7 +129,8 @@ class _RequestHandler(BaseHTTPRequestHandler):
         endpoint, request, refusal, answer = self.server.endpoint, None, "", ""
         try:
             request = json.loads(body)
-            answer = json.dumps(endpoint.model.predict(request))
+            results = endpoint.model.predict(request)
+            answer = json.dumps({"predictions": results} if _instances(request) else results)
         except (RefusedError, ValueError) as error:
             refusal = json.dumps({"error": str(error)})
         seconds = time.monotonic() - started
@@ -198,6 +199,14 @@ class _RequestHandler(BaseHTTPRequestHandler):
         """Requests are counted, not logged."""
 
 
+def _instances(request: object) -> list[object]:
+    """Return the records of a request in the format of TensorFlow Serving."""
+    instances = request.get("instances") if isinstance(request, dict) else None
+    return instances if isinstance(instances, list) else []
+
+
 def _records(request: object) -> int:
+    if instances := _instances(request):
+        return len(instances)
     inputs = request.get("inputs") if isinstance(request, dict) else None
     return len(inputs) if isinstance(inputs, list) else 1

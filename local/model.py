@@ -1,7 +1,6 @@
 """The model behind the endpoint: language identification, with the contract of Hugging Face text classification."""
 
 import threading
-from collections.abc import Sequence
 from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -46,7 +45,8 @@ class LanguageModel:
         self._worker = threading.Lock()
 
     def predict(self, request: object) -> list[dict[str, Any]]:
-        """Return [{"label", "score"}, …], one per input, for {"inputs": text or texts}. Raises RefusedError.
+        """Return [{"label", "score"}, …], one per input, for {"inputs": text or texts} or {"instances": [{"inputs":
+        text}, …]}. Raises RefusedError.
 
         `parameters` may be there, as for the deployed model; this one has none.
         """
@@ -56,12 +56,22 @@ class LanguageModel:
         return [{"label": str(language), "score": round(float(score), 6)} for language, score in answers]
 
 
-def _inputs(request: object) -> Sequence[str]:
+def _inputs(request: object) -> list[str]:
+    if isinstance(request, dict) and isinstance(request.get("instances"), list):
+        return [_text(_input(instance)) for instance in request["instances"]]
+    inputs = _input(request)
+    return [_text(text) for text in (inputs if isinstance(inputs, list) else [inputs])]
+
+
+def _input(request: object) -> object:
     if not isinstance(request, dict) or "inputs" not in request:
         raise RefusedError('the request must be a JSON object with "inputs"')
-    inputs = request["inputs"]
-    texts = inputs if isinstance(inputs, list) else [inputs]
-    for text in texts:
-        if not isinstance(text, str):
-            raise RefusedError(f"each input must be a text, not {type(text).__name__}")
-    return texts
+    return request["inputs"]
+
+
+def _text(text: object) -> str:
+    if not isinstance(text, str):
+        raise RefusedError(f"each input must be a text, not {type(text).__name__}")
+    if not text:
+        raise RefusedError("an input is empty")
+    return text

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from local.errors import UsageError
 from local.template import Template
 
-CODEC = "huggingface"
+# What the local model takes.
+CODECS = "huggingface", "instances"
 
 
 def require_runnable(template: Template) -> None:
@@ -17,6 +18,9 @@ def require_runnable(template: Template) -> None:
 def _obstacles(template: Template) -> Iterator[str]:
     for block in template.of_type("data.aws_sqs_queue"):
         yield f"the queue {block.arguments['name']} exists already, elsewhere"
+    for block in template.of_type("aws_sagemaker_endpoint_configuration"):
+        if "async_inference_config" in block.arguments:
+            yield "its endpoint is asynchronous, and the local one is not"
     endpoints = template.of_type("aws_sagemaker_endpoint")
     for block in template.of_type("aws_lambda_function"):
         variables: Mapping[str, str] = block.arguments.get("environment", {}).get("variables", {})
@@ -28,9 +32,7 @@ def _obstacles(template: Template) -> Iterator[str]:
 
 
 def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
-    if variables.get("ASYNCHRONOUS") == "true":
-        yield "its endpoint is asynchronous, and the local one is not"
-    if (codec := variables.get("CODEC", CODEC)) != CODEC:
-        yield f"its codec is {codec}, and the local model takes {CODEC}"
+    if (codec := variables.get("CODEC", CODECS[0])) not in CODECS:
+        yield f"its codec is {codec}, and the local model takes {' and '.join(CODECS)}"
     if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
         yield f"its results go to {sink}, and the local run receives them from sqs"

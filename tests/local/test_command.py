@@ -18,10 +18,11 @@ def test_without_arguments_the_defaults_apply() -> None:
 
 
 def test_every_option_is_passed_on() -> None:
-    line = "--messages m --count 5 --seed 7 --poison 0.5 --stack prod --template t --report r --keep"
+    line = "--messages m --count 5 --seed 7 --poison 0.5 --app a.b --stack prod --pipeline p --template t --report r --keep"
     assert parse(line.split()) == Options(
-        messages=Path("m"), count=5, seed=7, poison=0.5, stack="prod", template=Path("t"), report=Path("r"), keep=True
-    )
+        messages=Path("m"), count=5, seed=7, poison=0.5, app="a.b", stack="prod", pipeline="p", template=Path("t"),
+        report=Path("r"), keep=True,
+    )  # fmt: skip
 
 
 def test_the_command_to_repeat_a_run_says_which_messages_to_send() -> None:
@@ -107,7 +108,7 @@ def test_a_bad_messages_file_is_explained(tmp_path: Path, content: str | bytes, 
     ("arguments", "message"),
     [
         (["--messages", "none.jsonl"], "error: none.jsonl: No such file or directory\n"),
-        (["--stack", "none"], "error: there is no stack none, but there are: dev, prod\n"),
+        (["--stack", "none"], "error: there is no stack none; main has dev, prod\n"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(run_locally: RunLocally, arguments: list[str], message: str) -> None:

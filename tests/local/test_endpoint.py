@@ -66,6 +66,21 @@ def test_a_single_text_gives_a_list_of_one(client: "SageMakerRuntimeClient") -> 
     assert [result["label"] for result in invoke(client, {"inputs": "¿Dónde está mi pedido?"})] == ["es"]
 
 
+def test_instances_are_answered_with_predictions(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
+    answer = invoke(
+        client, {"instances": [{"inputs": "Wo bleibt meine Bestellung?"}, {"inputs": "Where is my order?"}]}
+    )
+    assert [prediction["label"] for prediction in answer["predictions"]] == ["de", "en"]
+    assert [(invocation.records, invocation.refused) for invocation in endpoint.invocations] == [(2, False)]
+
+
+@pytest.mark.parametrize("instance", [{}, "text", {"inputs": ""}, {"inputs": ["a", "b"]}])
+def test_an_instance_without_a_text_is_refused(client: "SageMakerRuntimeClient", instance: object) -> None:
+    with pytest.raises(ClientError) as error:
+        invoke(client, {"instances": [{"inputs": "Where is my order?"}, instance]})
+    assert error.value.response["OriginalStatusCode"] == 400
+
+
 def test_what_the_model_refuses_is_a_model_error(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
     with pytest.raises(ClientError) as error:
         invoke(client, {"inputs": ["text", {"text": "object"}]})

@@ -49,3 +49,11 @@ def test_nothing_is_too_large_where_the_queue_takes_no_more_than_the_handler() -
     limits = SizeLimits(max_request_bytes=256 * 1024, max_message_bytes=256 * 1024)
     kinds = {message.poison for message in make(limits=limits)}
     assert kinds == {None, Poison.NOT_JSON, Poison.EMPTY, Poison.WRONG_SHAPE}
+
+
+def test_groups_are_spread_over_the_same_messages() -> None:
+    plain = make()
+    grouped = make_messages(SAMPLES, count=200, poison_share=0.1, seed=0, limits=LIMITS, groups=5)
+    assert [message.body for message in grouped] == [message.body for message in plain]
+    assert {message.group for message in plain} == {""}
+    assert {message.group for message in grouped} == {f"group-{number}" for number in range(5)}

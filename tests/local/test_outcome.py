@@ -116,3 +116,23 @@ def test_charts_hold_every_value_within_the_plot() -> None:
 def test_charts_of_nothing_are_empty() -> None:
     for chart in (charts.throughput([], []), charts.latency([], {"p50": None}), charts.batch_sizes([])):
         assert all(bar.height == 0 for bar in chart.bars)
+
+
+def test_results_out_of_a_groups_order_are_told_and_other_groups_do_not_matter() -> None:
+    red, blue = Message("{}", group="red"), Message("{}", group="blue")
+    tally = Tally(
+        sent={"r1": Sent(1.0, red), "b1": Sent(1.0, blue), "r2": Sent(1.0, red), "b2": Sent(1.0, blue)},
+        scored={id_: Scored(2.0, "de", 0.9) for id_ in ("b1", "b2", "r2", "r1")},
+    )
+    done = outcome(tally)
+    assert list(done.complaints()) == ["message groups whose results are out of order: red"]
+    assert done.summary()["groups"] == {"total": 2, "out_of_order": 1}
+
+
+def test_a_queue_without_order_has_no_groups() -> None:
+    tally = Tally(
+        sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD)},
+        scored={"b": Scored(2.0, "de", 0.9), "a": Scored(3.0, "de", 0.9)},
+    )
+    assert list(outcome(tally).complaints()) == []
+    assert "groups" not in outcome(tally).summary()

@@ -131,41 +131,48 @@ def test_what_the_template_asks_for_and_the_run_does_not_know_is_an_error(
 
     def ask_for_more(document: Document) -> None:
         name, queue = next(iter(document["resource"]["aws_sqs_queue"].items()))
-        queue["fifo_throughput_limit"] = "perQueue"
+        queue["colour"] = "blue"
         addresses.append(f"aws_sqs_queue.{name}")
 
     done = run_locally("--template", edited_template(ask_for_more))
-    assert done.stderr == f"error: {addresses[0]}: the local run does not know fifo_throughput_limit\n"
+    assert done.stderr == f"error: {addresses[0]}: the local run does not know colour\n"
     assert done.returncode == 1
 
 
-def test_a_stack_with_an_asynchronous_endpoint_is_refused_in_one_line(
+def test_what_the_emulator_lacks_is_listed_by_kind_and_the_run_goes_on(
     edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
 ) -> None:
-    addresses = []
+    def dress_up(document: Document) -> None:
+        resources = document["resource"]
+        ((name, function),) = resources["aws_lambda_function"].items()
+        function |= {"publish": True, "vpc_config": {"subnet_ids": ["subnet-1"], "security_group_ids": ["sg-1"]}}
+        of_function = {part: f"${{aws_lambda_function.{name}.{part}}}" for part in ("function_name", "version")}
+        resources["aws_lambda_alias"] = {
+            "live": {
+                "name": "live",
+                "function_name": of_function["function_name"],
+                "function_version": of_function["version"],
+            }
+        }
+        for mapping in resources["aws_lambda_event_source_mapping"].values():
+            mapping["function_name"] = "${aws_lambda_alias.live.arn}"
+        resources["aws_cloudwatch_metric_alarm"] = {
+            f"alarm-{number}": {"alarm_name": f"alarm-{number}", "alarm_actions": ["${aws_sns_topic.alarms.arn}"]}
+            for number in range(5)
+        }
+        resources["aws_cloudwatch_dashboard"] = {
+            "board": {"dashboard_name": "board", "dashboard_body": '["${aws_cloudwatch_metric_alarm.alarm-0.arn}"]'}
+        }
+        resources["aws_sns_topic"] = {"alarms": {"name": "alarms", "kms_master_key_id": "${aws_kms_key.key.arn}"}}
+        resources["aws_sns_topic_subscription"] = {
+            "mail": {"topic_arn": "${aws_sns_topic.alarms.arn}", "protocol": "email", "endpoint": "a@example.com"}
+        }
+        resources["aws_kms_key"] = {"key": {"description": "of the topic"}}
 
-    def make_asynchronous(document: Document) -> None:
-        name, configuration = next(iter(document["resource"]["aws_sagemaker_endpoint_configuration"].items()))
-        configuration["async_inference_config"] = {"output_config": {"s3_output_path": "s3://payloads/out/"}}
-        addresses.append(f"aws_sagemaker_endpoint_configuration.{name}")
-
-    done = run_locally("--template", edited_template(make_asynchronous))
-    assert done.stderr == (
-        f"error: {addresses[0]} is of an asynchronous endpoint, which the embedded AWS has no counterpart of: "
-        "run a stack with a serverless or real-time endpoint\n"
-    )
-    assert done.returncode == 2
-
-
-def test_an_endpoint_that_exists_is_the_one_that_the_model_is_served_by(
-    edited_template: Callable[[Callable[[Document], None]], Path], run_locally: RunLocally
-) -> None:
-    def make_none(document: Document) -> None:
-        for kind in ("aws_sagemaker_endpoint", "aws_sagemaker_endpoint_configuration", "aws_sagemaker_model"):
-            del document["resource"][kind]
-        (mapping,) = document["resource"]["aws_lambda_event_source_mapping"].values()
-        mapping["depends_on"] = [name for name in mapping["depends_on"] if "sagemaker" not in name]
-        del document["output"]
-
-    done = run_locally("--template", edited_template(make_none), "--count", 20)
+    done = run_locally("--template", edited_template(dress_up), "--count", 40)
     assert done.returncode == 0, done.stdout + done.stderr
+    output = " ".join(done.stdout.split())
+    assert "aws_cloudwatch_dashboard board aws_cloudwatch_metric_alarm alarm-0, alarm-1 and 3 more" in output
+    assert "not in the emulator: 12" in output
+    assert "aws_lambda_alias live" in output.partition("not in the emulator")[0]
+    assert "without effect there: aws_lambda_function vpc_config" in output

@@ -146,10 +146,26 @@ def test_what_the_emulator_lacks_may_refer_to_what_else_it_lacks(load: Callable[
         resource={
             "aws_appautoscaling_policy": {"policy": {"name": "queue-behind"}},
             "aws_cloudwatch_metric_alarm": {
-                "alarm": {"name": "queue-age", "alarm_actions": ["${aws_appautoscaling_policy.policy.arn}"]}
+                "alarm": {"alarm_name": "queue-age", "alarm_actions": ["${aws_appautoscaling_policy.policy.arn}"]}
             },
         }
     )
     deployment = Deployment(template, None)  # type: ignore[arg-type]
     deployment.create()
     assert [deployment.name(block) for block in deployment.absent] == ["queue-behind", "queue-age"]
+
+
+def test_a_pipelines_template_is_without_the_others_but_with_what_they_share(load: Callable[..., Template]) -> None:
+    def of(path: str) -> dict[str, Any]:
+        return {"//": {"metadata": {"path": f"stack/{path}"}}}
+
+    template = load(
+        data={"aws_partition": {"here": of("environment/partition")}},
+        resource={
+            "aws_lambda_event_source_mapping": {"a": of("a/event-source/mapping"), "b": of("b/event-source/mapping")},
+            "aws_sqs_queue": {"a": of("a/work/queue"), "b": of("b/work/queue")},
+        },
+    )
+    assert list(template.of_pipeline("b").blocks) == [
+        "data.aws_partition.here", "aws_lambda_event_source_mapping.b", "aws_sqs_queue.b",
+    ]  # fmt: skip
