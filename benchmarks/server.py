@@ -149,8 +149,10 @@ def serve() -> Iterator[LocalServer]:
     command = [sys.executable, "-m", "benchmarks.server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield LocalServer(f"http://127.0.0.1:{process.stdout.readline().strip()}")
-        process.terminate()
+        try:
+            yield LocalServer(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+        finally:
+            process.terminate()
 
 
 async def _main() -> None:

@@ -76,7 +76,7 @@ class Worker:
         self._server = server
 
     def invoke(self, records: int, *, record_bytes: int = 1024, times: int = 1) -> Values:
-        """Return seconds and CPU seconds of an invocation with so many records, the mean of several.
+        """Return milliseconds and CPU milliseconds of an invocation with so many records, the mean of several.
 
         Raises BenchmarkError unless each record's result reached the queue.
         """
@@ -119,7 +119,7 @@ def _measure(handler: Any, records: int, record_bytes: int, times: int) -> Mappi
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
     if response["batchItemFailures"]:
         raise BenchmarkError(f"{len(response['batchItemFailures'])} records failed")
-    return {"wall": seconds / times, "cpu": cpu / times}
+    return {"wall": 1000 * seconds / times, "cpu": 1000 * cpu / times}
 
 
 def _main(module: str) -> None:
