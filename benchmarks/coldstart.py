@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.measure import PROJECT, PROJECT_PYTHON, Bar, BenchmarkError, Case, Metric, Result, Values, alternate
@@ -105,10 +105,11 @@ def _own_bytecode_only(variables: Mapping[str, str], code: str) -> dict[str, str
 
 
 def _measure_responses(variables: Mapping[str, str], folder: Path) -> Case:
-    runs: dict[str, Callable[[], Values]] = {}
     with RuntimeApi() as api:
-        for name, entry in FUNCTIONS.items():
-            runs[name] = functools.partial(_first_response, entry, api, variables, folder)
+        runs = {
+            name: functools.partial(_first_response, entry, api, variables, folder)
+            for name, entry in FUNCTIONS.items()
+        }
         samples = alternate(runs, rounds=ROUNDS)
     return Case(
         title="Fresh process under awslambdaric, from its start to the first response",

@@ -48,6 +48,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(*arguments)
         self.answers: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A runtime that was ended is no error."""
+
 
 class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -62,7 +65,9 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.served = True
         content = json.dumps(event(1, 1024)).encode()
         self.send_response(200)
-        self.send_header("Lambda-Runtime-Aws-Request-Id", "1")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
         self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + REMAINING_MS))
         self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:f")
         self._end(content)
