@@ -66,7 +66,7 @@ def measure() -> Result:
 
 def _unpack_function(folder: Path) -> None:
     """Unpack the very zip that is deployed; Lambda keeps no bytecode of it, so none is kept here either."""
-    command = [PROJECT_PYTHON, "-c", PACKAGED]
+    command: list[str | Path] = [PROJECT_PYTHON, "-c", PACKAGED]
     made = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     if made.returncode:
         raise BenchmarkError(f"the function was not packaged:\n{made.stderr}")
@@ -107,8 +107,7 @@ def _own_bytecode_only(variables: Mapping[str, str], code: str) -> dict[str, str
 def _measure_responses(variables: Mapping[str, str], folder: Path) -> Case:
     with RuntimeApi() as api:
         runs = {
-            name: functools.partial(_first_response, entry, api, variables, folder)
-            for name, entry in FUNCTIONS.items()
+            name: functools.partial(_first_response, entry, api, variables, folder) for name, entry in FUNCTIONS.items()
         }
         samples = alternate(runs, rounds=ROUNDS)
     return Case(

@@ -2,9 +2,9 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from benchmarks.measure import Case, Metric, Result, Values, alternate
+from benchmarks.measure import Case, Metric, Result, Samples, Values, alternate
 from benchmarks.server import LocalServer, serve
 from benchmarks.worker import OURS, Worker, function
 
@@ -58,5 +58,5 @@ def _per_record(worker: Worker, records: int, record_bytes: int) -> Values:
     return {"cpu": 1000 * values["cpu"] / records}
 
 
-def _case(what: str, samples: Mapping[str, list[Values]], reference: str) -> Case:
+def _case(what: str, samples: Samples, reference: str) -> Case:
     return Case(title=f"CPU per record, {what}", metrics=[Metric("cpu", "µs")], samples=samples, reference=reference)

@@ -49,7 +49,7 @@ def _with_settings(template: Path, records: int, concurrency: int) -> Path:
 
 def _run(template: Path) -> Values:
     with tempfile.TemporaryDirectory() as report:
-        sent = ["--count", str(MESSAGES), "--poison", "0", "--template", template, "--report", report]
+        sent: list[str | Path] = ["--count", str(MESSAGES), "--poison", "0", "--template", template, "--report", report]
         _call([PROJECT_PYTHON, "-m", "local", *sent])
         outcome = json.loads((Path(report) / "report.json").read_bytes())
     return {

@@ -72,8 +72,7 @@ def measure() -> Result:
             cases.append(case)
             remarks.append(f"{case.title}: {load}")
             bars += _bars(case, records, capacity) if service is SHORT else ()
-        for capacity in CAPACITIES:
-            cases.append(compare(server, SHORT, 1000, capacity, LIMIT_ROUNDS, peers=False)[0])
+        cases += [compare(server, SHORT, 1000, capacity, LIMIT_ROUNDS, peers=False)[0] for capacity in CAPACITIES]
     return Result(cases=cases, bars=bars, remarks=remarks)
 
 
@@ -94,8 +93,9 @@ def compare(
         samples = alternate(runs, rounds=rounds, warmups=0)
         report = server.report()
     limit = limit_seconds(records, fixed=service.fixed, per_record=service.per_record, capacity=capacity)
+    title = f"{records:,} records of 1 KiB, {service}, {capacity} at once"
     case = Case(
-        title=f"{records:,} records of 1 KiB, {service}, {capacity} at once{'' if peers else ', distance to the limit'}",
+        title=title if peers else f"{title}, distance to the limit",
         metrics=[Metric("wall", "ms"), Metric("cpu", "ms")],
         samples={LIMIT: [{"wall": 1000 * limit, "cpu": 0.0}] * rounds, **samples},
         reference=OUR_NAME,

@@ -58,7 +58,12 @@ def _apps(folder: Path) -> Case:
 
 def _growth(folder: Path) -> Case:
     def run(count: int) -> Values:
-        command = [PROJECT_PYTHON, CANDIDATES / "many_pipelines.py", str(count), folder / f"many-{count}"]
+        command: list[str | Path] = [
+            PROJECT_PYTHON,
+            CANDIDATES / "many_pipelines.py",
+            str(count),
+            folder / f"many-{count}",
+        ]
         return run_process(command, environment=_environment())
 
     runs = {_pipelines(count): functools.partial(run, count) for count in PIPELINES}

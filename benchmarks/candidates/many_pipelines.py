@@ -6,11 +6,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import main
-
 from constructs_lib import add_stacks
 
 from cdktf import App
+
+import main
 
 if __name__ == "__main__":
     count, folder = int(sys.argv[1]), sys.argv[2]

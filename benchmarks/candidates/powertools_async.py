@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -34,7 +33,7 @@ async def record_handler(record: SQSRecord) -> None:
     await asyncio.to_thread(score, record.body)
 
 
-def handler(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Any:
     return async_process_partial_response(
         event=event, record_handler=record_handler, processor=processor, context=context
     )

@@ -1,6 +1,5 @@
 """Powertools' BatchProcessor: one call a record, partial batch response."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -15,5 +14,5 @@ def record_handler(record: SQSRecord) -> None:
     score(record.body)
 
 
-def handler(event: dict[str, Any], context: Any) -> Mapping[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> Any:
     return process_partial_response(event=event, record_handler=record_handler, processor=processor, context=context)

@@ -1,4 +1,4 @@
-"""No inference at all: what boto3 alone takes to send the results, ten a call, in as many threads as the handler has."""
+"""No inference: what boto3 alone takes to send the results, ten a call, in as many threads as the handler has."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ RESULT = '[{"label": "en", "score": 0.987654}]'
 
 
 def send(count: int) -> None:
-    entries = [{"Id": str(number), "MessageBody": RESULT} for number in range(count)]
+    entries: list[Any] = [{"Id": str(number), "MessageBody": RESULT} for number in range(count)]
     sqs.send_message_batch(QueueUrl=os.environ["RESULT_TARGET"], Entries=entries)
 
 

@@ -27,7 +27,7 @@ def score(record: Mapping[str, Any]) -> str | None:
 
 def send(results: Sequence[tuple[str, str]]) -> list[str]:
     """Return the ids of what was not sent."""
-    entries = [{"Id": str(number), "MessageBody": result} for number, (_, result) in enumerate(results)]
+    entries: list[Any] = [{"Id": str(number), "MessageBody": result} for number, (_, result) in enumerate(results)]
     answer = sqs.send_message_batch(QueueUrl=os.environ["RESULT_TARGET"], Entries=entries)
     return [results[int(failed["Id"])][0] for failed in answer.get("Failed", ())]
 
