@@ -1,12 +1,7 @@
-"""Candidates side by side: alternating rounds, processes with their cost, and what the numbers say."""
+"""Candidates side by side: alternating rounds, and what the numbers say."""
 
 import math
-import os
 import statistics
-import subprocess
-import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +10,6 @@ from typing import NamedTuple
 PROJECT = Path(__file__).resolve().parent.parent
 BUILD = PROJECT / ".build" / "bench"
 PROJECT_PYTHON = PROJECT / ".venv" / "bin" / "python"
-MEMORY_SAMPLE_SECONDS = 0.05
 
 Values = Mapping[str, float]
 """One run of one candidate: what was measured, by metric."""
@@ -116,53 +110,3 @@ def alternate(runs: Mapping[str, Callable[[], Values]], *, rounds: int, warmups:
             if number >= 0:
                 samples[name].append(values)
     return samples
-
-
-def run_process(
-    command: Sequence[str | Path], *, environment: Mapping[str, str] | None = None, folder: Path = PROJECT
-) -> Values:
-    """Run to the end; return seconds, CPU seconds and peak memory of the process and of those it started.
-
-    Raises BenchmarkError if it fails.
-    """
-    with tempfile.TemporaryFile() as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        memory = _Memory(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            output.seek(0)
-            tail = output.read()[-2000:].decode(errors="replace")
-            raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{tail}")
-    return {"wall": seconds, "cpu": usage.ru_utime + usage.ru_stime, "memory": memory.peak_mib()}
-
-
-class _Memory:
-    """Samples the resident memory of a process and of those it started, as they come and go."""
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
-        self._peak = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-
-    def peak_mib(self) -> float:
-        self._ended.set()
-        self._thread.join()
-        return self._peak / 2**20
-
-    def _watch(self) -> None:
-        import psutil  # noqa: PLC0415 - in the benchmarks' environment only
-
-        while not self._ended.wait(MEMORY_SAMPLE_SECONDS):
-            try:
-                root = psutil.Process(self._pid)
-                family = [root, *root.children(recursive=True)]
-                self._peak = max(self._peak, sum(process.memory_info().rss for process in family))
-            except psutil.Error:
-                continue

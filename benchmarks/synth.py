@@ -8,7 +8,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.measure import PROJECT, PROJECT_PYTHON, Bar, Case, Metric, Result, Values, alternate, run_process
+from benchmarks.measure import PROJECT, PROJECT_PYTHON, Bar, Case, Metric, Result, Values, alternate
+from benchmarks.processes import run_process
 
 OUR_NAME = "this project"
 PLAIN = "the same, imported plainly"

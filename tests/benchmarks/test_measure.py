@@ -3,14 +3,12 @@
 import functools
 import itertools
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.measure import (
     Bar,
-    BenchmarkError,
     Case,
     Metric,
     Result,
@@ -18,7 +16,6 @@ from benchmarks.measure import (
     alternate,
     limit_seconds,
     paired_ratios,
-    run_process,
 )
 from benchmarks.report import number, publish, spread_text, write_json
 
@@ -105,11 +102,6 @@ def test_GIVEN_a_bound_WHEN_held_against_the_median_THEN_it_is_met_or_missed(
 ) -> None:
     bar = Bar(claim="a claim", ratio=Spread(ratio, 0.0, 100.0), **bounds)
     assert (bar.met, bar.bound) == (met, bound)
-
-
-def test_GIVEN_a_process_that_fails_WHEN_run_THEN_its_last_words_are_told() -> None:
-    with pytest.raises(BenchmarkError, match=r"failed:\nno such thing\n$"):
-        run_process([sys.executable, "-c", "import sys; sys.exit('no such thing')"])
 
 
 def test_GIVEN_a_result_WHEN_written_THEN_every_value_is_in_the_file(tmp_path: Path) -> None:
