@@ -12,6 +12,7 @@ from rich.table import Table
 
 from benchmarks.measure import BUILD, PROJECT, Bar, Case, Result, Spread
 
+FIRST_COLUMN = 32
 PAGE = PROJECT / "docs" / "benchmarks.md"
 
 
@@ -93,7 +94,11 @@ def _bar_rows(bars: Sequence[Bar]) -> Iterator[list[str]]:
 
 
 def _table(title: str, lines: Iterator[list[str]]) -> Table:
-    table = Table(*next(lines), title=title, title_justify="left")
+    first, *others = next(lines)
+    table = Table(title=title, title_justify="left")
+    table.add_column(first, min_width=FIRST_COLUMN)
+    for header in others:
+        table.add_column(header, justify="right")
     for row in lines:
         table.add_row(*row)
     return table
