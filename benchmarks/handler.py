@@ -45,10 +45,10 @@ SHORT = Service(0.020, 0.0005)
 LONG = Service(0.005, 0.002)
 # Four at once is an instance's default (InstanceCapacity.concurrent_requests_per_instance); 16 is what suits the peers.
 COMPARISONS = (
-    (SHORT, 200, 4, 4),
-    (SHORT, 200, 16, 5),
+    (SHORT, 200, 4, 3),
+    (SHORT, 200, 16, 3),
     (SHORT, 1000, 4, 2),
-    (LONG, 200, 4, 4),
+    (LONG, 200, 4, 3),
     (LONG, 1000, 4, 2),
 )
 """Service, records, requests at once, rounds."""

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,7 +107,15 @@ def alternate(runs: Mapping[str, Callable[[], Values]], *, rounds: int, warmups:
     for number in range(-warmups, rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
+            _say(f"round {number + 1} of {rounds}: {name}" if number >= 0 else f"warming up: {name}")
             values = runs[name]()
             if number >= 0:
                 samples[name].append(values)
+    _say("")
     return samples
+
+
+def _say(text: str) -> None:
+    """Show what is going on, on a terminal, in a line that the next one takes."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
