@@ -33,7 +33,7 @@ def _by_micro_batch(server: LocalServer) -> Case:
             workers[f"micro-batches of {size}"] = worker
         server.configure()
         samples = alternate({name: _run(worker, RECORDS, 1024) for name, worker in workers.items()}, rounds=ROUNDS)
-    return _case("records of 1 KiB", samples, reference=f"micro-batches of {MICRO_BATCH}")
+    return _case("200 records of 1 KiB, by micro-batch", samples, reference=f"micro-batches of {MICRO_BATCH}")
 
 
 def _by_size(server: LocalServer, record_bytes: int, records: int) -> Case:
