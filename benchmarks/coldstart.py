@@ -39,7 +39,7 @@ NOTES = {
     BOTH: "one InvokeEndpoint and one SendMessage",
     POWERTOOLS: "BatchProcessor, the same two calls",
 }
-ROUNDS = 15
+ROUNDS = 12
 LIMIT = 1.1
 FIRST_RESPONSE_SECONDS = 30
 

@@ -15,7 +15,7 @@ RECORDS = 200
 # Bytes of a record, and how many of them an event has: Lambda hands over 6 MB at most.
 SIZES = {200: 200, 1024: 200, 16 * 1024: 100, 256 * 1024: 20}
 MICRO_BATCH = 25
-ROUNDS = 7
+ROUNDS = 5
 
 
 def measure() -> Result:

@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measure import PROJECT, PROJECT_PYTHON, BenchmarkError, Case, Metric, Result, Values, alternate
 
 STACK = "dev"
-MESSAGES = 1_000
+MESSAGES = 500
 # What the stack has: batches of 10 messages, and two requests at once.
 BATCH = (10, 2)
 # MAX_RECORDS, MAX_CONCURRENCY

@@ -46,14 +46,14 @@ LONG = Service(0.005, 0.002)
 # Four at once is an instance's default (InstanceCapacity.concurrent_requests_per_instance); 16 is what suits the peers.
 COMPARISONS = (
     (SHORT, 200, 4, 3),
-    (SHORT, 200, 16, 3),
+    (SHORT, 200, 16, 2),
     (SHORT, 1000, 4, 2),
     (LONG, 200, 4, 3),
     (LONG, 1000, 4, 2),
 )
 """Service, records, requests at once, rounds."""
 CAPACITIES = (1, 2, 4, 8, 16)
-LIMIT_ROUNDS = 7
+LIMIT_ROUNDS = 5
 
 
 def our_settings(records: int, capacity: int) -> dict[str, int]:
