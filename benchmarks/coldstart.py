@@ -99,7 +99,7 @@ def _import(code: str, variables: Mapping[str, str], folder: Path) -> Values:
 
 
 def _own_bytecode_only(variables: Mapping[str, str], code: str) -> dict[str, str]:
-    """Let libraries have their bytecode, as Lambda's runtime and layers do, and our zip none."""
+    """Let libraries have their bytecode, which is in favour of those who bring more, and our zip none."""
     ours = {"PYTHONDONTWRITEBYTECODE": "1"} if code.startswith(("import handler", "handler.")) else {}
     return {**variables, **ours}
 
