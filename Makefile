@@ -1,11 +1,11 @@
-# Everything is installed into this folder: .tools (pipenv), .venv (the locked Python environment, with Node), and
+# Everything is installed into this folder: .tools (pipenv, and what make bench measures), .venv (the locked Python environment, with Node), and
 # node_modules (cdktf-cli, only for synth, diff, deploy and destroy).
 
 PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local tests tools
+CHECKED := main.py examples constructs_lib handler local benchmarks tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -23,7 +23,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak test check format synth security diff deploy destroy app lock clean
+.PHONY: help demo soak bench test check format synth security diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score
 
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)
+
+bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
+	@.tools/bench/bin/python -m benchmarks $(ARGS)
 
 test: .venv/.ready check ## all checks and tests
 	$(RUN) -m pytest
@@ -95,6 +98,12 @@ clean: ## remove everything that make made
 	@$(PYTHON) tools/make_venv.py .tools/checkov
 	@echo "Installing Checkov into .tools (about a minute, once)"
 	@.tools/checkov/bin/python -m pip install --quiet --disable-pip-version-check -r tools/checkov.txt
+	@touch $@
+
+.tools/bench/.ready: benchmarks/requirements.txt
+	@$(PYTHON) tools/make_venv.py .tools/bench
+	@echo "Installing what is measured, AWS CDK among it, into .tools/bench (once)"
+	@.tools/bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 .venv/.ready: Pipfile.lock .tools/pipenv/.ready

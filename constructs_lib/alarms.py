@@ -22,7 +22,7 @@ MISSING_DATA = {
     "function-throttles": "notBreaching",
     "function-duration": "notBreaching",
     "unscored-records": "ignore",
-    "client-errors": "ignore",
+    "client-errors": "notBreaching",
     "server-errors": "ignore",
     "model-latency": "ignore",
     "at-maximum": "notBreaching",

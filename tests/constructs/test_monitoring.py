@@ -143,7 +143,7 @@ def test_by_default_nothing_is_watched_and_nothing_is_paid_for(smallest: Synthes
         ("function-throttles", "AWS/Lambda Throttles", FUNCTION, "Sum", 0, 300, 1, "notBreaching"),
         # 90 % of 30 s, in ms
         ("function-duration", "AWS/Lambda Duration", FUNCTION, "Maximum", 27_000, 300, 1, "notBreaching"),
-        ("client-errors", "AWS/SageMaker Invocation4XXErrors", VARIANT, "Average", 0.05, 300, 1, "ignore"),
+        ("client-errors", "AWS/SageMaker Invocation4XXErrors", VARIANT, "Average", 0.05, 300, 1, "notBreaching"),
         ("server-errors", "AWS/SageMaker Invocation5XXErrors", VARIANT, "Average", 0.01, 300, 1, "ignore"),
         # 80 % of the 20 s that the function leaves a request, in microseconds
         ("model-latency", "AWS/SageMaker ModelLatency", VARIANT, "p99", 16_000_000, 300, 3, "ignore"),
