@@ -11,6 +11,7 @@ open_door()
 from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.iam import ServiceRole
 from constructs_lib.monitoring import AlarmTopic, PipelineMonitoring
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.queue import MessageQueue
@@ -84,6 +85,7 @@ __all__ = [
     "ScheduledCapacity",
     "ServerlessCapacity",
     "ServicePrincipal",
+    "ServiceRole",
     "SettingsError",
     "StackSettings",
     "Variant",

@@ -40,6 +40,8 @@ ADVISED_VISIBILITY_FACTOR = 6
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
 LATENCY_ALARM_PERCENT = 80
+# Lambda: concurrent invocations by one provisioned poller
+INVOCATIONS_PER_POLLER = 10
 
 
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
@@ -300,10 +302,14 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             f"s, a cold serverless container may take {CONTAINER_SECONDS}; 75 or more lets it answer"
         )
     capacity = endpoint_requests(settings.endpoint)
-    in_flight = (source.maximum_concurrency or 0) * (inference.max_concurrency or 1)
+    invocations, origin = source.maximum_concurrency or 0, "event_source.maximum_concurrency"
+    if source.provisioned_pollers is not None:
+        invocations = source.provisioned_pollers.maximum * INVOCATIONS_PER_POLLER
+        origin = f"event_source.provisioned_pollers.maximum x {INVOCATIONS_PER_POLLER}"
+    in_flight = invocations * (inference.max_concurrency or 1)
     if capacity is not None and in_flight > capacity:
         yield (
-            f"event_source.maximum_concurrency x inference.max_concurrency is {in_flight}: the endpoint takes "
+            f"{origin} x inference.max_concurrency is {in_flight}: the endpoint takes "
             f"{capacity} requests at its largest and throttles the rest"
         )
     if source.batch_size * queue.max_message_bytes > LAMBDA_PAYLOAD_BYTES:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from constructs_lib.findings import accept
 from constructs_lib.iam import ServiceRole, Statement
-from constructs_lib.limits import FUNCTION_NAME, MAX_ENVIRONMENT_BYTES
+from constructs_lib.limits import FUNCTION_NAME, FUNCTION_NAME_WITH_ROLE, MAX_ENVIRONMENT_BYTES
 from constructs_lib.naming import Environment
 from constructs_lib.packaging import package_handler
 from constructs_lib.settings import FunctionSettings, VpcSettings
@@ -55,7 +55,7 @@ class BatchInferenceFunction(Construct):
         """
         super().__init__(scope, id_)
         require_valid(self, settings)
-        require_name(self, name, FUNCTION_NAME)
+        require_name(self, name, FUNCTION_NAME if settings.role else FUNCTION_NAME_WITH_ROLE)
         self.name = name
         self._entry, self._description = entry, description
         self.settings = settings
@@ -149,7 +149,7 @@ class BatchInferenceFunction(Construct):
             timeout=settings.timeout_seconds,
             reserved_concurrent_executions=settings.reserved_concurrency,
             publish=True if settings.alias else None,
-            snap_start=LambdaFunctionSnapStart(apply_on="PublishedVersions") if settings.snap_start else None,
+            snap_start=_snap_start(settings),
             environment=LambdaFunctionEnvironment(variables=self._variables(handler_settings)),
             kms_key_arn=settings.environment_key_arn,
             logging_config=LambdaFunctionLoggingConfig(
@@ -199,6 +199,13 @@ class BatchInferenceFunction(Construct):
                 provisioned_concurrent_executions=self.settings.provisioned_concurrency,
             )
             self.ready = [warm]
+
+
+def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:
+    """The provider takes a block that is gone for one that was left alone: only `None` turns it off again."""
+    if settings.alias is None:
+        return None
+    return LambdaFunctionSnapStart(apply_on="PublishedVersions" if settings.snap_start else "None")
 
 
 def _vpc_config(vpc: VpcSettings | None) -> LambdaFunctionVpcConfig | None:

@@ -9,7 +9,9 @@ from typing import Any
 from constructs_lib.findings import accept
 from constructs_lib.naming import Environment
 from constructs_lib.settings import ExistingRole
+from constructs_lib.validation import is_unresolved
 
+from cdktf import Fn, Token
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from constructs import Construct
@@ -58,6 +60,8 @@ class ServiceRole(Construct):
         self._prefix = "" if existing is None else f"{name}-"
         if existing is not None:
             self.arn, self._name = existing.arn, existing.arn.rpartition("/")[2]
+            if is_unresolved(existing.arn):
+                self._name = Token.as_string(Fn.regex("[^/]+$", existing.arn))
             return
         environment = Environment.of(self)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}

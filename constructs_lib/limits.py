@@ -132,6 +132,11 @@ def _queue_name(property_: str) -> Pattern:
 
 QUEUE_NAME = _queue_name("name")
 FUNCTION_NAME = Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "Lambda FunctionName")
+# Its role's name has the region after it, at its longest that of ap-southeast-4.
+FUNCTION_NAME_WITH_ROLE = Pattern(
+    "name", r"[\w-]{1,49}", "1 to 49 letters, digits, - and _", "IAM RoleName, with the region"
+)
+TABLE_NAME = Pattern("name", r"[\w.-]{3,255}", "3 to 255 letters, digits, - _ and .", "DynamoDB TableName")
 
 
 def _sagemaker_name(property_: str, field: str) -> Pattern:

@@ -41,10 +41,16 @@ NAMED_BY = {
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
-# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing.
+# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing; and filters, which messages
+# of the run's own would not fit.
 LEFT_OUT = {
     "aws_cloudwatch_log_group": {"kms_key_id"},
-    "aws_lambda_event_source_mapping": {"kms_key_arn", "metrics_config"},
+    "aws_lambda_event_source_mapping": {
+        "filter_criteria",
+        "kms_key_arn",
+        "metrics_config",
+        "provisioned_poller_config",
+    },
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
     "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
@@ -208,6 +214,7 @@ def _function(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
         "Architectures": arguments.pop("architectures", ["x86_64"]),
         "MemorySize": arguments.pop("memory_size", 128),
         "Timeout": arguments.pop("timeout", 3),
+        "SnapStart": {"ApplyOn": arguments.pop("snap_start", {}).get("apply_on", "None")},
         "Publish": arguments.pop("publish", False),
         "EphemeralStorage": {"Size": arguments.pop("ephemeral_storage", {}).get("size", 512)},
         "Environment": {"Variables": arguments.pop("environment", {}).get("variables", {})},

@@ -163,6 +163,11 @@ WARNINGS = [
         "at its largest and throttles the rest",
     ),
     (
+        {"event_source": EventSourceSettings(provisioned_pollers=ProvisionedPollers(maximum=2))},
+        "event_source.provisioned_pollers.maximum x 10 x inference.max_concurrency is 40: the endpoint takes 10 "
+        "requests at its largest and throttles the rest",
+    ),
+    (
         {"queue": QueueSettings(max_message_bytes=1_048_576)},
         "event_source.batch_size x queue.max_message_bytes is 10485760 bytes: Lambda cuts batches at 6291456",
     ),
