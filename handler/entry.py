@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from handler.garbage import init_is_over
 from handler.settings import HandlerSettings
 
 T = TypeVar("T")
@@ -37,4 +38,5 @@ def once_a_sandbox(make: Callable[[HandlerSettings], T]) -> Callable[[], T]:
 
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         made()
+        init_is_over()
     return made

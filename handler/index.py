@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
 from handler.backoff import VisibilityBackoff
 from handler.clients import SENDERS, new_client
 from handler.codecs import Codec, Item, codec_for

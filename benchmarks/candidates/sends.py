@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from handler.sinks.calls import SENDERS
+from handler.clients import SENDERS
 
 sqs = boto3.client("sqs", config=Config(max_pool_connections=SENDERS))
 pool = ThreadPoolExecutor(SENDERS)

@@ -1,0 +1,39 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REPORT = "import gc, handler.{}; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+SETTINGS = {
+    "ENDPOINT_NAME": "scorer",
+    "RESULT_TARGET": "http://127.0.0.1:1/123456789012/results",
+    "DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:1/123456789012/dead",
+    "QUEUE_URL": "http://127.0.0.1:1/123456789012/work",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+}
+
+
+@pytest.mark.parametrize("entry", ["index", "notify"])
+@pytest.mark.parametrize(
+    ("sandbox", "report"),
+    [({"AWS_LAMBDA_FUNCTION_NAME": "scorer"}, "True True"), ({}, "True False")],
+    ids=["on Lambda", "elsewhere"],
+)
+def test_on_lambda_all_that_init_makes_is_kept_from_the_garbage_collector(
+    entry: str, sandbox: dict[str, str], report: str
+) -> None:
+    variables = {name: value for name, value in os.environ.items() if name != "AWS_LAMBDA_FUNCTION_NAME"}
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT.format(entry)],
+        cwd=ROOT,
+        env={**variables, **SETTINGS, **sandbox},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (report, "")
