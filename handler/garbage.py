@@ -1,6 +1,6 @@
 """Garbage collection waits until the init phase is over: what is made then stays, so looking through it finds nothing.
 
-The clients' models alone are hundreds of thousands of objects, and a full collection would fall into most cold starts.
+The clients alone are tens of thousands of objects, and a full collection would fall into most cold starts.
 """
 
 import gc

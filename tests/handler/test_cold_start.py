@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-REPORT = "import gc, handler.{}; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+REPORT = "import gc, handler.{}; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
 SETTINGS = {
     "ENDPOINT_NAME": "scorer",
     "RESULT_TARGET": "http://127.0.0.1:1/123456789012/results",
