@@ -19,7 +19,7 @@ from local.emulator import PROJECT, Emulator
 from local.endpoint import Account, EndpointServer
 from local.errors import LocalRunError, UsageError
 from local.faults import FaultInjector, KillSchedule
-from local.messages import Message, Sample, SizeLimits, make_messages, read_samples
+from local.messages import CERTAIN_OF_ANY_JSON, Message, Poison, Sample, SizeLimits, make_messages, read_samples
 from local.model import LANGUAGES, LanguageModel
 from local.outcome import Disturbance, Outcome
 from local.refusal import require_runnable
@@ -179,6 +179,7 @@ def _messages(options: Options, road: Road, samples: Sequence[Sample]) -> list[M
         seed=options.seed,
         limits=limits,
         groups=max(1, options.count // MESSAGES_PER_GROUP) if road.queue.fifo else 0,
+        kinds=CERTAIN_OF_ANY_JSON if settings.codec == "instances" else tuple(Poison),
     )
 
 
