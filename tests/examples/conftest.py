@@ -2,11 +2,11 @@ import importlib
 import json
 from collections.abc import Callable
 
-import pytest
-
 from constructs_lib import InferenceStack
 
+import pytest
 from cdktf import Testing
+
 from tests.constructs.synthesized import Synthesized
 
 Example = Callable[[str], Synthesized]

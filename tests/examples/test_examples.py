@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +36,11 @@ def test_as_a_program_it_writes_terraform_json(name: str, tmp_path: Path) -> Non
     assert document["//"]["metadata"]["stackName"] == stack
     for function in document["resource"]["aws_lambda_function"].values():
         assert (tmp_path / "stacks" / stack / function["filename"]).exists()
+
+
+def test_the_readme_names_every_example() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.py\) \|", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == [(name, name) for name in EXAMPLES]
 
 
 def test_hugging_face_serverless_pins_the_model_and_has_no_instances(example: Example) -> None:
