@@ -1,11 +1,11 @@
-# Everything is installed into this folder: .tools (pipenv), .venv (the locked Python environment, with Node), and
+# Everything is installed into this folder: .tools (pipenv, and what make bench measures), .venv (the locked Python environment, with Node), and
 # node_modules (cdktf-cli, only for synth, diff, deploy and destroy).
 
 PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local tests tools
+CHECKED := main.py examples constructs_lib handler local benchmarks tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -23,7 +23,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak test check format synth diff deploy destroy app lock clean
+.PHONY: help demo soak bench test check format synth security diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score
 
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)
+
+bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
+	@.tools/bench/bin/python -m benchmarks $(ARGS)
 
 test: .venv/.ready check ## all checks and tests
 	$(RUN) -m pytest
@@ -47,16 +50,23 @@ format: .venv/.ready ## format the code and mend what lint can mend
 	$(RUN) -m ruff check --fix-only $(CHECKED)
 	$(RUN) -m ruff format $(CHECKED)
 
+# CI: no spinner, which would wipe what the app says from the screen
 synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
-	@$(CDKTF) synth
+	@CI=true; export CI; $(CDKTF) synth
 
-diff: node_modules/.ready terraform ## terraform plan of STACK (default: dev)
+security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
+	@$(MAKE) --silent --no-print-directory app >/dev/null
+	@$(RUN) -m tools.security $(ARGS)
+	@CDKTF_OUTDIR=.build/locked_down $(RUN) -m examples.locked_down >/dev/null
+	@$(RUN) -m tools.security --strict claims .build/locked_down
+
+diff: terraform node_modules/.ready ## terraform plan of STACK (default: dev)
 	@$(CDKTF) diff $(STACK)
 
-deploy: node_modules/.ready terraform ## terraform apply of STACK; asks before it changes anything
+deploy: terraform node_modules/.ready ## terraform apply of STACK; asks before it changes anything
 	@$(CDKTF) deploy $(STACK)
 
-destroy: node_modules/.ready terraform ## terraform destroy of STACK; asks first
+destroy: terraform node_modules/.ready ## terraform destroy of STACK; asks first
 	@$(CDKTF) destroy $(STACK)
 
 # what cdktf-cli runs (see cdktf.json)
@@ -83,6 +93,19 @@ clean: ## remove everything that make made
 	@.tools/pipenv/bin/python -m pip install --quiet --disable-pip-version-check -r tools/pipenv.txt
 	@touch $@
 
+# an environment of its own: Checkov pins an old boto3
+.tools/checkov/.ready: tools/checkov.txt
+	@$(PYTHON) tools/make_venv.py .tools/checkov
+	@echo "Installing Checkov into .tools (about a minute, once)"
+	@.tools/checkov/bin/python -m pip install --quiet --disable-pip-version-check -r tools/checkov.txt
+	@touch $@
+
+.tools/bench/.ready: benchmarks/requirements.txt
+	@$(PYTHON) tools/make_venv.py .tools/bench
+	@echo "Installing what is measured, AWS CDK among it, into .tools/bench (once)"
+	@.tools/bench/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .venv/.ready: Pipfile.lock .tools/pipenv/.ready
 	@test -x .venv/bin/python || $(PYTHON) -m venv --without-pip .venv
 	@echo "Installing the locked environment into .venv (about a minute, once)"
@@ -91,5 +114,7 @@ clean: ## remove everything that make made
 
 node_modules/.ready: package-lock.json .venv/.ready
 	@echo "Installing cdktf-cli into node_modules (once)"
-	@$(WITH_NODE); $(NPM) ci
+	@$(WITH_NODE); $(NPM) ci || { \
+	  echo "make: npm could not install; behind a proxy that opens TLS, name its certificate: NODE_EXTRA_CA_CERTS=/path/to/ca.pem" >&2; \
+	  exit 1; }
 	@touch $@

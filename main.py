@@ -1,18 +1,20 @@
 """Which stacks exist, with which settings: language identification of support messages, as dev and as prod."""
 
-import sys
+from dataclasses import replace
 
 from constructs_lib import (  # first: it makes importing cdktf fast
+    Deployment,
     EndpointSettings,
     FunctionSettings,
     HuggingFaceModel,
     InferenceSettings,
     InstanceCapacity,
+    MonitoringSettings,
     PipelineSettings,
     ServerlessCapacity,
-    SettingsError,
     StackSettings,
     add_stacks,
+    synthesize,
 )
 
 from cdktf import App
@@ -29,23 +31,34 @@ INFERENCE = InferenceSettings(max_request_bytes=128 * 1024, parameters={"truncat
 FUNCTION = FunctionSettings(timeout_seconds=90)
 
 
-def language(capacity: ServerlessCapacity | InstanceCapacity) -> PipelineSettings:
-    return PipelineSettings(
-        endpoint=EndpointSettings(model=MODEL, capacity=capacity), inference=INFERENCE, function=FUNCTION
-    )
-
-
 STACKS = {
     # Costs nothing while idle.
     "dev": StackSettings(
         region=REGION,
-        pipelines={"language": language(ServerlessCapacity(memory_mib=6144, max_concurrency=10))},
+        pipelines={
+            "language": PipelineSettings(
+                endpoint=EndpointSettings(
+                    model=MODEL, capacity=ServerlessCapacity(memory_mib=6144, max_concurrency=10)
+                ),
+                inference=INFERENCE,
+                function=FUNCTION,
+            )
+        },
     ),
-    # Always warm, two availability zones, scaled by load.
+    # Always warm, in two availability zones, scaled by load, deployed with a canary, and watched.
     "prod": StackSettings(
         region=REGION,
         pipelines={
-            "language": language(InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=8))
+            "language": PipelineSettings(
+                endpoint=EndpointSettings(
+                    model=MODEL,
+                    capacity=InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=8),
+                    deployment=Deployment(strategy="canary"),
+                ),
+                inference=INFERENCE,
+                function=replace(FUNCTION, alias="live"),
+                monitoring=MonitoringSettings(),
+            )
         },
     ),
 }
@@ -58,7 +71,4 @@ def build_app(outdir: str | None = None) -> App:
 
 
 if __name__ == "__main__":
-    try:
-        build_app().synth()
-    except SettingsError as error:
-        sys.exit(str(error))
+    synthesize(STACKS)

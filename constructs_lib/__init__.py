@@ -8,13 +8,16 @@ from constructs_lib.jsii_door import open_door
 
 open_door()
 
-from constructs_lib.endpoint import ModelEndpoint
+from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.iam import ServiceRole
+from constructs_lib.monitoring import AlarmTopic, PipelineMonitoring
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -47,14 +50,17 @@ from constructs_lib.stack import InferenceStack, add_stacks, synthesize
 from constructs_lib.validation import SettingsError, Violation
 
 __all__ = [
+    "AlarmTopic",
     "AsyncCapacity",
     "BatchInferenceFunction",
+    "CodeSigning",
     "ContainerModel",
     "DataCapture",
     "Deployment",
     "EndpointSettings",
     "EventSourceSettings",
     "ExistingEndpoint",
+    "ExistingModelEndpoint",
     "ExistingQueue",
     "ExistingRole",
     "FunctionSettings",
@@ -68,6 +74,7 @@ __all__ = [
     "ModelEndpoint",
     "ModelPackage",
     "MonitoringSettings",
+    "PipelineMonitoring",
     "PipelineSettings",
     "ProvisionedPollers",
     "QueueEventSource",
@@ -78,6 +85,7 @@ __all__ = [
     "ScheduledCapacity",
     "ServerlessCapacity",
     "ServicePrincipal",
+    "ServiceRole",
     "SettingsError",
     "StackSettings",
     "Variant",

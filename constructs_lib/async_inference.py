@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from constructs_lib.findings import accept
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.iam import ServiceRole, key_statement, object_statement
 from constructs_lib.naming import Environment
 from constructs_lib.queue import Queue
 from constructs_lib.results import ResultSink
 from constructs_lib.settings import AsyncCapacity, FunctionSettings
-from constructs_lib.topic import EncryptedTopic
+from constructs_lib.topic import Topic
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.lambda_function_event_invoke_config import (
@@ -33,8 +34,8 @@ class NotificationTopics(Construct):
 
     def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
         super().__init__(scope, id_)
-        self.success = EncryptedTopic(self, "success", name=f"{name}-async-success")
-        self.error = EncryptedTopic(self, "error", name=f"{name}-async-error")
+        self.success = Topic(self, "success", name=f"{name}-async-success")
+        self.error = Topic(self, "error", name=f"{name}-async-error")
 
     @property
     def arns(self) -> tuple[str, str]:
@@ -80,6 +81,8 @@ class NotificationFunction(Construct):
             entry="handler.notify.handler",
             description="Sends on what an asynchronous SageMaker endpoint has answered",
         )
+        reason = "the endpoint's instances bound how many notifications there are"
+        accept(self.function.function, "CKV_AWS_115", reason)
         self.ready: list[ITerraformDependable] = []
         """What must exist before the first request."""
         self._subscribe("success", topics.success)
@@ -112,7 +115,7 @@ class NotificationFunction(Construct):
         )
         self.ready.append(failures)
 
-    def _subscribe(self, id_: str, topic: EncryptedTopic) -> None:
+    def _subscribe(self, id_: str, topic: Topic) -> None:
         permission = LambdaPermission(
             self,
             f"{id_}-permission",

@@ -17,12 +17,15 @@ from constructs_lib.limits import (
     REAL_TIME_PAYLOAD_BYTES,
     SERVERLESS_PAYLOAD_BYTES,
 )
+from constructs_lib.relations import DEFAULT_FILTERS
 from constructs_lib.settings import (
     AsyncCapacity,
     ContainerModel,
     EndpointSettings,
+    EventSourceSettings,
     ExistingEndpoint,
     InstanceCapacity,
+    MonitoringSettings,
     PipelineSettings,
     ScheduledCapacity,
     ServerlessCapacity,
@@ -36,6 +39,9 @@ MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 ADVISED_VISIBILITY_FACTOR = 6
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
+LATENCY_ALARM_PERCENT = 80
+# Lambda: concurrent invocations by one provisioned poller
+INVOCATIONS_PER_POLLER = 10
 
 
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
@@ -92,6 +98,7 @@ def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
         "inference": settings.inference,
         "queue": settings.queue,
         capacity[0]: capacity[1],
+        **({"monitoring": settings.monitoring} if settings.monitoring else {}),
         **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
         **{f"endpoint.more_variants[{i}].capacity": variant.capacity for i, variant in enumerate(variants)},
     }
@@ -115,6 +122,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
     maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
     pollers, and none for asynchronous endpoints, which queue requests themselves.
+    alarm on the model's latency: at 80 % of what a request may take.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
     alone = inference.codec == "single" or async_capacity(settings.endpoint) is not None
@@ -127,7 +135,22 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
         queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
         inference=replace(inference, max_concurrency=in_flight),
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
+        monitoring=_monitoring(settings),
     )
+
+
+def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
+    if settings.monitoring is None:
+        return None
+    latency = _or(settings.monitoring.model_latency_ms, 10 * LATENCY_ALARM_PERCENT * _request_seconds(settings))
+    return replace(settings.monitoring, model_latency_ms=latency)
+
+
+def _request_seconds(settings: PipelineSettings) -> int:
+    """Return how long the model may take for one request."""
+    if capacity := async_capacity(settings.endpoint):
+        return capacity.invocation_timeout_seconds
+    return request_timeout_seconds(settings.function.timeout_seconds)
 
 
 def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | None:
@@ -142,6 +165,7 @@ def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
     violations = (
         *_chain_violations(path, settings),
         *_feature_violations(path, settings),
+        *_monitoring_violations(path, settings),
         *_queue_scaling_violations(path, settings),
         *_async_violations(path, settings),
         *_target_violations(path, settings),
@@ -184,6 +208,22 @@ def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Viola
     if ":" in settings.inference.codec and not function.layers:
         reason = "the handler's zip holds no code but its own"
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+
+
+def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield alarms that could never ring."""
+    monitoring, retention = settings.monitoring, settings.queue.message_retention_seconds
+    if monitoring is None:
+        return
+    if monitoring.queue_age_seconds >= retention:
+        bound = f"less than queue.message_retention_seconds, {retention} seconds"
+        yield Violation(
+            path, "monitoring.queue_age_seconds", monitoring.queue_age_seconds, bound, "no message grows so old"
+        )
+    longest_ms = 1000 * _request_seconds(settings)
+    if (monitoring.model_latency_ms or 0) >= longest_ms:
+        bound = f"less than what a request may take, {longest_ms} ms"
+        yield Violation(path, "monitoring.model_latency_ms", monitoring.model_latency_ms, bound, "nobody waits longer")
 
 
 def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
@@ -230,7 +270,7 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
     """Yield targets that the endpoint which is made does not have."""
     endpoint, inference = settings.endpoint, settings.inference
     if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
-        return
+        return  # InvokeEndpointAsync takes no target
     variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
     if inference.target_variant is not None and inference.target_variant not in variants:
         bound = f"one of {', '.join(variants)}"
@@ -262,10 +302,14 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             f"s, a cold serverless container may take {CONTAINER_SECONDS}; 75 or more lets it answer"
         )
     capacity = endpoint_requests(settings.endpoint)
-    in_flight = (source.maximum_concurrency or 0) * (inference.max_concurrency or 1)
+    invocations, origin = source.maximum_concurrency or 0, "event_source.maximum_concurrency"
+    if source.provisioned_pollers is not None:
+        invocations = source.provisioned_pollers.maximum * INVOCATIONS_PER_POLLER
+        origin = f"event_source.provisioned_pollers.maximum x {INVOCATIONS_PER_POLLER}"
+    in_flight = invocations * (inference.max_concurrency or 1)
     if capacity is not None and in_flight > capacity:
         yield (
-            f"event_source.maximum_concurrency x inference.max_concurrency is {in_flight}: the endpoint takes "
+            f"{origin} x inference.max_concurrency is {in_flight}: the endpoint takes "
             f"{capacity} requests at its largest and throttles the rest"
         )
     if source.batch_size * queue.max_message_bytes > LAMBDA_PAYLOAD_BYTES:
@@ -280,8 +324,19 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
         )
     if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
         yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
+    yield from _filter_warnings(source)
     if queue.max_receive_count < 5:
         yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
+
+
+def _filter_warnings(source: EventSourceSettings) -> Iterator[str]:
+    if source.filters:
+        yield "event_source.filters: Lambda deletes the messages that fit none of them from the queue"
+    if len(source.filters) > DEFAULT_FILTERS:
+        yield (
+            f"event_source.filters has {len(source.filters)} patterns: Lambda admits {DEFAULT_FILTERS} before the "
+            "account's quota is raised"
+        )
 
 
 def _advised_visibility_seconds(settings: PipelineSettings) -> int:

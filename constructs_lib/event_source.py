@@ -1,5 +1,6 @@
 """Binds queue to function. What must agree between the two, and with the endpoint, is derived and checked here."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,6 +16,10 @@ from constructs_lib.validation import SettingsError, Violation, require_valid
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
     LambdaEventSourceMapping,
+    LambdaEventSourceMappingFilterCriteria,
+    LambdaEventSourceMappingFilterCriteriaFilter,
+    LambdaEventSourceMappingMetricsConfig,
+    LambdaEventSourceMappingProvisionedPollerConfig,
     LambdaEventSourceMappingScalingConfig,
 )
 from constructs import Construct
@@ -60,14 +65,29 @@ class QueueEventSource(Construct):
             function_name=function.arn,
             batch_size=settings.batch_size,
             maximum_batching_window_in_seconds=settings.batching_window_seconds,
+            enabled=settings.enabled,
             function_response_types=["ReportBatchItemFailures"],
             scaling_config=None
             if settings.maximum_concurrency is None
             else LambdaEventSourceMappingScalingConfig(maximum_concurrency=settings.maximum_concurrency),
+            provisioned_poller_config=None
+            if settings.provisioned_pollers is None
+            else LambdaEventSourceMappingProvisionedPollerConfig(
+                minimum_pollers=settings.provisioned_pollers.minimum,
+                maximum_pollers=settings.provisioned_pollers.maximum,
+            ),
+            filter_criteria=_filter_criteria(settings),
+            kms_key_arn=settings.filter_key_arn,
+            metrics_config=LambdaEventSourceMappingMetricsConfig(metrics=["EventCount"]) if settings.metrics else None,
             # Without the right to read the queue, Lambda keeps retrying the creation for minutes; without the others,
             # or without an endpoint, the first messages would use up their receives.
-            depends_on=[*function.role.policies, *after],
+            depends_on=[*function.role.policies, *function.ready, *after],
         )
+
+
+def _filter_criteria(settings: EventSourceSettings) -> LambdaEventSourceMappingFilterCriteria | None:
+    patterns = [LambdaEventSourceMappingFilterCriteriaFilter(pattern=json.dumps(one)) for one in settings.filters]
+    return LambdaEventSourceMappingFilterCriteria(filter=patterns) if patterns else None
 
 
 def binding_violations(

@@ -3,11 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
+from constructs_lib.findings import accept
 from constructs_lib.naming import Environment
 from constructs_lib.settings import ExistingRole
+from constructs_lib.validation import is_unresolved
 
+from cdktf import Fn, Token
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.iam_role_policy import IamRolePolicy
 from constructs import Construct
@@ -15,14 +19,15 @@ from constructs import Construct
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """An Allow statement."""
+    """A statement of a policy; by default it allows."""
 
     actions: Sequence[str]
     resources: Sequence[str]
     conditions: Mapping[str, Any] = field(default_factory=dict)
+    effect: str = "Allow"
 
     def render(self) -> dict[str, Any]:
-        statement = {"Effect": "Allow", "Action": list(self.actions), "Resource": list(self.resources)}
+        statement = {"Effect": self.effect, "Action": list(self.actions), "Resource": list(self.resources)}
         return {**statement, "Condition": dict(self.conditions)} if self.conditions else statement
 
 
@@ -55,6 +60,8 @@ class ServiceRole(Construct):
         self._prefix = "" if existing is None else f"{name}-"
         if existing is not None:
             self.arn, self._name = existing.arn, existing.arn.rpartition("/")[2]
+            if is_unresolved(existing.arn):
+                self._name = Token.as_string(Fn.regex("[^/]+$", existing.arn))
             return
         environment = Environment.of(self)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
@@ -67,8 +74,13 @@ class ServiceRole(Construct):
         )
         self.arn, self._name = role.arn, role.name
 
-    def allow(self, policy_name: str, *statements: Statement) -> None:
-        """Attach an inline policy; `policies` holds all of them, to depend on where a right must exist first."""
+    def allow(
+        self, policy_name: str, *statements: Statement, accepted: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Attach an inline policy; `policies` holds all of them, to depend on where a right must exist first.
+
+        `accepted` has the reason for each Checkov finding that is right as it is.
+        """
         if not self._attaches:
             return
         policy = IamRolePolicy(
@@ -78,6 +90,8 @@ class ServiceRole(Construct):
             role=self._name,
             policy=policy_document(*(statement.render() for statement in statements)),
         )
+        for check, reason in accepted.items():
+            accept(policy, check, reason)
         self.policies.append(policy)
 
 

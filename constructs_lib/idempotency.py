@@ -1,9 +1,10 @@
 """The table that makes a record delivered twice be scored once."""
 
 from constructs_lib.iam import ServiceRole, Statement, key_statement
+from constructs_lib.limits import TABLE_NAME
 from constructs_lib.naming import Environment
 from constructs_lib.settings import IdempotencySettings
-from constructs_lib.validation import require_valid
+from constructs_lib.validation import require_name, require_valid
 
 from cdktf_cdktf_provider_aws.dynamodb_table import (
     DynamodbTable,
@@ -34,9 +35,10 @@ class IdempotencyTable(Construct):
     def __init__(
         self, scope: Construct, id_: str, *, name: str, settings: IdempotencySettings = IdempotencySettings()
     ) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+        """Raises SettingsError if settings, or the name, are out of bounds."""
         super().__init__(scope, id_)
         require_valid(self, settings)
+        require_name(self, name, TABLE_NAME)
         self.settings = settings
         self.arn = Environment.of(self).arn("dynamodb", f"table/{name}")
         self.table = DynamodbTable(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from constructs_lib.settings import (
     AsyncCapacity,
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -72,6 +73,8 @@ SERVERLESS_PAYLOAD_BYTES = 4 * MIB
 REAL_TIME_PAYLOAD_BYTES = 6 * MIB
 # Lambda quotas: payload of one synchronous invocation, which caps a batch
 LAMBDA_PAYLOAD_BYTES = 6 * 1024 * KIB
+# Lambda quotas: environment variables, names and values together
+MAX_ENVIRONMENT_BYTES = 4 * KIB
 # Lambda: CreateEventSourceMapping, ScalingConfig
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
 # IAM: CreateRole
@@ -128,6 +131,12 @@ def _queue_name(property_: str) -> Pattern:
 
 
 QUEUE_NAME = _queue_name("name")
+FUNCTION_NAME = Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "Lambda FunctionName")
+# Its role's name has the region after it, at its longest that of ap-southeast-4.
+FUNCTION_NAME_WITH_ROLE = Pattern(
+    "name", r"[\w-]{1,49}", "1 to 49 letters, digits, - and _", "IAM RoleName, with the region"
+)
+TABLE_NAME = Pattern("name", r"[\w.-]{3,255}", "3 to 255 letters, digits, - _ and .", "DynamoDB TableName")
 
 
 def _sagemaker_name(property_: str, field: str) -> Pattern:
@@ -174,9 +183,6 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("alias", r"(?!\d+$)[\w-]{1,128}", "1 to 128 of A-Z a-z 0-9 - _, not digits alone", "Lambda alias Name"),
         Range("provisioned_concurrency", 1, 100_000, "sandboxes", "Lambda ProvisionedConcurrentExecutions"),
         _key("environment_key_arn"),
-        _arn(
-            "code_signing_config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"
-        ),
         _arn("layers", "lambda", r"layer:[\w-]+:\d+", "a layer's version"),
     ),
     EventSourceSettings: (
@@ -281,6 +287,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
         Pattern("security_group_ids", r"sg-[0-9a-f]+", "ids of security groups", "Amazon EC2"),
     ),
+    CodeSigning: (
+        _arn("config_arn", "lambda", r"code-signing-config:csc-[a-z0-9]{17}", "a code signing configuration"),
+        Pattern("profile_name", r"\w{2,64}", "2 to 64 letters, digits and underscores", "AWS Signer ProfileName"),
+        _location("location"),
+    ),
     ExistingRole: (_arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),),
     ModelPackage: (
         _arn("arn", "sagemaker", r"model-package/[\w/-]+", "a model package's version"),
@@ -360,11 +371,13 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("dead_letters", 0, 1_000_000_000, "messages", "alarm threshold"),
         Range("function_errors", 0, 1_000_000_000, "invocations", "alarm threshold"),
         Range("function_throttles", 0, 1_000_000_000, "invocations", "alarm threshold"),
-        Range("duration_percent", 1, 100, "%", "alarm threshold"),
-        Range("endpoint_client_error_percent", 0, 100, "%", "alarm threshold"),
-        Range("endpoint_server_error_percent", 0, 100, "%", "alarm threshold"),
+        # Nothing is more than 100 %: the alarm would never ring.
+        Range("duration_percent", 1, 99, "%", "alarm threshold"),
+        Range("unscored_percent", 0, 99, "%", "alarm threshold"),
+        Range("endpoint_client_error_percent", 0, 99, "%", "alarm threshold"),
+        Range("endpoint_server_error_percent", 0, 99, "%", "alarm threshold"),
         Range("model_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
-        Range("at_maximum_minutes", 1, 1440, "minutes", "alarm threshold"),
+        Range("at_maximum_minutes", 1, 1440, "minutes", "CloudWatch: an alarm looks back a day"),
     ),
     PipelineSettings: (_key("bucket_key_arns"),),
     StackSettings: (Pattern("region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-central-1", "AWS regions"),),

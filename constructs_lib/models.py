@@ -10,9 +10,13 @@ from constructs_lib.naming import Environment
 from constructs_lib.packaging import package_bundle
 from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFaceModel, ModelPackage
 
-from cdktf import AssetType, ITerraformDependable, TerraformAsset
+from cdktf import AssetType, ITerraformDependable, TerraformAsset, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
-from cdktf_cdktf_provider_aws.s3_object import S3Object
+from cdktf_cdktf_provider_aws.s3_object import (
+    S3Object,
+    S3ObjectOverrideProvider,
+    S3ObjectOverrideProviderDefaultTags,
+)
 from cdktf_cdktf_provider_aws.sagemaker_model import (
     SagemakerModelPrimaryContainer,
     SagemakerModelPrimaryContainerModelDataSourceS3DataSource,
@@ -124,7 +128,18 @@ def _put_bundle(scope: Construct, location: str, id_: str) -> tuple[S3Object, st
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     # Named after its content: a container that starts while an update is under way finds the bundle of its own model.
     key = f"{prefix}{content_hash[:16]}/{archive.name}"
-    bundle = S3Object(scope, f"bundle{id_}", bucket=bucket, key=key, source=code.path, source_hash=content_hash)
+    bundle = S3Object(
+        scope,
+        f"bundle{id_}",
+        bucket=bucket,
+        key=key,
+        source=code.path,
+        source_hash=content_hash,
+        # An object takes ten tags only, and the bucket is not of this stack.
+        override_provider=S3ObjectOverrideProvider(default_tags=S3ObjectOverrideProviderDefaultTags(tags={})),
+        # The old model starts containers with the old one until the endpoint has moved.
+        lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+    )
     return bundle, f"s3://{bucket}/{key}"
 
 

@@ -1,6 +1,7 @@
 """What is shipped, reproducibly: the same files give the same hash everywhere."""
 
 import ast
+import functools
 import gzip
 import hashlib
 import io
@@ -54,6 +55,7 @@ def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) ->
     return target, digest
 
 
+@functools.cache  # most of what a pipeline takes to build, and the same for all of them
 def without_words(source: str) -> str:
     """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
     lines = source.splitlines()

@@ -1,31 +1,26 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
-from constructs_lib.chains import async_capacity, chain_violations, chain_warnings, derive, unknown_at_synth
+from constructs_lib.chains import async_capacity, chain_warnings, derive
+from constructs_lib.checks import check_pipeline
 from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
-from constructs_lib.endpoint_relations import endpoint_models
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
+from constructs_lib.handler_settings import handler_settings
 from constructs_lib.iam import key_statement, object_statement
 from constructs_lib.idempotency import IdempotencyTable
-from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.metrics import WatchedPipeline
+from constructs_lib.monitoring import PipelineMonitoring
 from constructs_lib.naming import Environment
 from constructs_lib.queue import ExistingMessageQueue, MessageQueue, Queue
 from constructs_lib.results import ResultSink
-from constructs_lib.settings import EndpointSettings, ExistingEndpoint, ExistingQueue, PipelineSettings
-from constructs_lib.validation import SettingsError, Violation, check, holds, is_unresolved
+from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
+from constructs_lib.validation import SettingsError
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
 
-from handler.settings import HandlerSettings, request_timeout_seconds
-
-# The longest name made from the prefix: a role's, with the longest region name.
-MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-inference-ap-southeast-4")
+from handler.settings import HandlerSettings
 
 
 class InferencePipeline(Construct):
@@ -81,6 +76,7 @@ class InferencePipeline(Construct):
             settings=self.settings.event_source,
             after=[*self.endpoint.before_requests, *heard],
         )
+        self.monitoring = self._watch(name)
         self._output()
 
     @property
@@ -110,44 +106,14 @@ class InferencePipeline(Construct):
         )
 
     def _handler_settings(self) -> HandlerSettings:
-        inference = self.settings.inference
-        return HandlerSettings(
+        return handler_settings(
+            self.settings,
             endpoint_name=self.endpoint.name,
-            result_sink=self.settings.results.sink,
-            result_target=self.results.target,
-            overflow_location=self.settings.results.overflow_location or "",
-            input_location=inference.input_location or "",
-            **self._asynchronous(),
-            **self._idempotency(),
-            dead_letter_queue_url=self.dead_letter_queue.url,
             queue_url=self.queue.url,
-            codec=inference.codec,
-            parameters=inference.parameters,
-            sort_by_length=inference.sort_by_length,
-            fifo_dead_letters=inference.fifo_dead_letters,
-            target_model=inference.target_model or "",
-            inference_component_name=inference.inference_component_name or "",
-            target_variant=inference.target_variant or "",
-            targets_from_messages=inference.targets_from_messages,
-            max_records=inference.max_records_per_request,
-            max_bytes=inference.max_request_bytes,
-            max_concurrency=inference.max_concurrency or 1,
-            request_timeout_seconds=request_timeout_seconds(self.settings.function.timeout_seconds),
-            max_receives=self.settings.queue.max_receive_count,
-            metrics_namespace=inference.metrics_namespace,
-            log_level=self.settings.function.log_level,
+            dead_letter_queue_url=self.dead_letter_queue.url,
+            result_target=self.results.target,
+            table_name=self.table.name if self.table else "",
         )
-
-    def _asynchronous(self) -> dict[str, Any]:
-        capacity = self._async_capacity
-        if capacity is None:
-            return {}
-        return {
-            "asynchronous": True,
-            "async_input_location": capacity.input_location,
-            "async_inline": capacity.inline,
-            "async_invocation_seconds": capacity.invocation_timeout_seconds,
-        }
 
     def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:
         """Make what hears of an asynchronous endpoint's answers."""
@@ -164,12 +130,6 @@ class InferencePipeline(Construct):
             self._async_capacity, self.results, self.dead_letter_queue, bucket_keys=self.settings.bucket_key_arns
         )
         return function
-
-    def _idempotency(self) -> dict[str, Any]:
-        settings = self.settings.idempotency
-        if self.table is None or settings is None:
-            return {}
-        return {"idempotency_table": self.table.name, "idempotency_seconds": settings.retention_seconds}
 
     def _grant(self) -> None:
         role = self.function.role
@@ -188,6 +148,20 @@ class InferencePipeline(Construct):
                 "read-inputs", read, *([key_statement(keys, "s3", environment.region, "Decrypt")] if keys else [])
             )
 
+    def _watch(self, name: str) -> PipelineMonitoring | None:
+        if self.settings.monitoring is None:
+            return None
+        watched = WatchedPipeline(
+            settings=self.settings,
+            queue_name=self.queue.name,
+            dead_letter_queue_name=self.dead_letter_queue.name,
+            function_name=self.function.name,
+            endpoint_name=self.endpoint.name,
+            notification_function_name=self.notification_function.function.name if self.notification_function else None,
+            results_name=f"{name}-results.fifo" if self.settings.queue.fifo else f"{name}-results",
+        )
+        return PipelineMonitoring(self, "monitoring", name=name, settings=self.settings.monitoring, watched=watched)
+
     def _output(self) -> None:
         values = {
             "queue_url": self.queue.url,
@@ -195,50 +169,10 @@ class InferencePipeline(Construct):
             **self.results.outputs,
             "function_name": self.function.function.function_name,
             "endpoint_name": self.endpoint.name_output,
+            **(self.monitoring.outputs if self.monitoring else {}),
         }
         if self.notification_function is not None:
             values["notification_function_name"] = self.notification_function.function.function.function_name
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
             output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))
-
-
-def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
-    """Return everything that is out of bounds, without building anything."""
-    violations = check(path, settings)
-    prefix = Pattern(
-        "name",
-        f"(?=.{{1,{MAX_PREFIX_CHARACTERS}}}$){NAME_PATTERN}",
-        f"1 to {MAX_PREFIX_CHARACTERS} {NAME_DESCRIPTION}",
-        f"SageMaker EndpointName, and IAM role names of {ROLE_NAME_CHARACTERS} with suffix and region",
-    )
-    if not holds(prefix, name):
-        violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
-    if any(violation.wrong_type for violation in violations):
-        return violations
-    violations += [
-        Violation(path, f"endpoint.{place}", url, "s3:// and what follows", "the role's rights are made from it")
-        for place, url in _endpoint_urls(settings.endpoint)
-        if is_unresolved(url) and not url.startswith("s3://")  # no pattern was put to a reference
-    ]
-    try:
-        json.dumps(settings.inference.parameters, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        parameters = settings.inference.parameters
-        violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    violations += unknown_at_synth(path, settings)
-    if any(violation.wrong_type for violation in violations):
-        return violations
-    return violations + chain_violations(path, derive(settings))
-
-
-def _endpoint_urls(settings: EndpointSettings | ExistingEndpoint) -> Iterator[tuple[str, str]]:
-    """Yield the S3 URLs of an endpoint's settings, and where they are set."""
-    if isinstance(settings, ExistingEndpoint):
-        return
-    holders = {**dict(endpoint_models(settings)), "capacity": settings.capacity, "data_capture": settings.data_capture}
-    names = ("model_data_url", "model_data_prefix", "bundle_location", "location")
-    for place, holder in holders.items():
-        for name in (*names, "input_location", "output_location", "failure_location"):
-            if url := getattr(holder, name, None):
-                yield f"{place}.{name}", url

@@ -48,7 +48,10 @@ class Queue(Construct):
         self._grant(role, "delay", ["sqs:ChangeMessageVisibility"])
 
     def grant_redrive(self, role: ServiceRole, to: "Queue") -> None:
-        """Let the role move this dead-letter queue's messages back to a work queue, and watch or stop the move."""
+        """Let the role move this dead-letter queue's messages back to a work queue, and watch or stop the move.
+
+        Both queues are in one policy, so that the role may have `grant_send` besides.
+        """
         actions = [
             "sqs:StartMessageMoveTask",
             "sqs:CancelMessageMoveTask",
@@ -57,8 +60,9 @@ class Queue(Construct):
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
         ]
-        self._grant(role, "redrive", actions, "Decrypt")
-        to.grant_send(role)
+        source = self._statements(actions, "Decrypt")
+        target = to._statements(["sqs:SendMessage"], "GenerateDataKey", "Decrypt")  # noqa: SLF001 - of its own class
+        role.allow(f"redrive-{self.id}", *source, *target)
 
     def _grant(
         self, grantee: ServiceRole | ServicePrincipal, intent: str, actions: list[str], *key_actions: str
@@ -66,11 +70,15 @@ class Queue(Construct):
         if isinstance(grantee, ServicePrincipal):
             self._admit(grantee, actions)
             return
+        grantee.allow(f"{intent}-{self.id}", *self._statements(actions, *key_actions))
+
+    def _statements(self, actions: list[str], *key_actions: str) -> list[Statement]:
+        """Return the right to this queue and, if it has one, to its customer key."""
         statements = [Statement(actions=actions, resources=[self.arn])]
         if self.settings.kms_key_arn is not None and key_actions:
             region = self._environment.region
             statements.append(key_statement([self.settings.kms_key_arn], "sqs", region, *key_actions))
-        grantee.allow(f"{intent}-{self.id}", *statements)
+        return statements
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
         """Raises SettingsError: only a queue that is made has a policy of its own here."""
@@ -175,16 +183,19 @@ class MessageQueue(Queue):
         return policy_document(*self._policy_statements)
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
+        require_valid(self, principal)
+        # A bucket's ARN does not name its account: it is this one.
+        parts = principal.source_arn.split(":")
+        account = parts[4] if len(parts) > 4 and parts[4].isdigit() else self._environment.account
         self._policy_statements.append(
             {
                 "Effect": "Allow",
                 "Principal": {"Service": principal.service},
                 "Action": actions,
                 "Resource": self.arn,
-                # Both: a bucket's ARN does not name its account.
                 "Condition": {
                     "ArnLike": {"aws:SourceArn": principal.source_arn},
-                    "StringEquals": {"aws:SourceAccount": self._environment.account},
+                    "StringEquals": {"aws:SourceAccount": account},
                 },
             }
         )

@@ -3,15 +3,19 @@
 What must fit across several is in `chains.py`.
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.settings import (
     AsyncCapacity,
+    EventSourceSettings,
     ExistingQueue,
     FunctionSettings,
     InstanceCapacity,
+    MonitoringSettings,
+    ProvisionedPollers,
     QueueScaling,
     QueueSettings,
     ResultsSettings,
@@ -21,6 +25,11 @@ from constructs_lib.settings import (
 
 # Lambda quotas: layers of one function
 MAX_LAYERS = 5
+# Lambda SnapStart: supported runtimes and features
+SNAP_START_EPHEMERAL_MIB = 512
+# Lambda: FilterCriteria, with the quota raised from its 5
+MAX_FILTERS, DEFAULT_FILTERS = 10, 5
+MAX_FILTER_CHARACTERS = 4096
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,63 @@ def existing_queue_relations(settings: ExistingQueue) -> Iterator[Relation]:
 def function_relations(settings: FunctionSettings) -> Iterator[Relation]:
     if len(settings.layers) > MAX_LAYERS:
         yield Relation("layers", settings.layers, f"at most {MAX_LAYERS} layers", "Lambda Layers")
+    yield from _alias_relations(settings)
+
+
+def _alias_relations(settings: FunctionSettings) -> Iterator[Relation]:
+    """Yield what Lambda does for published versions alone, and what it does not do at the same time."""
+    provisioned = settings.provisioned_concurrency
+    if settings.alias is None:
+        reason = "Lambda does it for published versions alone"
+        if provisioned is not None:
+            yield Relation("provisioned_concurrency", provisioned, "None without alias", reason)
+        if settings.snap_start:
+            yield Relation("snap_start", True, "False without alias", reason)
+    if settings.snap_start:
+        if provisioned is not None:
+            yield Relation("provisioned_concurrency", provisioned, "None with snap_start", "Lambda SnapStart")
+        if settings.ephemeral_storage_mib > SNAP_START_EPHEMERAL_MIB:
+            bound = f"at most {SNAP_START_EPHEMERAL_MIB} with snap_start"
+            yield Relation("ephemeral_storage_mib", settings.ephemeral_storage_mib, bound, "Lambda SnapStart")
+        if settings.runtime == "python3.11":
+            yield Relation("runtime", settings.runtime, "python3.12 or newer with snap_start", "Lambda SnapStart")
+    reserved = settings.reserved_concurrency
+    if provisioned is not None and reserved is not None and provisioned > reserved:
+        bound = f"at most reserved_concurrency, {reserved}"
+        yield Relation("provisioned_concurrency", provisioned, bound, "it is part of it")
+
+
+def event_source_relations(settings: EventSourceSettings) -> Iterator[Relation]:
+    if settings.maximum_concurrency is not None and settings.provisioned_pollers is not None:
+        reason = "Lambda ScalingConfig and ProvisionedPollerConfig exclude each other"
+        yield Relation("maximum_concurrency", settings.maximum_concurrency, "None with provisioned_pollers", reason)
+    if len(settings.filters) > MAX_FILTERS:
+        reason = "Lambda FilterCriteria"
+        yield Relation("filters", f"{len(settings.filters)} patterns", f"at most {MAX_FILTERS}", reason)
+    for position, pattern in enumerate(settings.filters):
+        try:
+            size = len(json.dumps(pattern, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            yield Relation(f"filters[{position}]", pattern, "a JSON object", str(error))
+            continue
+        if size > MAX_FILTER_CHARACTERS:
+            bound = f"at most {MAX_FILTER_CHARACTERS} characters of JSON"
+            yield Relation(f"filters[{position}]", f"{size} characters", bound, "Lambda Filter Pattern")
+    if settings.filter_key_arn is not None and not settings.filters:
+        yield Relation("filter_key_arn", settings.filter_key_arn, "None without filters", "there is nothing to encrypt")
+
+
+def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Relation]:
+    if settings.maximum < settings.minimum:
+        yield Relation("maximum", settings.maximum, f"at least minimum, {settings.minimum}", "scaling range")
 
 
 def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
     if settings.sink == "s3" and not settings.location:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
+    if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
+        reason = f"sink is {settings.sink}: nothing is made that it could encrypt"
+        yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)
 
 
 def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Relation]:
@@ -143,13 +204,27 @@ def queue_scaling_relations(settings: QueueScaling) -> Iterator[Relation]:
         yield Relation("age_seconds", None, "a number, or backlog_messages one", reason)
 
 
+def monitoring_relations(settings: MonitoringSettings) -> Iterator[Relation]:
+    if settings.topic_arn is not None:
+        reason = "a topic of yours keeps its own"
+        if settings.subscribers:
+            yield Relation("subscribers", settings.subscribers, "empty with topic_arn", reason)
+        if settings.topic_key_arn is not None:
+            yield Relation("topic_key_arn", settings.topic_key_arn, "None with topic_arn", reason)
+    if len(set(settings.subscribers)) < len(settings.subscribers):
+        yield Relation("subscribers", settings.subscribers, "each address once", "SNS keeps one subscription of each")
+
+
 RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
     ExistingQueue: existing_queue_relations,
     FunctionSettings: function_relations,
+    EventSourceSettings: event_source_relations,
+    ProvisionedPollers: provisioned_pollers_relations,
     ResultsSettings: results_relations,
     ServerlessCapacity: serverless_capacity_relations,
     InstanceCapacity: instance_capacity_relations,
+    MonitoringSettings: monitoring_relations,
     AsyncCapacity: async_capacity_relations,
     ScheduledCapacity: scheduled_capacity_relations,
     QueueScaling: queue_scaling_relations,

@@ -7,7 +7,7 @@ from constructs_lib.limits import MAX_MESSAGE_BYTES
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
 from constructs_lib.settings import QueueSettings, ResultsSettings
-from constructs_lib.topic import EncryptedTopic
+from constructs_lib.topic import Topic
 from constructs_lib.validation import require_valid
 
 from cdktf_cdktf_provider_aws.cloudwatch_event_bus import CloudwatchEventBus
@@ -83,7 +83,7 @@ class ResultSink:
         self.outputs = {"results_queue_url": self.queue.url}
 
     def _make_topic(self, scope: Construct, id_: str, name: str) -> None:
-        topic = EncryptedTopic(scope, id_, name=name, fifo=self._fifo, kms_key_arn=self.settings.kms_key_arn)
+        topic = Topic(scope, id_, name=name, fifo=self._fifo, kms_key_arn=self.settings.kms_key_arn)
         self._grant = lambda role: topic.grant_publish(role, "send-to-results")
         self.target = topic.topic.arn
         self.outputs = {"results_topic_arn": topic.topic.arn}

@@ -5,7 +5,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from constructs_lib.pipeline import InferencePipeline, check_pipeline
+from constructs_lib.checks import check_pipeline
+from constructs_lib.explain import explain
+from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import S3StateSettings, StackSettings
 from constructs_lib.validation import SettingsError, Violation, check
 
@@ -68,13 +70,17 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
 
 
 def synthesize(stacks: Mapping[str, StackSettings]) -> None:
-    """Write the Terraform JSON of several stacks, as an app of `cdktf` does; settings out of bounds end the process."""
+    """Write the Terraform JSON of several stacks, as an app of `cdktf` does, and print what was derived for them.
+
+    Settings out of bounds end the process with all that is wrong.
+    """
     app = App()
     try:
         add_stacks(app, stacks)
     except SettingsError as error:
         sys.exit(str(error))
     app.synth()
+    sys.stdout.write(explain(stacks))
 
 
 def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:

@@ -1,8 +1,13 @@
-"""Topics: encrypted, TLS only."""
+"""Topics: TLS only, encrypted as far as who publishes allows."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from constructs_lib.findings import accept
 from constructs_lib.iam import ServiceRole, Statement, key_statement, policy_document
 from constructs_lib.naming import Environment
 
+from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
 from cdktf_cdktf_provider_aws.sns_topic_policy import SnsTopicPolicy
 from constructs import Construct
@@ -12,30 +17,42 @@ from constructs import Construct
 MANAGED_KEY = "alias/aws/sns"
 
 
-class EncryptedTopic(Construct):
-    """A topic that roles of its account publish to: encrypted, and a policy that denies what has no TLS."""
+class Topic(Construct):
+    """A topic that roles of its account, or one AWS service, publish to, by TLS only."""
 
     def __init__(
-        self, scope: Construct, id_: str, *, name: str, fifo: bool = False, kms_key_arn: str | None = None
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        fifo: bool = False,
+        kms_key_arn: str | None = None,
+        publisher: str | None = None,
     ) -> None:
-        """`name` is without `.fifo`. `kms_key_arn` is a customer key; by default AWS's managed key for SNS."""
+        """`name` is without `.fifo`. `publisher` is a service, for instance `cloudwatch.amazonaws.com`, which may
+        publish on behalf of this account. `kms_key_arn` is a customer key; by default the topic is encrypted with
+        AWS's managed key for SNS, or, with a publisher, which could not use that, not at all.
+        """
         super().__init__(scope, id_)
         self._environment = Environment.of(self)
         self._key = kms_key_arn
         name = f"{name}.fifo" if fifo else name
         self.arn = self._environment.arn("sns", name)
+        managed_key = None if publisher else MANAGED_KEY
         self.topic = SnsTopic(
-            self, "topic", name=name, fifo_topic=fifo or None, kms_master_key_id=kms_key_arn or MANAGED_KEY
+            self, "topic", name=name, fifo_topic=fifo or None, kms_master_key_id=kms_key_arn or managed_key
         )
-        deny = {
-            "Sid": "TlsOnly",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": "sns:Publish",
-            "Resource": self.arn,
-            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }
-        SnsTopicPolicy(self, "policy", arn=self.topic.arn, policy=policy_document(deny))
+        if kms_key_arn is None and publisher is not None:
+            reason = f"{publisher} can't use AWS's managed key for SNS; a customer key of yours mends it"
+            accept(self.topic, "CKV_AWS_26", reason)
+        statements = [*([self._admit(publisher)] if publisher else []), self._tls_only()]
+        # By its ARN in plain text, which a plan shows, and which Terraform can't follow.
+        policy = SnsTopicPolicy(
+            self, "policy", arn=self.arn, policy=policy_document(*statements), depends_on=[self.topic]
+        )
+        self.ready: Sequence[ITerraformDependable] = [policy]
+        """What must exist before the first message."""
 
     def grant_publish(self, role: ServiceRole, policy_name: str) -> None:
         """Let the role publish."""
@@ -44,3 +61,23 @@ class EncryptedTopic(Construct):
             region = self._environment.region
             statements.append(key_statement([self._key], "sns", region, "GenerateDataKey", "Decrypt"))
         role.allow(policy_name, *statements)
+
+    def _admit(self, publisher: str) -> dict[str, Any]:
+        return {
+            "Sid": "PublisherForThisAccount",
+            "Effect": "Allow",
+            "Principal": {"Service": publisher},
+            "Action": "sns:Publish",
+            "Resource": self.arn,
+            "Condition": {"StringEquals": {"aws:SourceAccount": self._environment.account}},
+        }
+
+    def _tls_only(self) -> dict[str, Any]:
+        return {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sns:Publish",
+            "Resource": self.arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }

@@ -5,6 +5,7 @@ endpoints for SQS, SageMaker Runtime, CloudWatch Logs, X-Ray and DynamoDB, and a
 """
 
 from constructs_lib import (
+    CodeSigning,
     ContainerModel,
     DataCapture,
     Deployment,
@@ -33,7 +34,7 @@ NETWORK = VpcSettings(
 
 CLAIMS = PipelineSettings(
     queue=QueueSettings(kms_key_arn=KEY),
-    event_source=EventSourceSettings(metrics=True, filter_key_arn=KEY),
+    event_source=EventSourceSettings(metrics=True),
     endpoint=EndpointSettings(
         model=ContainerModel(
             image_uri=f"123456789012.dkr.ecr.{REGION}.amazonaws.com/claims@sha256:" + "4f" * 32,
@@ -57,7 +58,11 @@ CLAIMS = PipelineSettings(
         environment_key_arn=KEY,
         log_key_arn=KEY,
         log_retention_days=365,
-        code_signing_config_arn=f"arn:aws:lambda:{REGION}:123456789012:code-signing-config:csc-0123456789abcdefg",
+        code_signing=CodeSigning(
+            config_arn=f"arn:aws:lambda:{REGION}:123456789012:code-signing-config:csc-0123456789abcdefg",
+            profile_name="claims",
+            location="s3://claims-code/",
+        ),
     ),
     inference=InferenceSettings(codec="instances", input_location="s3://claims-inputs/documents/"),
     results=ResultsSettings(kms_key_arn=KEY, overflow_location="s3://claims-results/large/"),

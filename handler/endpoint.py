@@ -3,14 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
+from handler.clients import new_client
 from handler.codecs import Codec, Item, RequestTooLargeError, read_results
 from handler.records import Target
 from handler.settings import HandlerSettings
-
-CONNECT_TIMEOUT_SECONDS = 3
 
 
 class Endpoint:
@@ -24,30 +20,34 @@ class Endpoint:
         self._name = settings.endpoint_name
         self._codec = codec
         self._max_bytes = settings.max_bytes
-        self._client = boto3.client(
-            "sagemaker-runtime",
-            config=Config(
-                retries={"total_max_attempts": 1},
-                connect_timeout=CONNECT_TIMEOUT_SECONDS,
-                read_timeout=settings.request_timeout_seconds,
-                max_pool_connections=settings.max_concurrency,
-                tcp_keepalive=True,
-            ),
-        )
+        self._client = runtime_client(settings)
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
         """Return one result per item. Raises what botocore raises, or one of the codecs' errors."""
-        body = self._codec.encode(items)
-        if len(body) > self._max_bytes:
-            raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {self._max_bytes}")
         response = self._client.invoke_endpoint(
             EndpointName=self._name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
-            Body=body,
+            Body=encode(self._codec, items, self._max_bytes),
             **_named(items[0].target),
         )
         return read_results(self._codec, response["Body"].read(), len(items))
+
+
+def runtime_client(settings: HandlerSettings) -> Any:
+    return new_client(
+        "sagemaker-runtime",
+        read_timeout_seconds=settings.request_timeout_seconds,
+        connections=settings.max_concurrency,
+    )
+
+
+def encode(codec: Codec, items: Sequence[Item], max_bytes: int) -> bytes:
+    """Return the request body. Raises RequestTooLargeError if it came out over the limit, or a CodecError."""
+    body = codec.encode(items)
+    if len(body) > max_bytes:
+        raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {max_bytes}")
+    return body
 
 
 def _named(target: Target) -> dict[str, Any]:

@@ -47,8 +47,7 @@ class Failed(NamedTuple):
     alone: bool
 
 
-@dataclass(frozen=True)
-class Deadline:
+class Deadline(NamedTuple):
     """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`,
     and no acknowledgement after `deliver`.
     """
@@ -65,7 +64,7 @@ class Deadline:
         return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False, repr=False)
 class _Attempt:
     items: MicroBatch
     origin: int

@@ -4,9 +4,8 @@ Errors are told apart by their code; the HTTP status decides only where the code
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -48,8 +47,11 @@ class Fault(StrEnum):
     CONFIGURATION = "configuration"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Treatment:
+class InputUnavailableError(RuntimeError):
+    """The object that a record points to can't be read: missing, not allowed, or S3 is not to be had."""
+
+
+class Treatment(NamedTuple):
     """What to do with a micro-batch after a fault."""
 
     retries: int = 0
@@ -150,7 +152,7 @@ _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...
 )
 
 # What a serverless endpoint, and the API's own validation, say of a request body that is too large.
-_OVERSIZE = re.compile(r"oversize body|length less than or equal", re.IGNORECASE)
+_OVERSIZE = r"(?i)oversize body|length less than or equal"
 
 
 def classify(error: Exception) -> Fault:
@@ -168,7 +170,7 @@ def _classify_client_error(error: ClientError) -> Fault:
     if code == "ModelError":
         original_status: Any = error.response.get("OriginalStatusCode")
         return _classify_model_error(int(original_status or 0))
-    if code.startswith("Validation") and _OVERSIZE.search(error.response["Error"].get("Message") or ""):
+    if code.startswith("Validation") and re.search(_OVERSIZE, error.response["Error"].get("Message") or ""):
         return Fault.TOO_LARGE
     if code in _BY_CODE:
         return _BY_CODE[code]

@@ -5,13 +5,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from enum import Enum
 from typing import Any, NamedTuple
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handler.clients import new_client
+from handler.faults import Fault
 from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 
@@ -23,23 +22,13 @@ MAX_RESULT_BYTES = 380_000
 _MISCONFIGURED = {"ResourceNotFoundException", "AccessDeniedException", "UnrecognizedClientException"}
 
 
-class State(Enum):
-    """What the table says of a record."""
-
-    CLAIMED = "claimed"
-    """It is this invocation's to score."""
-    DONE = "done"
-    """It was scored before; the result is at hand."""
-    IN_PROGRESS = "in-progress"
-    """Another invocation has it."""
-    UNKNOWN = "unknown"
-    """The table did not answer."""
-
-
 class Claim(NamedTuple):
     """The table's answer for one record."""
 
-    state: State
+    is_ours: bool = False
+    """Whether it is this invocation's to score."""
+    fault: Fault | None = None
+    """What stands in the way; if nothing does and it is not ours, it was scored before."""
     result: Any = None
 
 
@@ -53,10 +42,7 @@ class Memory:
     def __init__(self, settings: HandlerSettings) -> None:
         self._table = settings.idempotency_table
         self._retention_seconds = settings.idempotency_seconds
-        self._client: Any = boto3.client(
-            "dynamodb",
-            config=Config(retries={"total_max_attempts": 2, "mode": "standard"}, connect_timeout=3, read_timeout=5),
-        )
+        self._client = new_client("dynamodb", total_max_attempts=2)
 
     def claim(self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor) -> dict[str, Claim]:
         """Claim records for so many seconds; return what the table said, by message id.
@@ -103,15 +89,15 @@ class Memory:
             if code == "ConditionalCheckFailedException":
                 response: Mapping[str, Any] = error.response
                 result = response.get("Item", {}).get("result")
-                return Claim(State.DONE, json.loads(result["S"])) if result else Claim(State.IN_PROGRESS)
+                return Claim(result=json.loads(result["S"])) if result else Claim(fault=Fault.IN_PROGRESS)
             if code in _MISCONFIGURED:
                 raise ConfigurationError(f"table {self._table}: {error}") from error
             logger.warning("record not claimed: %s", error)
         except BotoCoreError as error:
             logger.warning("record not claimed: %s", error)
         else:
-            return Claim(State.CLAIMED)
-        return Claim(State.UNKNOWN)
+            return Claim(is_ours=True)
+        return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
 
     def _write(self, requests: Iterable[Mapping[str, Any]], pool: ThreadPoolExecutor) -> list[Future[None]]:
         everything = list(requests)

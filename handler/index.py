@@ -1,21 +1,19 @@
 """The function's entry point: a batch of SQS records in, the records to be delivered again out."""
 
-import functools
 import logging
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from handler.async_endpoint import AsyncEndpoint
 from handler.backoff import VisibilityBackoff
-from handler.codecs import Item, codec_for
+from handler.clients import SENDERS, new_client
+from handler.codecs import Codec, Item, codec_for
 from handler.endpoint import Endpoint
-from handler.executor import Deadline, Executor, Failed, Scored
+from handler.entry import Context, once_a_sandbox
+from handler.executor import Deadline, Executor, Failed, Scored, Scorer
 from handler.faults import TREATMENTS, Fault
-from handler.idempotency import Memory
 from handler.intake import Intake, Remembered, Unfit, Unready
 from handler.metrics import Metrics
 from handler.microbatch import cut
@@ -23,31 +21,23 @@ from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
 from handler.sinks import (
     HELD,
-    SENDERS,
     Entry,
     Outbox,
     ResultTooLargeError,
     SqsTransport,
     accepted_event,
     dead_letter_entry,
-    new_client,
     result_entry,
     transport_for,
 )
+
+if TYPE_CHECKING:
+    from handler.idempotency import Memory
 
 logger = logging.getLogger(__name__)
 
 # Behind what failed: for an answer that never came, or in the same message group.
 _WAITED = {Fault.DEADLINE, Fault.GROUP_HELD}
-
-
-class Context(Protocol):
-    """What is used of Lambda's context object."""
-
-    @property
-    def function_name(self) -> str: ...
-
-    def get_remaining_time_in_millis(self) -> int: ...
 
 
 class EndpointDownError(RuntimeError):
@@ -58,7 +48,6 @@ class BatchInference:
     """Scores batches; made once a sandbox, holds the clients."""
 
     def __init__(self, settings: HandlerSettings) -> None:
-        logging.getLogger(__package__).setLevel(settings.log_level)
         self._settings = settings
         self._codec = codec_for(settings)
         self._executor = self._new_executor()
@@ -67,7 +56,7 @@ class BatchInference:
         self._results = transport_for(settings, sqs)
         self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
         self._backoff = VisibilityBackoff(sqs, settings.queue_url)
-        self._memory = Memory(settings) if settings.idempotency_table else None
+        self._memory = _memory(settings)
         self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
         self._cold = True
 
@@ -87,10 +76,13 @@ class BatchInference:
             results=Outbox(self._results, self._senders, deadline.deliver, ordered=True),
             dead_letters=Outbox(self._dead_letters, self._senders, deadline.deliver),
         )
-        self._score(run)
         all_hidden = False
         try:
-            self._deliver(run)
+            try:
+                self._score(run)
+                self._deliver(run)
+            finally:
+                self._note_results(run)
             all_hidden = self._backoff.hide(run.returned, self._senders, deadline.deliver)
         finally:
             if run.results.abandoned or run.dead_letters.abandoned or not all_hidden:
@@ -235,17 +227,18 @@ class BatchInference:
             else:
                 logger.warning("dead letter not sent: %s", error)
                 run.give_back(entry.message_id, Fault.NOT_SENT)
-        self._note_results(run)
         run.metrics.sink_seconds = time.monotonic() - started
 
     def _note_results(self, run: "_Invocation") -> None:
         """Remember what was scored, and let go of the rest, as far as the time allows."""
         if self._memory is None:
             return
+        started = time.monotonic()
         scored = {id_: run.results_of[id_] for id_ in run.claimed if id_ in run.results_of}
         unscored = [id_ for id_ in run.claimed if id_ not in scored]
         writes = self._memory.remember(scored, self._senders) + self._memory.release(unscored, self._senders)
-        wait(writes, timeout=max(0.0, run.deadline.deliver - time.monotonic()))
+        wait(writes, timeout=max(0.0, run.deadline.deliver - started))
+        run.metrics.sink_seconds += time.monotonic() - started
 
     def _report(self, run: "_Invocation", context: Context) -> None:
         ledger = run.ledger
@@ -255,19 +248,21 @@ class BatchInference:
             logger.warning("returned to the queue: %s", why, extra={"reason": why, "message_ids": ids})
         dimensions = {"Endpoint": self._settings.endpoint_name, "FunctionName": context.function_name}
         namespace, limit = self._settings.metrics_namespace, self._executor.limit
-        line = run.metrics.line(namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold)
-        print(line, flush=True)
+        metrics = run.metrics
+        for line in metrics.lines(
+            namespace=namespace, dimensions=dimensions, ledger=ledger, limit=limit, cold=self._cold
+        ):
+            print(line, flush=True)
         self._cold = False
 
     def _new_senders(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(SENDERS, thread_name_prefix="sink")
 
     def _new_executor(self) -> Executor:
-        make = AsyncEndpoint if self._settings.asynchronous else Endpoint
-        return Executor(make(self._settings, self._codec), self._settings.max_concurrency)
+        return Executor(_endpoint(self._settings, self._codec), self._settings.max_concurrency)
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class _Invocation:
     """What belongs to one invocation; nothing of it is left for the next."""
 
@@ -291,13 +286,24 @@ class _Invocation:
         self.ledger.give_back(message_id, fault.value)
 
 
-@functools.cache
-def _inference() -> BatchInference:
-    return BatchInference(HandlerSettings.from_environment(os.environ))
+# Most cold starts need none of what the next two import.
+def _endpoint(settings: HandlerSettings, codec: Codec) -> Scorer:
+    if not settings.asynchronous:
+        return Endpoint(settings, codec)
+    from handler.async_endpoint import AsyncEndpoint  # noqa: PLC0415
+
+    return AsyncEndpoint(settings, codec)
 
 
-if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    _inference()  # in Lambda's init phase, which has a full processor
+def _memory(settings: HandlerSettings) -> "Memory | None":
+    if not settings.idempotency_table:
+        return None
+    from handler.idempotency import Memory  # noqa: PLC0415
+
+    return Memory(settings)
+
+
+_inference = once_a_sandbox(BatchInference)
 
 
 def handler(event: Mapping[str, Any], context: Context) -> BatchResponse:

@@ -3,16 +3,17 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handler.codecs import Codec, CodecError, Item, MalformedRecordError
-from handler.faults import Fault
-from handler.idempotency import Memory, State
-from handler.inputs import ForeignInputError, Inputs, InputTooLargeError, InputUnavailableError
+from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
+from handler.faults import Fault, InputUnavailableError
 from handler.microbatch import request_bytes
 from handler.records import Reason, Record, Target
 from handler.settings import HandlerSettings
+
+if TYPE_CHECKING:
+    from handler.idempotency import Memory
+    from handler.inputs import Inputs
 
 # SageMaker: InvokeEndpoint. Compiled when first needed: most cold starts need none.
 _TARGETS = {
@@ -52,12 +53,12 @@ class Intake:
     """Turns records into items, in their order."""
 
     def __init__(
-        self, settings: HandlerSettings, codec: Codec, memory: Memory | None, pool: Callable[[], ThreadPoolExecutor]
+        self, settings: HandlerSettings, codec: Codec, memory: "Memory | None", pool: Callable[[], ThreadPoolExecutor]
     ) -> None:
         self._settings = settings
         self._codec = codec
         self._pool = pool
-        self._inputs = Inputs(settings.input_location, settings.max_bytes, pool)
+        self._inputs = _inputs(settings, pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
 
@@ -66,7 +67,7 @@ class Intake:
 
         Raises ConfigurationError if the idempotency table can't be used.
         """
-        inputs = [(record, self._inputs.request(record)) for record in records]
+        inputs = [(record, self._inputs.request(record) if self._inputs else None) for record in records]
         admissions = (self._examine(record, pending) for record, pending in inputs)
         if self._memory is None:
             yield from admissions
@@ -76,21 +77,21 @@ class Intake:
         claims = self._memory.claim(sendable, seconds, self._pool())
         for admission in examined:
             claim = claims.get(admission.record.message_id)
-            if claim is None or claim.state is State.CLAIMED:
+            if claim is None or claim.is_ours:
                 yield admission
-            elif claim.state is State.DONE:
-                yield Remembered(admission.record, claim.result)
-            elif claim.state is State.IN_PROGRESS:
-                yield Unready(admission.record, Fault.IN_PROGRESS, "another invocation has it")
+            elif claim.fault:
+                yield Unready(admission.record, claim.fault, claim.fault.value)
             else:
-                yield Unready(admission.record, Fault.IDEMPOTENCY_UNAVAILABLE, "the idempotency table did not answer")
+                yield Remembered(admission.record, claim.result)
 
     def _examine(self, record: Record, pending: Future[str] | None) -> Admission:
+        if self._inputs and self._inputs.is_encoded(record):
+            return Item(record, ())
         try:
-            item = self._codec.parse(record if pending is None else replace(record, body=pending.result()))
+            item = self._codec.parse(record if pending is None else record._replace(body=pending.result()))
             target = self._target_of(record)
-        except (MalformedRecordError, ForeignInputError, InputTooLargeError) as error:
-            reason = Reason.TOO_LARGE if isinstance(error, InputTooLargeError) else Reason.MALFORMED
+        except (MalformedRecordError, RequestTooLargeError) as error:
+            reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
             return Unfit(record, reason, str(error))
         except (InputUnavailableError, CodecError) as error:
             fault = Fault.CODEC_FAILED if isinstance(error, CodecError) else Fault.INPUT_UNAVAILABLE
@@ -101,7 +102,7 @@ class Intake:
             return Unfit(record, Reason.TOO_LARGE, detail)
         if pending is None and target == item.target:
             return item
-        return replace(item, record=record, target=target)
+        return item._replace(record=record, target=target)
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:
@@ -118,3 +119,11 @@ class Intake:
             named.get("TargetVariant", self._target.variant),
             of_record=True,
         )
+
+
+def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":
+    if not settings.input_location and not settings.asynchronous:
+        return None
+    from handler.inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
+
+    return Inputs(settings, pool)

@@ -1,8 +1,9 @@
-"""What one invocation did, as one line in CloudWatch's embedded metric format (EMF)."""
+"""What one invocation did, in CloudWatch's embedded metric format (EMF)."""
 
 import json
 import time
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handler.faults import Fault
@@ -11,6 +12,8 @@ from handler.records import Ledger
 _TIMEOUTS = (Fault.READ_TIMEOUT, Fault.CONTAINER_TIMEOUT)
 _MODEL_ERRORS = (Fault.MODEL_REFUSED, Fault.MODEL_FAILED, Fault.UNEXPECTED_RESPONSE)
 _MILLISECONDS = ("RequestLatency", "SinkLatency", "HandlerOverhead")
+# EMF: most values of one metric in one line.
+MAX_VALUES = 100
 
 
 class Metrics:
@@ -32,8 +35,10 @@ class Metrics:
     def fault(self, fault: Fault) -> None:
         self._faults[fault] += 1
 
-    def line(self, *, namespace: str, dimensions: dict[str, str], ledger: Ledger, limit: int, cold: bool) -> str:
-        """Return the EMF line. A list of values is a distribution; EMF admits 100 of them."""
+    def lines(
+        self, *, namespace: str, dimensions: dict[str, str], ledger: Ledger, limit: int, cold: bool
+    ) -> Iterator[str]:
+        """Yield the EMF line, and one more for every further 100 requests: lists of values are distributions."""
         returned = sum(map(len, ledger.returned.values()))
         dead_lettered = sum(map(len, ledger.dead_lettered.values()))
         overhead = time.monotonic() - self._started - self.scoring_seconds - self.sink_seconds
@@ -43,8 +48,6 @@ class Metrics:
             "RecordsReturned": returned,
             "RecordsDeadLettered": dead_lettered,
             "Requests": len(self._latencies_ms),
-            "RecordsPerRequest": self._records_per_request[:100],
-            "RequestLatency": self._latencies_ms[:100],
             "Throttles": self._faults[Fault.THROTTLED],
             "ModelErrors": sum(self._faults[fault] for fault in _MODEL_ERRORS),
             "Timeouts": sum(self._faults[fault] for fault in _TIMEOUTS),
@@ -55,12 +58,21 @@ class Metrics:
             "HandlerOverhead": round(1000 * max(0.0, overhead), 3),
             "ColdStart": int(cold),
         }
-        values = {name: value for name, value in values.items() if value != []}
-        units = {name: "Milliseconds" if name in _MILLISECONDS else "Count" for name in values}
-        directive = {
-            "Namespace": namespace,
-            "Dimensions": [list(dimensions)],
-            "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
-        }
-        aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
-        return json.dumps({"_aws": aws, **dimensions, **values}, separators=(",", ":"))
+        for start in range(0, len(self._latencies_ms) or 1, MAX_VALUES):
+            part = slice(start, start + MAX_VALUES)
+            if self._latencies_ms:
+                values["RecordsPerRequest"] = self._records_per_request[part]
+                values["RequestLatency"] = self._latencies_ms[part]
+            yield _line(namespace, dimensions, values)
+            values = {}
+
+
+def _line(namespace: str, dimensions: Mapping[str, str], values: Mapping[str, Any]) -> str:
+    units = {name: "Milliseconds" if name in _MILLISECONDS else "Count" for name in values}
+    directive = {
+        "Namespace": namespace,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": unit} for name, unit in units.items()],
+    }
+    aws = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": aws, **dimensions, **values}, separators=(",", ":"))

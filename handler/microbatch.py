@@ -9,8 +9,8 @@ MicroBatch = list[Item]
 
 
 def request_bytes(codec: Codec, item: Item) -> int:
-    """Return the size of a request that holds this item alone."""
-    return codec.overhead(item.group_key) + item.size
+    """Return the size of a request that holds this item alone; 0 if it is a request itself."""
+    return codec.overhead(item.group_key) + item.size if item.parts else 0
 
 
 def cut(

@@ -1,53 +1,47 @@
 """The second entry point: notifications of an asynchronous endpoint in, the same CloudEvents and dead letters out."""
 
-import functools
 import json
 import logging
-import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
+from handler.clients import SENDERS, new_client, split_location
 from handler.codecs import UnexpectedResponseError, codec_for, read_results
+from handler.entry import Context, once_a_sandbox
 from handler.records import Reason, Record
 from handler.settings import HandlerSettings
 from handler.sinks import (
-    SENDERS,
     Entry,
+    NotSentError,
     Outbox,
     ResultTooLargeError,
     SqsTransport,
     call,
     dead_letter_entry,
     event,
-    new_client,
     result_entry,
-    split_location,
     transport_for,
 )
 
 logger = logging.getLogger(__name__)
 
-
-class Context(Protocol):
-    """What is used of Lambda's context object."""
-
-    @property
-    def invoked_function_arn(self) -> str: ...
-
-    def get_remaining_time_in_millis(self) -> int: ...
+# No codec takes it, should it be redriven.
+_BLANK = " "
 
 
 class NotDeliveredError(RuntimeError):
-    """A sink did not take what a notification brought; raised so that Lambda delivers the notification again."""
+    """A notification is no use, or what it brought was not taken.
+
+    Lambda delivers it twice more; then the function's on-failure destination keeps it.
+    """
 
 
 class Notifications:
     """Turns notifications into results and dead letters; made once a sandbox."""
 
     def __init__(self, settings: HandlerSettings) -> None:
-        logging.getLogger(__package__).setLevel(settings.log_level)
         self._settings = settings
         self._codec = codec_for(settings)
         sqs = new_client("sqs")
@@ -56,35 +50,47 @@ class Notifications:
         self._s3 = new_client("s3")
 
     def process(self, notifications: Mapping[str, Any], context: Context) -> None:
-        """Send on what every notification of the event tells. Raises NotDeliveredError if a sink did not take it."""
+        """Send on what every notification of the event tells; a second time, under the same ids.
+
+        Raises NotDeliveredError if one can't be understood or a sink did not take what it brought: the others have
+        left by then. Raises ConfigurationError if the deployment is at fault.
+        """
         until = time.monotonic() + 0.9 * context.get_remaining_time_in_millis() / 1000
         pool = ThreadPoolExecutor(SENDERS)
         results, letters = Outbox(self._results, pool, until), Outbox(self._dead_letters, pool, until)
-        for record in notifications["Records"]:
-            notification = json.loads(record["Sns"]["Message"])
-            source = _record(notification, self._queue_arn(context))
+        refusals = []
+        for notification in notifications["Records"]:
             try:
-                results.add(self._result(source, notification))
-            except _FailedError as failure:
-                letters.add(dead_letter_entry(source, self._settings.endpoint_name, failure.reason, str(failure)))
-        refusals = [error for outbox in (results, letters) for _, error in outbox.close() if error is not None]
+                self._take(notification, results, letters, context)
+            except (_NotUnderstoodError, NotSentError) as error:
+                refusals.append(str(error))
+        refusals += [error for outbox in (results, letters) for _, error in outbox.close() if error is not None]
         pool.shutdown(wait=False)
         if refusals:
-            raise NotDeliveredError(f"{len(refusals)} of {len(notifications['Records'])}: {refusals[0]}")
+            raise NotDeliveredError(f"{len(refusals)} of {len(notifications['Records'])}: {'; '.join(refusals)}")
 
-    def _result(self, record: Record, notification: Mapping[str, Any]) -> Entry:
+    def _take(self, notification: Mapping[str, Any], results: Outbox, letters: Outbox, context: Context) -> None:
+        message = _message(notification)
+        record = _record(message, self._queue_arn(context))
+        try:
+            results.add(self._result(record, message))
+        except _FailedError as failure:
+            logger.warning("dead-lettered: %s", failure.reason, extra={"message_ids": [record.message_id]})
+            letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
+
+    def _result(self, record: Record, message: Mapping[str, Any]) -> Entry:
         """Return the result's event, or, of one too large for the sink, where the endpoint has put it."""
-        if notification.get("invocationStatus") != "Completed":
-            why = notification.get("failureReason") or "the endpoint gave no reason"
-            raise _FailedError(Reason.MODEL_ERROR, why)
-        location = notification["responseParameters"]["outputLocation"]
+        if message["invocationStatus"] != "Completed":
+            raise _FailedError(Reason.MODEL_ERROR, message.get("failureReason") or "the endpoint gave no reason")
+        location = message["responseParameters"]["outputLocation"]
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
         pointer = event(record, {"endpoint": self._settings.endpoint_name, "resultLocation": location})
         if answer["ContentLength"] > self._results.max_entry_bytes:
+            answer["Body"].close()
             return pointer
         try:
-            (result,) = read_results(self._codec, answer["Body"].read(), 1)
+            (result,) = read_results(self._codec, call(location, answer["Body"].read), 1)
             return result_entry(record, result, self._settings, self._results)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error
@@ -103,21 +109,47 @@ class _FailedError(RuntimeError):
         self.reason = reason
 
 
-def _record(notification: Mapping[str, Any], queue_arn: str) -> Record:
-    """Return the record as far as it can be told; its body points to the input, so that it can be redriven."""
-    location = notification.get("requestParameters", {}).get("inputLocation")
+class _NotUnderstoodError(ValueError):
+    pass
+
+
+def _message(notification: Mapping[str, Any]) -> dict[str, Any]:
+    """Return SageMaker's message. Raises _NotUnderstoodError naming everything that it lacks."""
+    text = notification.get("Sns", {}).get("Message", "")
+    try:
+        message: Any = json.loads(text)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise _NotUnderstoodError("a notification is not SageMaker's: its message is not a JSON object")
+    if lacking := ", ".join(_lacking(message)):
+        raise _NotUnderstoodError(f"a notification is not SageMaker's: its message has no {lacking}")
+    return message
+
+
+def _lacking(message: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("inferenceId", "invocationStatus"):
+        if not isinstance(message.get(name), str):
+            yield name
+    if message.get("invocationStatus") == "Completed":
+        parameters = message.get("responseParameters")
+        if not isinstance(parameters, dict) or not isinstance(parameters.get("outputLocation"), str):
+            yield "responseParameters.outputLocation"
+
+
+def _record(message: Mapping[str, Any], queue_arn: str) -> Record:
+    """Return the record as far as it can be told; its body points to its request, so that it can be redriven."""
+    location = (message.get("requestParameters") or {}).get("inputLocation")
     return Record(
-        message_id=notification["inferenceId"],
+        message_id=message["inferenceId"],
         receipt_handle="",
-        body=json.dumps({"s3": location} if location else {"inferenceId": notification["inferenceId"]}),
+        body=json.dumps({"s3": location}) if location else _BLANK,
         receive_count=1,
         source_arn=queue_arn,
     )
 
 
-@functools.cache
-def _notifications() -> Notifications:
-    return Notifications(HandlerSettings.from_environment(os.environ))
+_notifications = once_a_sandbox(Notifications)
 
 
 def handler(notifications: Mapping[str, Any], context: Context) -> None:

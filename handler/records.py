@@ -1,9 +1,11 @@
 """SQS records in, exactly one end for each of them out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypedDict
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypedDict
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class BatchItemFailure(TypedDict):
@@ -16,8 +18,7 @@ class BatchResponse(TypedDict):
     batchItemFailures: list[BatchItemFailure]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class Record(NamedTuple):
     """One message of the queue."""
 
     message_id: str
@@ -27,14 +28,16 @@ class Record:
     source_arn: str
     group: str = ""
     """Message group of a FIFO queue: its records keep their order. Empty on standard queues."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = NOTHING
     """Message attributes that are text."""
     trace_header: str = ""
     """AWS X-Ray's, which SQS carries beside the message."""
 
+    def __hash__(self) -> int:
+        return hash(self.message_id)
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(NamedTuple):
     """Which model behind the endpoint scores; empty: whichever the endpoint picks."""
 
     model: str = ""

@@ -62,7 +62,8 @@ class HandlerSettings:
     max_records: int = 32
     """Most records in one request (1 or more)."""
     max_bytes: int = 4 * MIB
-    """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB."""
+    """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
+    asynchronous ones take 1 GB."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""
@@ -77,12 +78,15 @@ class HandlerSettings:
     """FIFO queues: whether a record that can't be scored is dead-lettered and its message group goes on without it.
     Otherwise it is returned, with everything after it in its group, until SQS redrives it."""
     asynchronous: bool = False
-    """Whether to invoke an asynchronous endpoint; results then come by its notifications (`handler.notify`)."""
+    """Whether to invoke an asynchronous endpoint; results then come by its notifications (`handler.notify`). It takes
+    no target."""
     async_input_location: str = ""
-    """`asynchronous` only, and needed then: s3://bucket/prefix/ where the inputs are put."""
+    """`asynchronous` only, and needed then: s3://bucket/prefix/ where the requests are put, apart from
+    `input_location`. A message {"s3": "s3://…"} that points into it, as the dead letter of a failed inference does, is
+    submitted as it lies there."""
     async_inline: bool = False
-    """`asynchronous` only: whether inputs up to 128,000 bytes travel in the request instead. It saves a PUT, but
-    the dead letter of a failed inference can't hold its input then."""
+    """`asynchronous` only: whether requests up to 128,000 bytes travel inline instead. It saves a PUT, but the dead
+    letter of a failed inference is blank then: it can't be redriven."""
     async_invocation_seconds: int = 900
     """`asynchronous` only: how long an instance may work on one request (1 or more); SageMaker takes an hour at most.
     Default: SageMaker's own, 15 minutes."""
@@ -139,8 +143,19 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
         yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"
     elif sink == "s3" and not LOCATION.fullmatch(target):
         yield f"RESULT_TARGET={target!r}: must be s3://bucket/ or s3://bucket/prefix/, with a slash last"
-    if settings.asynchronous and not settings.async_input_location:
+    if settings.asynchronous:
+        yield from _asynchronous_relations(settings)
+
+
+def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
+    requests, inputs = settings.async_input_location, settings.input_location
+    if not requests:
         yield "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
+    elif inputs and (requests.startswith(inputs) or inputs.startswith(requests)):
+        yield f"INPUT_LOCATION={inputs!r}: must be apart from ASYNC_INPUT_LOCATION={requests!r}, which holds requests"
+    for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
+        if value := getattr(settings, name):
+            yield f"{name.upper()}={_render(value)!r}: asynchronous endpoints take no target (InvokeEndpointAsync)"
 
 
 _CHOICES = {"log_level": LOG_LEVELS, "result_sink": RESULT_SINKS}

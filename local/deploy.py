@@ -35,13 +35,22 @@ NAMED_BY = {
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
+    "aws_s3_object": ("key", ""),
+    "aws_sns_topic_policy": ("arn", ":"),
+    "aws_sns_topic_subscription": ("endpoint", ""),
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
-# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing.
+# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing; and filters, which messages
+# of the run's own would not fit.
 LEFT_OUT = {
     "aws_cloudwatch_log_group": {"kms_key_id"},
-    "aws_lambda_event_source_mapping": {"kms_key_arn", "metrics_config"},
+    "aws_lambda_event_source_mapping": {
+        "filter_criteria",
+        "kms_key_arn",
+        "metrics_config",
+        "provisioned_poller_config",
+    },
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
     "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
@@ -182,7 +191,10 @@ def _role_policy(deployment: Deployment, arguments: Arguments) -> dict[str, Any]
 
 def _log_group(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
     logs, name = deployment.aws.logs, arguments.pop("name")
-    logs.create_log_group(logGroupName=name, tags=deployment.tags(arguments))
+    request: Any = {"logGroupName": name, "tags": deployment.tags(arguments)}
+    if "kms_key_id" in arguments:
+        request["kmsKeyId"] = arguments.pop("kms_key_id")
+    logs.create_log_group(**request)
     if "retention_in_days" in arguments:
         logs.put_retention_policy(logGroupName=name, retentionInDays=arguments.pop("retention_in_days"))
     return {"id": name}
@@ -202,7 +214,9 @@ def _function(deployment: Deployment, arguments: Arguments) -> dict[str, Any]:
         "Architectures": arguments.pop("architectures", ["x86_64"]),
         "MemorySize": arguments.pop("memory_size", 128),
         "Timeout": arguments.pop("timeout", 3),
+        "SnapStart": {"ApplyOn": arguments.pop("snap_start", {}).get("apply_on", "None")},
         "Publish": arguments.pop("publish", False),
+        "EphemeralStorage": {"Size": arguments.pop("ephemeral_storage", {}).get("size", 512)},
         "Environment": {"Variables": arguments.pop("environment", {}).get("variables", {})},
         "TracingConfig": {"Mode": arguments.pop("tracing_config", {}).get("mode", "PassThrough")},
         "LoggingConfig": {_camel_case(key): value for key, value in logging.items()},
@@ -252,6 +266,7 @@ def _event_source_mapping(deployment: Deployment, arguments: Arguments) -> dict[
         "FunctionName": arguments.pop("function_name"),
         "BatchSize": arguments.pop("batch_size", 10),
         "MaximumBatchingWindowInSeconds": arguments.pop("maximum_batching_window_in_seconds", 0),
+        "Enabled": arguments.pop("enabled", True),
         "FunctionResponseTypes": arguments.pop("function_response_types", []),
         "ScalingConfig": {_camel_case(key): value for key, value in arguments.pop("scaling_config", {}).items()},
         "Tags": deployment.tags(arguments),

@@ -158,12 +158,12 @@ def _ask_for_rights(emulator: Emulator, road: Road) -> int:
 
 def _open_road(deployment: Deployment, road: Road, endpoint: EndpointServer, emulator: Emulator) -> None:
     """Let the endpoint answer, and only then create the mapping that lets messages flow."""
+    made = {deployment.resolved(block)["name"] for block in deployment.template.of_type("aws_sagemaker_endpoint")}
     endpoint.account = Account(
         id=road.account,
         region=deployment.template.region,
-        endpoints={
-            deployment.resolved(block)["name"] for block in deployment.template.of_type("aws_sagemaker_endpoint")
-        },
+        # A stack that makes none sends to one that exists: here, the one that the model is served by.
+        endpoints=made or {road.settings.endpoint_name},
         authorize=lambda: rights.denial_of_inference(emulator.aws, road),
     )
     deployment.create(only=is_mapping)

@@ -1,5 +1,8 @@
 """The README says what is so."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tools.settings_table import with_table
@@ -23,3 +26,16 @@ def test_every_file_the_readme_links_exists() -> None:
     readme = (ROOT / "README.md").read_text()
     links = [rest.split(")")[0] for rest in readme.split("](")[1:]]
     assert [link for link in links if not link.startswith("#") and not (ROOT / link).exists()] == []
+
+
+def test_the_example_runs_and_says_what_the_readme_shows(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    example = readme.split("```python\n")[1].split("```")[0]
+    shown = next(block.split("```")[0] for block in readme.split("```text\n") if block.startswith("orders/fraud"))
+    (tmp_path / "main.py").write_text(example)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    made = subprocess.run(
+        [sys.executable, "main.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (made.stdout, made.stderr) == (shown, "")
+    assert (tmp_path / "cdktf.out/stacks/orders/cdk.tf.json").exists()

@@ -25,6 +25,7 @@ CLASSES: tuple[type[Any], ...] = (
     settings.FunctionSettings,
     settings.VpcSettings,
     settings.ExistingRole,
+    settings.CodeSigning,
     settings.InferenceSettings,
     settings.ResultsSettings,
     settings.IdempotencySettings,

@@ -20,7 +20,7 @@ from constructs_lib.settings.endpoint import (
     ServerlessCapacity,
     Variant,
 )
-from constructs_lib.settings.function import ExistingRole, FunctionSettings, VpcSettings
+from constructs_lib.settings.function import CodeSigning, ExistingRole, FunctionSettings, VpcSettings
 from constructs_lib.settings.messages import (
     DAY_SECONDS,
     EventSourceSettings,
@@ -37,6 +37,7 @@ from constructs_lib.settings.pipeline import InferenceSettings, PipelineSettings
 __all__ = [
     "DAY_SECONDS",
     "AsyncCapacity",
+    "CodeSigning",
     "ContainerModel",
     "DataCapture",
     "Deployment",

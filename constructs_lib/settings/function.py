@@ -24,6 +24,18 @@ class ExistingRole:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CodeSigning:
+    """Code signed by AWS Signer before Lambda takes it."""
+
+    config_arn: str
+    """The function's code signing configuration, which names the signing profiles that it trusts."""
+    profile_name: str
+    """Signing profile, of the platform `AWSLambda-SHA384-ECDSA`, that signs."""
+    location: str
+    """`s3://bucket/prefix/`, of a bucket with versioning that exists, where the zip is put and signed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FunctionSettings:
     """The Lambda function."""
 
@@ -67,5 +79,5 @@ class FunctionSettings:
     """Role to run as; by default one is made."""
     environment_key_arn: str | None = None
     """Customer key that the environment variables are encrypted with; by default Lambda's own."""
-    code_signing_config_arn: str | None = None
-    """Code signing configuration: Lambda refuses code that is not signed as it demands. By default any is taken."""
+    code_signing: CodeSigning | None = None
+    """Have the code signed, and Lambda refuse any that is not; by default it is not signed."""

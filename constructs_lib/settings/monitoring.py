@@ -17,7 +17,8 @@ class MonitoringSettings:
     dashboard: bool = True
     """Whether a CloudWatch dashboard is made; by default it is."""
     queue_age_seconds: int = 900
-    """Alarm when the oldest message is older; by default 15 minutes."""
+    """Alarm when the oldest message, or the oldest request of an asynchronous endpoint, is older; by default 15
+    minutes."""
     dead_letters: int = 0
     """Alarm when more dead letters wait; by default at the first."""
     function_errors: int = 0
@@ -26,11 +27,16 @@ class MonitoringSettings:
     """Alarm when more invocations are throttled in 5 minutes; by default at the first."""
     duration_percent: int = 90
     """Alarm when the longest invocation takes more of the function's timeout; by default 90 %."""
+    unscored_percent: int = 10
+    """Alarm when more of the records that the function receives come back or are dead-lettered, for 15 minutes; by
+    default 10 %."""
     endpoint_client_error_percent: int = 5
     """Alarm when more of the endpoint's requests in 5 minutes are answered 4xx; by default 5 %."""
     endpoint_server_error_percent: int = 1
     """Alarm when more of the endpoint's requests in 5 minutes are answered 5xx; by default 1 %."""
     model_latency_ms: int | None = None
-    """Alarm when the 99th percentile of the model's latency is longer; by default 80 % of what a request may take."""
+    """Alarm when the 99th percentile of the model's latency is longer, for 15 minutes; by default 80 % of what a
+    request may take."""
     at_maximum_minutes: int = 15
-    """Alarm when the instances stay at their maximum for so long; by default 15 minutes."""
+    """Alarm when instances, or the concurrency of a serverless endpoint, stay at their maximum for so long, or an
+    asynchronous endpoint with requests has no instance; by default 15 minutes."""

@@ -3,8 +3,7 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from handler.records import Record, Target
 
@@ -28,13 +27,13 @@ class RequestTooLargeError(ValueError):
     """The request body came out larger than its parts let expect."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A record ready to be sent."""
 
     record: Record
     parts: tuple[bytes, ...]
-    """What it adds to a request body: one piece for most formats, one for each tensor in others."""
+    """What it adds to a request body: one piece for most formats, one for each tensor in others. None if the record
+    points to a whole request for an asynchronous endpoint."""
     group_key: str = ""
     """Only items with the same value may share a request."""
     target: Target = Target()

@@ -3,9 +3,9 @@
 from typing import Any
 
 from handler.settings import HandlerSettings
-from handler.sinks.calls import SENDERS, call, new_client, split_location
+from handler.sinks.calls import call
 from handler.sinks.events import accepted_event, dead_letter_entry, event, result_event
-from handler.sinks.outbox import HELD, Entry, Outbox, Transport
+from handler.sinks.outbox import HELD, Entry, NotSentError, Outbox, Transport
 from handler.sinks.overflow import OverflowTransport, ResultTooLargeError, result_entry
 from handler.sinks.transports import (
     EventBridgeTransport,
@@ -17,8 +17,8 @@ from handler.sinks.transports import (
 
 __all__ = [
     "HELD",
-    "SENDERS",
     "Entry",
+    "NotSentError",
     "Outbox",
     "ResultTooLargeError",
     "SqsTransport",
@@ -27,10 +27,8 @@ __all__ = [
     "call",
     "dead_letter_entry",
     "event",
-    "new_client",
     "result_entry",
     "result_event",
-    "split_location",
     "transport_for",
 ]
 

@@ -4,31 +4,23 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from handler.settings import ConfigurationError
 from handler.sinks.outbox import Entry, NotSentError
 
-SENDERS = 4
+NO_WORD = "not acknowledged"
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
-_MISCONFIGURED = re.compile(
-    r"AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
-    r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS",
-    re.IGNORECASE,
+_MISCONFIGURED = (
+    r"(?i)AccessDenied|NotAuthorized|Authorization|UnrecognizedClient|ExpiredToken|^NotFound|ResourceNotFound"
+    r"|NonExistentQueue|QueueDoesNotExist|NoSuchBucket|^KMS"
 )
-
-
-def new_client(service: str) -> Any:
-    """Return a client without botocore's retries: an Outbox sends again, and no call may outlive the invocation."""
-    config = Config(retries={"total_max_attempts": 1}, connect_timeout=3, read_timeout=5, max_pool_connections=SENDERS)
-    return boto3.client(service, config=config)  # type: ignore[call-overload]
 
 
 def is_misconfiguration(code: str, status: int = 0) -> bool:
     """Whether a target is missing or may not be used: true of all entries alike, whoever sends them again."""
-    return "throttl" not in code.lower() and (status in (401, 403) or bool(_MISCONFIGURED.search(code)))
+    return "throttl" not in code.lower() and (status in (401, 403) or bool(re.search(_MISCONFIGURED, code)))
 
 
 def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
@@ -41,7 +33,7 @@ def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
         if is_misconfiguration(code, status):
             raise ConfigurationError(f"{target}: {error}") from error
         raise NotSentError(str(error)) from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise NotSentError(str(error)) from error
 
 
@@ -52,7 +44,7 @@ def errors_by_id(target: str, entries: Sequence[Entry], answer: dict[str, Any]) 
         failed["Id"]: refusal(target, failed["Code"], failed.get("Message", "")) for failed in answer.get("Failed", ())
     }
     return {
-        entry.message_id: reasons.get(str(number), "not acknowledged")
+        entry.message_id: reasons.get(str(number), NO_WORD)
         for number, entry in enumerate(entries)
         if str(number) not in acknowledged
     }
@@ -63,12 +55,6 @@ def refusal(target: str, code: str, message: str) -> str:
     if is_misconfiguration(code):
         raise ConfigurationError(f"{target}: {code}: {message}")
     return f"{code}: {message}"
-
-
-def split_location(location: str) -> tuple[str, str]:
-    """Return bucket and key of s3://bucket/key."""
-    bucket, _, key = location.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 def string_attributes(entry: Entry) -> dict[str, Any]:

@@ -60,33 +60,35 @@ def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE)
 
 
 def dead_letter_entry(record: Record, endpoint_name: str, reason: Reason, detail: str) -> Entry:
-    """Return the record's own body, unchanged, with the reason as attributes, and those of the record that fit."""
+    """Return the record's own body, unchanged, with the reason, and what else SQS takes beside that, as attributes.
+
+    A body that leaves no room for the reason makes an entry over the limit: it is never sent, and SQS moves the
+    message as it is when its receives are used up.
+    """
     attributes = {
         "reason": reason.value,
-        "detail": _printable(detail)[:MAX_DETAIL_CHARACTERS] or "-",
         "sourceMessageId": record.message_id,
         "endpoint": endpoint_name,
         "receiveCount": str(record.receive_count),
+        "detail": _printable(detail)[:MAX_DETAIL_CHARACTERS] or "-",
     }
-    attributes |= dict(_kept(record, attributes))
-    return Entry(record.message_id, record.body, attributes, record.group, record.trace_header, record.source_arn)
+    for name in sorted(record.attributes, key=lambda name: name not in _READ):
+        if not name.lower().startswith(_RESERVED):
+            attributes.setdefault(name, record.attributes[name])
+    fitting = dict(_fitting(attributes, MAX_BYTES - text_bytes(record.body)))
+    return Entry(record.message_id, record.body, fitting, record.group, record.trace_header, record.source_arn)
 
 
-def _kept(record: Record, attributes: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield the record's attributes that SQS takes beside these: so a redriven letter is what it was."""
-    own = {
-        name: value
-        for name, value in record.attributes.items()
-        if name not in attributes and not name.lower().startswith(_RESERVED)
-    }
-    if not own:
-        return
-    left, room = MAX_BYTES - text_bytes(record.body) - attribute_bytes(attributes), MAX_ATTRIBUTES - len(attributes)
-    for name in sorted(own, key=lambda name: name not in _READ):
-        size = attribute_bytes({name: own[name]})
-        if size <= left and room:
+def _fitting(attributes: Mapping[str, str], left: int) -> Iterator[tuple[str, str]]:
+    """Yield the reason, and of the others in turn what fits: ten in all, the detail cut short."""
+    room = MAX_ATTRIBUTES
+    for name, whole in attributes.items():
+        space = max(0, left - attribute_bytes({name: ""}))
+        value = whole.encode()[:space].decode(errors="ignore") if name == "detail" else whole
+        size = attribute_bytes({name: value})
+        if name == "reason" or (value and room and size <= left):
             left, room = left - size, room - 1
-            yield name, own[name]
+            yield name, value
 
 
 def _printable(text: str) -> str:

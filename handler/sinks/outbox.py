@@ -4,10 +4,10 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from handler.jitter import jittered_seconds
+from handler.records import NOTHING
 
 RETRIES = 2
 # Before the first retry; twice that before the second, with full jitter.
@@ -22,13 +22,12 @@ class Aside(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One message to send; its id is the source message's, so that a second delivery can be told."""
 
     message_id: str
     body: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = NOTHING
     group: str = ""
     trace_header: str = ""
     """AWS X-Ray's."""

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from handler.clients import new_client, split_location
 from handler.records import Record
 from handler.settings import HandlerSettings
-from handler.sinks.calls import call, new_client, split_location
+from handler.sinks.calls import call
 from handler.sinks.events import event, result_event
 from handler.sinks.outbox import Aside, Entry, NotSentError, Transport
 
@@ -32,7 +32,7 @@ def result_entry(record: Record, result: Any, settings: HandlerSettings, transpo
         aside = Aside(location, json.dumps(result, separators=(",", ":")))
     except RecursionError as error:
         raise ResultTooLargeError("the result is nested too deeply") from error
-    return replace(event(record, {"endpoint": settings.endpoint_name, "resultLocation": location}), aside=aside)
+    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(aside=aside)
 
 
 class OverflowTransport:

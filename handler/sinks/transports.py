@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from handler.sinks.calls import call, errors_by_id, fifo_fields, new_client, refusal, split_location, string_attributes
+from handler.clients import new_client, split_location
+from handler.sinks.calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
 from handler.sinks.events import EVENT_TYPE, MAX_BYTES, attribute_bytes, text_bytes
 from handler.sinks.outbox import Entry
 
@@ -90,9 +91,10 @@ class EventBridgeTransport:
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         answer = call(self._bus, self._client.put_events, Entries=[self._as_event(entry) for entry in entries])
+        results = [*answer.get("Entries", ()), *[{}] * len(entries)]
         return {
-            entry.message_id: refusal(self._bus, result.get("ErrorCode", ""), result.get("ErrorMessage", ""))
-            for entry, result in zip(entries, answer["Entries"], strict=True)
+            entry.message_id: refusal(self._bus, result.get("ErrorCode", NO_WORD), result.get("ErrorMessage", ""))
+            for entry, result in zip(entries, results, strict=False)
             if not result.get("EventId")
         }
 

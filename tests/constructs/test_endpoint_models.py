@@ -7,6 +7,7 @@ from typing import Any
 
 from constructs_lib import (
     ContainerModel,
+    DataCapture,
     EndpointSettings,
     ExistingRole,
     HuggingFaceModel,
@@ -108,7 +109,8 @@ def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipelin
     assert bundle["bucket"] == "bundles"
     assert bundle["key"] == f"hub/{bundle['source_hash'][:16]}/model.tar.gz"
     assert synthesized.reference("aws_s3_object") in synthesized.one("aws_sagemaker_model")["depends_on"]
-    assert "data" in synthesized.document
+    assert bundle["lifecycle"] == {"create_before_destroy": True}
+    assert bundle["override_provider"] == {"default_tags": {"tags": {}}}
     assert "aws_secretsmanager_secret_version" not in synthesized.document["data"]
     assert _rights(synthesized, "read-model") == {("s3:GetObject", f"arn:PARTITION:s3:::bundles/{bundle['key']}", "{}")}
     via = json.dumps({"StringEquals": {"kms:ViaService": "secretsmanager.eu-central-1.amazonaws.com"}})
@@ -234,6 +236,20 @@ def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: SynthPipelin
 )
 def test_what_no_model_can_be_is_refused(synth_pipeline: SynthPipeline, model: Any, text: str) -> None:
     assert text in _refused(synth_pipeline, endpoint=EndpointSettings(model=model))
+
+
+def test_a_url_known_to_terraform_alone_must_show_that_it_is_one(synth_pipeline: SynthPipeline) -> None:
+    capture = DataCapture(location="${aws_s3_bucket.audit.id}/captured/")
+    endpoint = EndpointSettings(model=CONTAINER, capacity=INSTANCES, data_capture=capture)
+    assert _refused(synth_pipeline, endpoint=endpoint) == [
+        "endpoint.data_capture.location = '${aws_s3_bucket.audit.id}/captured/': must be s3:// and what follows (the "
+        "role's rights are made from it)"
+    ]
+    shown = replace(capture, location="s3://${aws_s3_bucket.audit.id}/captured/")
+    synthesized = synth_pipeline(endpoint=replace(endpoint, data_capture=shown))
+    assert _rights(synthesized, "capture-data") == {
+        ("s3:PutObject", "arn:PARTITION:s3:::${aws_s3_bucket.audit.id}/captured/*", "{}")
+    }
 
 
 def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: SynthPipeline) -> None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,13 +13,14 @@ from constructs_lib import (
     InstanceCapacity,
     MessageQueue,
     PipelineSettings,
+    ProvisionedPollers,
     QueueEventSource,
     QueueSettings,
     ServerlessCapacity,
     SettingsError,
 )
 from constructs_lib.chains import chain_violations, chain_warnings, derive
-from constructs_lib.pipeline import check_pipeline
+from constructs_lib.checks import check_pipeline
 
 import pytest
 from cdktf import TerraformStack, Testing
@@ -161,6 +163,11 @@ WARNINGS = [
         "at its largest and throttles the rest",
     ),
     (
+        {"event_source": EventSourceSettings(provisioned_pollers=ProvisionedPollers(maximum=2))},
+        "event_source.provisioned_pollers.maximum x 10 x inference.max_concurrency is 40: the endpoint takes 10 "
+        "requests at its largest and throttles the rest",
+    ),
+    (
         {"queue": QueueSettings(max_message_bytes=1_048_576)},
         "event_source.batch_size x queue.max_message_bytes is 10485760 bytes: Lambda cuts batches at 6291456",
     ),
@@ -257,4 +264,87 @@ def test_a_mapping_by_itself_checks_queue_and_function() -> None:
         "(a message would be delivered again while it is being worked on; Lambda refuses the mapping)",
         "  plain/source batching_window_seconds = 0: must be at least 1 second "
         "(Lambda: batches over 10 messages need a batching window)",
+    ]
+
+
+FILTER = {"body": {"language": ["de", "fr"]}}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
+
+
+def test_filters_pollers_and_metrics_arrive(synth_pipeline: Callable[..., Synthesized]) -> None:
+    source = EventSourceSettings(
+        filters=(FILTER, {"attributes": {"kind": [{"prefix": "a"}]}}),
+        filter_key_arn=KEY,
+        provisioned_pollers=ProvisionedPollers(minimum=3, maximum=40),
+        metrics=True,
+        enabled=False,
+    )
+    mapping = synth_pipeline(event_source=source).one("aws_lambda_event_source_mapping")
+    patterns = [json.loads(one["pattern"]) for one in mapping["filter_criteria"]["filter"]]
+    assert patterns == [FILTER, {"attributes": {"kind": [{"prefix": "a"}]}}]
+    assert mapping["kms_key_arn"] == KEY
+    assert mapping["provisioned_poller_config"] == {"minimum_pollers": 3, "maximum_pollers": 40}
+    assert "scaling_config" not in mapping
+    assert mapping["metrics_config"] == {"metrics": ["EventCount"]}
+    assert mapping["enabled"] is False
+
+
+def test_by_default_every_message_is_polled_and_none_is_filtered(smallest: Synthesized) -> None:
+    mapping = smallest.one("aws_lambda_event_source_mapping")
+    assert mapping["enabled"] is True
+    for name in ("filter_criteria", "kms_key_arn", "provisioned_poller_config", "metrics_config"):
+        assert name not in mapping
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (
+            EventSourceSettings(maximum_concurrency=5, provisioned_pollers=ProvisionedPollers()),
+            "event_source.maximum_concurrency = 5: must be None with provisioned_pollers (Lambda ScalingConfig and "
+            "ProvisionedPollerConfig exclude each other)",
+        ),
+        (
+            EventSourceSettings(provisioned_pollers=ProvisionedPollers(minimum=9, maximum=4)),
+            "event_source.provisioned_pollers.maximum = 4: must be at least minimum, 9 (scaling range)",
+        ),
+        (
+            EventSourceSettings(filters=(FILTER,) * 11),
+            "event_source.filters = '11 patterns': must be at most 10 (Lambda FilterCriteria)",
+        ),
+        (
+            EventSourceSettings(filters=({"body": {"text": ["x" * 4096]}},)),
+            "event_source.filters[0] = '4120 characters': must be at most 4096 characters of JSON (Lambda Filter "
+            "Pattern)",
+        ),
+        (
+            EventSourceSettings(filters=({"body": {1, 2}},)),
+            "event_source.filters[0] = {'body': {1, 2}}: must be a JSON object (Object of type set is not JSON "
+            "serializable)",
+        ),
+        (
+            EventSourceSettings(filter_key_arn=KEY),
+            f"event_source.filter_key_arn = '{KEY}': must be None without filters (there is nothing to encrypt)",
+        ),
+    ],
+)
+def test_what_a_mapping_can_not_be_is_named(
+    synth_pipeline: Callable[..., Synthesized], source: EventSourceSettings, text: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(event_source=source)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  dev/language {text}"
+
+
+def test_filters_are_warned_of_since_lambda_deletes_what_fits_none(pipeline_settings: PipelineSettings) -> None:
+    settings = derive(
+        replace(
+            pipeline_settings,
+            function=FunctionSettings(timeout_seconds=90),
+            event_source=EventSourceSettings(filters=(FILTER,) * 6),
+        )
+    )
+    assert list(chain_warnings(settings)) == [
+        "event_source.filters: Lambda deletes the messages that fit none of them from the queue",
+        "event_source.filters has 6 patterns: Lambda admits 5 before the account's quota is raised",
     ]

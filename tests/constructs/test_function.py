@@ -1,14 +1,26 @@
 import base64
 import hashlib
+import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from constructs_lib import ExistingEndpoint, FunctionSettings, InferenceSettings, SettingsError
+from constructs_lib import (
+    BatchInferenceFunction,
+    CodeSigning,
+    ExistingEndpoint,
+    ExistingRole,
+    FunctionSettings,
+    InferenceSettings,
+    SettingsError,
+    VpcSettings,
+)
 from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
 
 import pytest
+from cdktf import TerraformStack, Testing
 
 from handler.settings import HandlerSettings
 from tests.constructs.synthesized import Synthesized
@@ -250,3 +262,175 @@ def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesiz
     assert base64.b64decode(function["source_code_hash"]).hex() == content_hash
     assert len(content_hash) == hashlib.sha256().digest_size * 2
     assert function["filename"].endswith(f"/{content_hash[:32]}/handler.zip")
+
+
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
+NETWORK = VpcSettings(subnet_ids=("subnet-0a1b", "subnet-0c2d"), security_group_ids=("sg-0e3f",))
+
+
+def test_keys_storage_and_log_levels_arrive(synth_pipeline: Callable[..., Synthesized]) -> None:
+    synthesized = synth_pipeline(
+        function=FunctionSettings(
+            ephemeral_storage_mib=2048, environment_key_arn=KEY, log_key_arn=KEY, system_log_level="DEBUG"
+        )
+    )
+    function = synthesized.one("aws_lambda_function")
+    assert function["ephemeral_storage"] == {"size": 2048}
+    assert function["kms_key_arn"] == KEY
+    assert function["logging_config"]["system_log_level"] == "DEBUG"
+    assert synthesized.one("aws_cloudwatch_log_group", "function")["kms_key_id"] == KEY
+
+
+def test_an_alias_is_what_the_queue_calls(synth_pipeline: Callable[..., Synthesized], smallest: Synthesized) -> None:
+    synthesized = synth_pipeline(function=FunctionSettings(alias="live", provisioned_concurrency=3))
+    function = synthesized.reference("aws_lambda_function", "function")
+    alias = synthesized.reference("aws_lambda_alias", "alias")
+    assert synthesized.one("aws_lambda_function")["publish"] is True
+    assert synthesized.one("aws_lambda_alias")["function_version"] == f"${{{function}.version}}"
+    mapping = synthesized.one("aws_lambda_event_source_mapping")
+    assert mapping["function_name"] == f"${{{alias}.arn}}"
+    warm = synthesized.one("aws_lambda_provisioned_concurrency_config")
+    assert warm["qualifier"] == f"${{{alias}.name}}"
+    assert warm["provisioned_concurrent_executions"] == 3
+    assert synthesized.reference("aws_lambda_provisioned_concurrency_config") in mapping["depends_on"]
+    for kind in ("aws_lambda_alias", "aws_lambda_provisioned_concurrency_config"):
+        assert kind not in smallest.document["resource"]
+    assert "publish" not in smallest.one("aws_lambda_function")
+
+
+def test_published_versions_can_start_from_a_snapshot(synth_pipeline: Callable[..., Synthesized]) -> None:
+    synthesized = synth_pipeline(function=FunctionSettings(alias="live", snap_start=True))
+    assert synthesized.one("aws_lambda_function")["snap_start"] == {"apply_on": "PublishedVersions"}
+
+
+def test_in_a_network_lambda_may_make_interfaces_and_the_code_may_not(
+    synth_pipeline: Callable[..., Synthesized],
+) -> None:
+    synthesized = synth_pipeline(function=FunctionSettings(vpc=NETWORK))
+    assert synthesized.one("aws_lambda_function")["vpc_config"] == {
+        "subnet_ids": ["subnet-0a1b", "subnet-0c2d"],
+        "security_group_ids": ["sg-0e3f"],
+    }
+    policy = json.loads(synthesized.readable(json.dumps(synthesized.policies("function")["join-network"])))
+    describe, interfaces, deny = policy
+    assert describe["Resource"] == ["*"]
+    assert interfaces["Action"] == ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
+    assert interfaces["Resource"] == ["arn:PARTITION:ec2:eu-central-1:ACCOUNT:*/*"]
+    assert deny["Effect"] == "Deny"
+    assert set(deny["Action"]) == {*describe["Action"], *interfaces["Action"]}
+    assert deny["Condition"] == {
+        "ArnEquals": {
+            "lambda:SourceFunctionArn": "arn:PARTITION:lambda:eu-central-1:ACCOUNT:function:dev-language-inference"
+        }
+    }
+
+
+def test_code_is_signed_before_lambda_takes_it(synth_pipeline: Callable[..., Synthesized]) -> None:
+    config = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdefg"
+    signing = CodeSigning(config_arn=config, profile_name="release", location="s3://code/inference/")
+    synthesized = synth_pipeline(function=FunctionSettings(code_signing=signing))
+    _, content_hash = package_handler()
+    unsigned = synthesized.one("aws_s3_object")
+    assert (unsigned["bucket"], unsigned["key"]) == ("code", f"inference/unsigned/{content_hash[:16]}.zip")
+    job = synthesized.one("aws_signer_signing_job")
+    reference = synthesized.reference("aws_s3_object")
+    assert job["source"]["s3"]["version"] == f"${{{reference}.version_id}}"
+    assert job["destination"]["s3"] == {"bucket": "code", "prefix": "inference/signed/"}
+    assert job["profile_name"] == "release"
+    function = synthesized.one("aws_lambda_function")
+    signed = f"{synthesized.reference('aws_signer_signing_job')}.signed_object[0].s3[0]"
+    assert (function["s3_bucket"], function["s3_key"]) == (f"${{{signed}.bucket}}", f"${{{signed}.key}}")
+    assert function["code_signing_config_arn"] == config
+    assert "filename" not in function
+
+
+def test_an_existing_role_gets_the_rights_under_names_of_the_function(
+    synth_pipeline: Callable[..., Synthesized],
+) -> None:
+    arn = "arn:aws:iam::123456789012:role/teams/inference"
+    synthesized = synth_pipeline(function=FunctionSettings(role=ExistingRole(arn=arn)))
+    assert synthesized.one("aws_lambda_function")["role"] == arn
+    attached = {
+        policy["name"] for policy in synthesized.all("aws_iam_role_policy").values() if policy["role"] == "inference"
+    }
+    assert {
+        "dev-language-inference-write-logs",
+        "dev-language-inference-invoke-endpoint",
+        "dev-language-inference-consume-work",
+        "dev-language-inference-send-to-results",
+    } <= attached
+    assert not any("function" in name for name in synthesized.all("aws_iam_role"))
+    managed = synth_pipeline(function=FunctionSettings(role=ExistingRole(arn=arn, attach_policies=False)))
+    assert all(policy["role"] != "inference" for policy in managed.all("aws_iam_role_policy").values())
+    assert managed.one("aws_lambda_function")["role"] == arn
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            FunctionSettings(provisioned_concurrency=2),
+            "function.provisioned_concurrency = 2: must be None without alias (Lambda does it for published versions "
+            "alone)",
+        ),
+        (
+            FunctionSettings(snap_start=True),
+            "function.snap_start = True: must be False without alias (Lambda does it for published versions alone)",
+        ),
+        (
+            FunctionSettings(alias="live", snap_start=True, provisioned_concurrency=2),
+            "function.provisioned_concurrency = 2: must be None with snap_start (Lambda SnapStart)",
+        ),
+        (
+            FunctionSettings(alias="live", snap_start=True, ephemeral_storage_mib=1024),
+            "function.ephemeral_storage_mib = 1024: must be at most 512 with snap_start (Lambda SnapStart)",
+        ),
+        (
+            FunctionSettings(alias="live", snap_start=True, runtime="python3.11"),
+            "function.runtime = 'python3.11': must be python3.12 or newer with snap_start (Lambda SnapStart)",
+        ),
+        (
+            FunctionSettings(alias="live", provisioned_concurrency=11, reserved_concurrency=10),
+            "function.provisioned_concurrency = 11: must be at most reserved_concurrency, 10 (it is part of it)",
+        ),
+        (
+            FunctionSettings(alias="7"),
+            "function.alias = '7': must be 1 to 128 of A-Z a-z 0-9 - _, not digits alone (Lambda alias Name)",
+        ),
+        (
+            FunctionSettings(role=ExistingRole(arn="inference")),
+            "function.role.arn = 'inference': must be the ARN of an IAM role (AWS ARN formats)",
+        ),
+    ],
+)
+def test_what_a_function_can_not_be_is_named(
+    synth_pipeline: Callable[..., Synthesized], settings: FunctionSettings, text: str
+) -> None:
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(function=settings)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  dev/language {text}"
+
+
+def test_an_environment_over_lambdas_limit_is_named(synth_pipeline: Callable[..., Synthesized]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(inference=InferenceSettings(parameters={"candidate_labels": ["x" * 4000]}))
+    assert re.fullmatch(
+        r"1 setting is out of bounds:\n  dev/language/function environment = '4\d\d\d bytes': must be at most 4096 "
+        r"bytes; PARAMETERS alone has 40\d\d \(Lambda quotas\)",
+        str(raised.value),
+    )
+
+
+def test_a_function_name_is_checked_as_it_comes_out() -> None:
+    stack = TerraformStack(Testing.app(), "plain")
+    with pytest.raises(SettingsError) as raised:
+        BatchInferenceFunction(
+            stack,
+            "function",
+            name="f" * 65,
+            handler_settings=HandlerSettings(endpoint_name="e", result_target="r", dead_letter_queue_url="d"),
+        )
+    assert str(raised.value) == (
+        f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 49 letters, digits, - and _ "
+        "(IAM RoleName, with the region)"
+    )

@@ -2,11 +2,20 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from constructs_lib import ExistingQueue, MessageQueue, QueueSettings, ServicePrincipal, SettingsError
-from constructs_lib.iam import ServiceRole
+from constructs_lib import (
+    ExistingQueue,
+    ExistingRole,
+    MessageQueue,
+    QueueSettings,
+    ServicePrincipal,
+    ServiceRole,
+    SettingsError,
+)
+from constructs_lib.queue import ExistingMessageQueue
 
 import pytest
 from cdktf import TerraformStack, Testing
+from cdktf_cdktf_provider_aws.iam_role import IamRole
 
 from tests.constructs.synthesized import Synthesized
 
@@ -160,10 +169,10 @@ def test_a_service_may_send_on_behalf_of_one_resource(synth_pipeline: Callable[.
             "Resource": "arn:PARTITION:sqs:eu-central-1:ACCOUNT:dev-language-work",
             "Condition": {
                 "ArnLike": {"aws:SourceArn": sender.source_arn},
-                "StringEquals": {"aws:SourceAccount": "ACCOUNT"},
+                "StringEquals": {"aws:SourceAccount": account},
             },
         }
-        for sender in (bucket, rule)
+        for sender, account in ((bucket, "ACCOUNT"), (rule, "123456789012"))
     ]
     assert sorted(synthesized.all("aws_sqs_queue_policy")) == [
         "language_results_policy",
@@ -177,6 +186,7 @@ def test_a_role_may_redrive(synth_in_plain_stack: Callable[[Callable[[TerraformS
         queue = MessageQueue(stack, "work", name="orders", settings=QueueSettings(kms_key_arn=KEY))
         operators = ServiceRole(stack, "operators", name="operators", service="lambda", description="Redrives")
         assert queue.dead_letter_queue is not None
+        queue.grant_send(operators)
         queue.dead_letter_queue.grant_redrive(operators, to=queue)
 
     synthesized = synth_in_plain_stack(build)
@@ -184,7 +194,7 @@ def test_a_role_may_redrive(synth_in_plain_stack: Callable[[Callable[[TerraformS
         policy["name"]: json.loads(synthesized.readable(policy["policy"]))["Statement"]
         for policy in synthesized.all("aws_iam_role_policy").values()
     }
-    move, key = policies["redrive-dead-letter"]
+    move, key, send, send_key = policies["redrive-dead-letter"]
     assert move["Action"] == [
         "sqs:StartMessageMoveTask",
         "sqs:CancelMessageMoveTask",
@@ -195,9 +205,41 @@ def test_a_role_may_redrive(synth_in_plain_stack: Callable[[Callable[[TerraformS
     ]
     assert move["Resource"] == ["arn:PARTITION:sqs:REGION:ACCOUNT:orders-dlq"]
     assert (key["Action"], key["Resource"]) == (["kms:Decrypt"], [KEY])
-    send, key = policies["send-to-work"]
     assert (send["Action"], send["Resource"]) == (["sqs:SendMessage"], ["arn:PARTITION:sqs:REGION:ACCOUNT:orders"])
-    assert key["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert send_key["Action"] == ["kms:GenerateDataKey", "kms:Decrypt"]
+    assert policies["send-to-work"] == [send, send_key]
+
+
+def test_rights_join_a_role_that_exists(
+    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+) -> None:
+    def build(stack: TerraformStack) -> None:
+        queue = MessageQueue(stack, "orders", name="orders")
+        elsewhere = IamRole(stack, "elsewhere", name="scoring", assume_role_policy="{}")
+        for id_, existing in (
+            ("known", ExistingRole(arn="arn:aws:iam::123456789012:role/teams/scoring")),
+            ("reference", ExistingRole(arn=elsewhere.arn)),
+            ("complete", ExistingRole(arn="arn:aws:iam::123456789012:role/complete", attach_policies=False)),
+        ):
+            queue.grant_send(ServiceRole(stack, id_, name="dev", service="lambda", description="", existing=existing))
+
+    synthesized = synth_in_plain_stack(build)
+    assert set(synthesized.all("aws_iam_role")) == {"elsewhere"}
+    assert [(policy["name"], policy["role"]) for policy in synthesized.all("aws_iam_role_policy").values()] == [
+        ("dev-send-to-orders", "scoring"),
+        ("dev-send-to-orders", '${regex("[^/]+$", aws_iam_role.elsewhere.arn)}'),
+    ]
+
+
+def test_the_policy_of_an_existing_queue_takes_no_services() -> None:
+    bucket = ServicePrincipal(service="s3.amazonaws.com", source_arn="arn:aws:s3:::incoming")
+    queue = ExistingMessageQueue(TerraformStack(Testing.app(), "plain"), "orders", settings=EXISTING)
+    with pytest.raises(SettingsError) as raised:
+        queue.grant_send(bucket)
+    assert str(raised.value) == (
+        f"1 setting is out of bounds:\n  plain/orders grantee = {bucket!r}: must be a role (the policy of an existing "
+        "queue is not changed)"
+    )
 
 
 def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Callable[..., Synthesized]) -> None:

@@ -12,6 +12,8 @@ from tests.constructs.synthesized import Synthesized
 
 Synth = Callable[..., Synthesized]
 
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
+
 
 def _handler_settings(synthesized: Synthesized) -> HandlerSettings:
     return HandlerSettings.from_environment(synthesized.one("aws_lambda_function")["environment"]["variables"])
@@ -24,6 +26,15 @@ def _right(synthesized: Synthesized, policy: str) -> tuple[list[str], list[str]]
 
 def _outputs(synthesized: Synthesized) -> set[str]:
     return {name for name in synthesized.document["output"] if "results" in name}
+
+
+def _key_statement(service: str, *actions: str) -> dict[str, object]:
+    return {
+        "Effect": "Allow",
+        "Action": [f"kms:{action}" for action in actions],
+        "Resource": [KEY],
+        "Condition": {"StringEquals": {"kms:ViaService": f"{service}.eu-central-1.amazonaws.com"}},
+    }
 
 
 def test_by_default_results_go_to_a_queue(smallest: Synthesized) -> None:
@@ -63,6 +74,44 @@ def test_a_bus_is_made_for_the_results(synth_pipeline: Synth) -> None:
     assert _right(synthesized, "send-to-results") == (["events:PutEvents"], [arn])
     assert _handler_settings(synthesized).result_sink == "eventbridge"
     assert _outputs(synthesized) == {"language_results_bus_name"}
+
+
+@pytest.mark.parametrize("sink", ["sqs", "sns"])
+def test_a_customer_key_of_the_results_is_granted_to_who_sends(synth_pipeline: Synth, sink: str) -> None:
+    synthesized = synth_pipeline(results=ResultsSettings(sink=sink, kms_key_arn=KEY))
+    made = synthesized.one("aws_sqs_queue", "results") if sink == "sqs" else synthesized.one("aws_sns_topic")
+    assert made["kms_master_key_id"] == KEY
+    _, key = synthesized.policies("function")["send-to-results"]
+    assert key == _key_statement(sink, "GenerateDataKey", "Decrypt")
+
+
+def test_a_bus_uses_its_key_in_its_own_name(synth_pipeline: Synth) -> None:
+    synthesized = synth_pipeline(results=ResultsSettings(sink="eventbridge", kms_key_arn=KEY))
+    assert synthesized.one("aws_cloudwatch_event_bus")["kms_key_identifier"] == KEY
+    assert len(synthesized.policies("function")["send-to-results"]) == 1
+
+
+def test_a_customer_key_of_the_table_is_granted_to_who_remembers(synth_pipeline: Synth) -> None:
+    synthesized = synth_pipeline(idempotency=IdempotencySettings(kms_key_arn=KEY))
+    assert synthesized.one("aws_dynamodb_table")["server_side_encryption"] == {"enabled": True, "kms_key_arn": KEY}
+    _, key = synthesized.policies("function")["remember-results"]
+    assert (key["Resource"], key["Condition"]) == (
+        [KEY],
+        {"StringEquals": {"kms:ViaService": "dynamodb.eu-central-1.amazonaws.com"}},
+    )
+    assert not any("*" in action for action in key["Action"])
+
+
+def test_keys_of_your_buckets_are_granted_by_what_is_done_there(synth_pipeline: Synth) -> None:
+    synthesized = synth_pipeline(
+        results=ResultsSettings(sink="s3", location="s3://scores/", overflow_location="s3://payloads/results/"),
+        inference=InferenceSettings(input_location="s3://payloads/inputs/"),
+        bucket_key_arns=(KEY,),
+    )
+    policies = synthesized.policies("function")
+    assert policies["read-inputs"][1:] == [_key_statement("s3", "Decrypt")]
+    for put in ("send-to-results", "put-large-results"):
+        assert policies[put][1:] == [_key_statement("s3", "GenerateDataKey")]
 
 
 def test_a_bucket_is_yours_and_only_its_prefix_may_be_written(synth_pipeline: Synth) -> None:
@@ -113,6 +162,10 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
         (
             ResultsSettings(sink="kafka"),
             "results.sink = 'kafka': must be one of sqs, sns, eventbridge, s3, none (the handler's sinks)",
+        ),
+        (
+            ResultsSettings(sink="none", kms_key_arn=KEY),
+            f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is made that it could encrypt)",
         ),
         (ResultsSettings(sink="s3"), "results.location = None: must be s3://bucket/prefix/ (sink is s3)"),
         (

@@ -9,9 +9,10 @@ import pytest
 
 from handler.index import BatchInference
 from handler.settings import HandlerSettings
-from tests.handler.aws import LocalAws, serve
+from tests.handler.aws import Answer, LocalAws, serve
 
 Event = dict[str, Any]
+Items = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class FakeContext:
 
     remaining_ms: int = 30_000
     function_name: str = "dev-language-inference"
+    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:dev-language-inference"
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
@@ -99,3 +101,33 @@ def texts(count: int) -> list[str]:
 def returned(response: Any) -> list[str]:
     assert set(response) == {"batchItemFailures"}
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
+
+
+def serve_table(aws: LocalAws) -> Items:
+    """Serve a table that keeps to the one condition the handler puts."""
+    items: Items = {}
+
+    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
+        if operation == "PutItem":
+            id_, now = call["Item"]["id"]["S"], int(call["ExpressionAttributeValues"][":now"]["N"])
+            old = items.get(id_)
+            assert call["ConditionExpression"] == (
+                "attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now"
+            )
+            if old and int(old["expires_at"]["N"]) >= now and int(old.get("claimed_until", {"N": now})["N"]) >= now:
+                body = {"__type": "ConditionalCheckFailedException", "message": "no", "Item": old}
+                return Answer(status=400, error="ConditionalCheckFailedException", body=json.dumps(body).encode())
+            items[id_] = call["Item"]
+            return {}
+        assert operation == "BatchWriteItem"
+        (requests,) = call["RequestItems"].values()
+        assert len(requests) <= 25
+        for request in requests:
+            if "PutRequest" in request:
+                items[request["PutRequest"]["Item"]["id"]["S"]] = request["PutRequest"]["Item"]
+            else:
+                items.pop(request["DeleteRequest"]["Key"]["id"]["S"], None)
+        return {"UnprocessedItems": {}}
+
+    aws.dynamodb = dynamodb
+    return items

@@ -1,25 +1,23 @@
 """Asynchronous endpoints: a record is submitted, and its result comes by notification."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
+from handler import notify
+from handler.codecs import Codec, Item
+from handler.codecs.json_formats import SingleCodec
+from handler.entry import once_a_sandbox
 from handler.index import BatchInference
 from handler.notify import NotDeliveredError, Notifications
-from handler.settings import HandlerSettings
+from handler.settings import CODECS, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:work"
-
-
-@dataclass(frozen=True)
-class NotifyContext(FakeContext):
-    invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:notify"
 
 
 def _accept(request: Request) -> Answer:
@@ -91,6 +89,74 @@ def test_small_inputs_travel_inline_where_asked(aws: LocalAws, submit: Build) ->
     assert sorted(len(request.body) for request in aws.requests) == [0, len('{"inputs":["text 0"]}'), 128_000]
 
 
+def test_a_record_over_the_limit_is_dead_lettered_before_anything_is_put(aws: LocalAws, submit: Build) -> None:
+    bodies = [json.dumps({"inputs": "x" * 86}), json.dumps({"inputs": "x" * 87})]
+    assert returned(submit(max_bytes=101).process(make_event(bodies), FakeContext())) == []
+    assert set(aws.objects) == {"payloads/in/m0"}
+    letter = aws.dead_letters()["m1"]
+    assert (letter["reason"], letter["body"]) == ("too-large", bodies[1])
+    assert letter["detail"] == "the record alone makes a request of 102 bytes, the limit is 101"
+
+
+class Understating(SingleCodec):
+    def encode(self, items: Sequence[Item]) -> bytes:
+        return super().encode(items) + b" " * 100
+
+
+def understating(settings: HandlerSettings) -> Codec:
+    return Understating()
+
+
+def test_a_request_that_came_out_over_the_limit_is_dead_lettered_too(aws: LocalAws, submit: Build) -> None:
+    handler = submit(max_bytes=100, codec=f"{__name__}:understating")
+    assert returned(handler.process(make_event(["a"]), FakeContext())) == []
+    assert aws.objects == {}
+    letter = aws.dead_letters()["m0"]
+    assert (letter["reason"], letter["detail"]) == ("too-large", "the request has 101 bytes, the limit is 100")
+
+
+BODIES = {
+    "huggingface": '{"inputs": "a", "parameters": {"k": 1}}',
+    "instances": "[1, 2.50]",
+    "jsonlines": '{"a": 1}',
+    "csv": "1,2,3",
+    "csv-row": "1,2,3",
+    "kserve": '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}',
+    "single": '{"any": "thing"}',
+}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("location", ["", "s3://payloads/large/"])
+def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
+    aws: LocalAws, submit: Build, notifications: Notifications, codec: str, location: str
+) -> None:
+    handler = submit(codec=codec, input_location=location, max_bytes=200)
+    handler.process(make_event([BODIES[codec]]), FakeContext())
+    request = aws.objects["payloads/in/m0"]
+    notifications.process(_notification(invocationStatus="Failed"), FakeContext())
+    event = make_event([aws.dead_letters()["m0"]["body"], BODIES[codec]])
+    event["Records"][0]["messageId"] = "redriven"
+
+    def no_object(method: str, name: str) -> Answer | None:
+        return None if (method, name) == ("PUT", "payloads/in/m1") else service_error(403, "AccessDenied")
+
+    aws.refuse_object = no_object  # a redriven one needs no object read or put
+    assert returned(handler.process(event, FakeContext())) == []
+    assert aws.objects["payloads/in/m0"] == aws.objects["payloads/in/m1"] == request
+    submitted = {sent.sagemaker_headers["inference-id"]: sent.sagemaker_headers for sent in aws.requests}
+    assert submitted["redriven"]["inputlocation"] == "s3://payloads/in/m0"
+    assert submitted["redriven"]["content-type"] == submitted["m1"]["content-type"]
+    assert aws.results()["redriven"]["data"]["inputLocation"] == "s3://payloads/in/m0"
+
+
+def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
+    bodies = ['{"s3": "s3://elsewhere/in/m0"}', r'{"s3": "s3://payloads/in/\x"}']
+    assert returned(submit().process(make_event(bodies), FakeContext())) == []
+    letters = aws.dead_letters()
+    assert {id_: letter["reason"] for id_, letter in letters.items()} == {"m0": "malformed", "m1": "malformed"}
+
+
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
     aws.refuse_object = lambda method, name: service_error(503, "SlowDown") if name.endswith("m1") else None
     assert returned(submit().process(make_event(texts(2)), FakeContext())) == ["m1"]
@@ -107,7 +173,7 @@ def test_a_notification_becomes_the_same_event_as_a_synchronous_result(
     aws: LocalAws, notifications: Notifications
 ) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
-    notifications.process(_notification(), NotifyContext())
+    notifications.process(_notification(), FakeContext())
     event = aws.results()["m0"]
     assert (event["type"], event["source"]) == ("sagemaker.inference.result", QUEUE_ARN)
     assert event["data"] == {"endpoint": "dev-language", "result": {"label": "de"}}
@@ -117,7 +183,7 @@ def test_a_result_too_large_for_the_sink_stays_where_the_endpoint_put_it(
     aws: LocalAws, notifications: Notifications
 ) -> None:
     aws.objects["payloads/out/m0.out"] = json.dumps([{"label": "x" * 1_048_576}]).encode()
-    notifications.process(_notification(), NotifyContext())
+    notifications.process(_notification(), FakeContext())
     data = aws.results()["m0"]["data"]
     assert data == {"endpoint": "dev-language", "resultLocation": "s3://payloads/out/m0.out"}
 
@@ -133,15 +199,77 @@ def test_a_failure_is_dead_lettered_with_a_pointer_to_its_input(
     aws: LocalAws, notifications: Notifications, changes: dict[str, Any], output: bytes, reason: str, detail: str
 ) -> None:
     aws.objects["payloads/out/m0.out"] = output
-    notifications.process(_notification(**changes), NotifyContext())
+    notifications.process(_notification(**changes), FakeContext())
     letter = aws.dead_letters()["m0"]
     assert letter["reason"] == reason
     assert letter["detail"].startswith(detail)
     assert json.loads(letter["body"]) == {"s3": "s3://payloads/in/m0"}
 
 
+def test_a_failure_of_an_inline_request_leaves_a_letter_that_no_codec_takes(
+    aws: LocalAws, submit: Build, notifications: Notifications
+) -> None:
+    notifications.process(_notification(invocationStatus="Failed", requestParameters={}), FakeContext())
+    letter = aws.dead_letters()["m0"]
+    assert (letter["body"], letter["detail"]) == (" ", "the endpoint gave no reason")
+    for codec in CODECS:
+        aws.queues.clear()
+        submit(codec=codec).process(make_event([letter["body"]]), FakeContext())
+        assert aws.dead_letters()["m0"]["reason"] == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("hello", "its message is not a JSON object"),
+        ("[1]", "its message is not a JSON object"),
+        ('{"a": 1}', "its message has no inferenceId, invocationStatus"),
+        (
+            '{"inferenceId": "m1", "invocationStatus": "Completed", "responseParameters": null}',
+            "its message has no responseParameters.outputLocation",
+        ),
+    ],
+)
+def test_a_notification_that_can_t_be_understood_is_raised_and_the_others_leave(
+    aws: LocalAws, notifications: Notifications, message: str, text: str
+) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    event = {"Records": [{"Sns": {"Message": message}}, *_notification()["Records"]]}
+    with pytest.raises(NotDeliveredError) as raised:
+        notifications.process(event, FakeContext())
+    assert str(raised.value) == f"1 of 2: a notification is not SageMaker's: {text}"
+    assert set(aws.results()) == {"m0"}
+
+
+def test_an_output_that_can_t_be_read_now_is_notified_again(aws: LocalAws, notifications: Notifications) -> None:
+    with pytest.raises(NotDeliveredError, match=r"1 of 1: .*NoSuchKey"):
+        notifications.process(_notification(), FakeContext())
+    assert aws.queues == {}
+
+
+def test_a_notification_delivered_twice_brings_the_same_id_twice(aws: LocalAws, notifications: Notifications) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    for _ in range(2):
+        notifications.process(_notification(), FakeContext())
+        notifications.process(_notification(invocationStatus="Failed"), FakeContext())
+    assert [json.loads(sent["MessageBody"])["id"] for sent in aws.queues["results"]] == ["m0", "m0"]
+    letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
+    assert letters == ["m0", "m0"]
+
+
+def test_the_entry_point_reads_the_environment(
+    aws: LocalAws, notifications: Notifications, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in notifications._settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(notify, "_notifications", once_a_sandbox(Notifications))
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    notify.handler(_notification(), FakeContext())
+    assert set(aws.results()) == {"m0"}
+
+
 def test_what_no_sink_takes_is_notified_again(aws: LocalAws, notifications: Notifications) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
     aws.refuse = lambda queue, entry: {"Code": "InternalError", "SenderFault": False}
     with pytest.raises(NotDeliveredError, match="1 of 1: InternalError"):
-        notifications.process(_notification(), NotifyContext())
+        notifications.process(_notification(), FakeContext())

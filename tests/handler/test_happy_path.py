@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from handler import index
+from handler.entry import once_a_sandbox
 from handler.index import BatchInference
 from tests.handler.aws import LocalAws, Request
 from tests.handler.conftest import FakeContext, make_event, returned, texts
@@ -90,12 +91,11 @@ def test_the_entry_point_reads_the_environment_once(
     settings = inference()._settings
     for name, value in settings.to_environment().items():
         monkeypatch.setenv(name, value)
-    index._inference.cache_clear()
+    monkeypatch.setattr(index, "_inference", once_a_sandbox(BatchInference))
     assert returned(index.handler(make_event(texts(2)), FakeContext())) == []
     first = index._inference()
     index.handler(make_event(texts(2)), FakeContext())
     assert index._inference() is first
-    index._inference.cache_clear()
 
 
 def test_the_metrics_line_is_emf(aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,42 +9,15 @@ import pytest
 
 from handler.index import BatchInference
 from handler.settings import ConfigurationError
-from tests.handler.aws import Answer, LocalAws, model_error, service_error
-from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
+from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
+from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts
 
 Build = Callable[..., BatchInference]
-Items = dict[str, dict[str, Any]]
 
 
 @pytest.fixture
 def table(aws: LocalAws) -> Items:
-    """Serve a table that keeps to the one condition the handler puts."""
-    items: Items = {}
-
-    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
-        if operation == "PutItem":
-            id_, now = call["Item"]["id"]["S"], int(call["ExpressionAttributeValues"][":now"]["N"])
-            old = items.get(id_)
-            assert call["ConditionExpression"] == (
-                "attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now"
-            )
-            if old and int(old["expires_at"]["N"]) >= now and int(old.get("claimed_until", {"N": now})["N"]) >= now:
-                body = {"__type": "ConditionalCheckFailedException", "message": "no", "Item": old}
-                return Answer(status=400, error="ConditionalCheckFailedException", body=json.dumps(body).encode())
-            items[id_] = call["Item"]
-            return {}
-        assert operation == "BatchWriteItem"
-        (requests,) = call["RequestItems"].values()
-        assert len(requests) <= 25
-        for request in requests:
-            if "PutRequest" in request:
-                items[request["PutRequest"]["Item"]["id"]["S"]] = request["PutRequest"]["Item"]
-            else:
-                items.pop(request["DeleteRequest"]["Key"]["id"]["S"], None)
-        return {"UnprocessedItems": {}}
-
-    aws.dynamodb = dynamodb
-    return items
+    return serve_table(aws)
 
 
 def test_a_second_delivery_is_not_scored_and_its_result_leaves_again(
@@ -122,3 +95,26 @@ def test_a_remembered_result_keeps_its_place_in_its_group(aws: LocalAws, inferen
     sent = [json.loads(message["MessageBody"])["id"] for message in aws.queues["results.fifo"]]
     assert sent == ["m0", "m1", "m2"]
     assert [request.inputs for request in aws.requests] == [["text 0", "text 2"]]
+
+
+def test_what_was_scored_is_remembered_although_the_sink_may_not_be_used(
+    aws: LocalAws, inference: Build, table: Items
+) -> None:
+    handler = inference(idempotency_table="t")
+    aws.refuse = lambda queue, entry: service_error(403, "AccessDenied")
+    with pytest.raises(ConfigurationError):
+        handler.process(make_event([*texts(2), "not json"]), FakeContext())
+    aws.refuse = lambda queue, entry: None
+    assert returned(handler.process(make_event([*texts(2), "not json"], 2), FakeContext())) == []
+    assert len(aws.requests) == 1
+    assert set(aws.results()) == {"m0", "m1"}
+
+
+def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
+    aws: LocalAws, inference: Build, table: Items
+) -> None:
+    handler = inference(idempotency_table="t", max_records=1)
+    aws.script(scored, service_error(403, "AccessDeniedException"))
+    with pytest.raises(ConfigurationError):
+        handler.process(make_event(texts(3)), FakeContext())
+    assert {id_: "result" in item for id_, item in table.items()} == {"m0": True}

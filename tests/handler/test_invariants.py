@@ -2,17 +2,26 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.index import EndpointDownError
+from handler.index import BatchInference, EndpointDownError
 from handler.settings import ConfigurationError
-from tests.handler.aws import Answer, Request, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, build_inference, local_aws, make_event, returned
+from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
+from tests.handler.conftest import (
+    FakeContext,
+    Items,
+    build_inference,
+    local_aws,
+    make_event,
+    make_fifo_event,
+    returned,
+    serve_table,
+)
 
 ANSWERS: list[Answer | Callable[[Request], Answer]] = [
     scored,
@@ -83,3 +92,200 @@ def test_every_record_reaches_exactly_one_end(
         assert all(len(request.body) <= 800 for request in aws.requests)
         assert all(len(request.inputs) <= max_records for request in aws.requests)
         assert aws.most_in_flight <= max_concurrency
+
+
+CALL_FAULTS = [
+    service_error(400, "ThrottlingException"),
+    service_error(400, "ProvisionedThroughputExceededException"),
+    service_error(400, "InvalidParameterValue"),
+    service_error(403, "AccessDenied"),
+    service_error(404, "NotFound"),
+    service_error(500, "InternalError"),
+    service_error(503, "SlowDown"),
+    Answer(status=502, body=b"<html>Bad Gateway</html>"),
+    Answer(body=b"{}"),
+    Answer(body=b"<a"),
+    Answer(drop=True),
+]
+LOST = "taken, but the answer is lost"
+PARTIAL = [
+    {"Code": "InternalError", "SenderFault": False},
+    {"Code": "ThrottlingException", "SenderFault": True},
+    {"Code": "AccessDenied", "SenderFault": True},
+]
+call_faults = st.lists(st.sampled_from([None, *CALL_FAULTS]), max_size=6)
+sink_faults = st.lists(st.sampled_from([None, *CALL_FAULTS, LOST, *PARTIAL]), max_size=6)
+SINKS = {
+    "sqs": ("", "MessageBody"),
+    "sns": ("arn:aws:sns:eu-central-1:123456789012:results", "Message"),
+    "eventbridge": ("results", "Detail"),
+    "s3": ("s3://bucket/results/", ""),
+}
+
+
+def _fail_entries(aws: LocalAws, faults: list[Any]) -> None:
+    """Let the calls that send entries fail in turn: as a whole, in their second entry, or after all were taken."""
+    calls: dict[int, Any] = {}
+
+    def refuse(_: str, entry: dict[str, Any]) -> dict[str, Any] | Answer | None:
+        number, entries = len(aws.batches), aws.batches[-1][1]
+        fault = calls.setdefault(number, faults.pop() if faults else None)
+        if fault == LOST:
+            return Answer(drop=True) if entry is entries[-1] and len(entries) > 1 else None
+        return None if isinstance(fault, dict) and entry is not entries[len(entries) // 2] else fault
+
+    aws.refuse = refuse
+
+
+def _fail_table(aws: LocalAws, faults: list[Any]) -> None:
+    """Let the table's calls fail in turn, and where one is told to fail in part, write all but the first."""
+    serve = aws.dynamodb
+
+    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
+        fault = faults.pop() if faults else None
+        if fault == LOST:
+            serve(operation, call)
+            return Answer(drop=True)
+        if isinstance(fault, Answer):
+            return fault
+        if fault and operation == "BatchWriteItem":
+            ((table, requests),) = call["RequestItems"].items()
+            if requests[1:]:
+                serve(operation, {"RequestItems": {table: requests[1:]}})
+            return {"UnprocessedItems": {table: requests[:1]}}
+        return serve(operation, call)
+
+    aws.dynamodb = dynamodb
+
+
+def _sent(aws: LocalAws, sink: str) -> Iterator[Mapping[str, Any]]:
+    if sink == "s3":
+        for name, content in aws.objects.items():
+            if name.startswith("bucket/results/"):
+                yield from map(json.loads, content.splitlines())
+    else:
+        yield from (json.loads(entry[SINKS[sink][1]]) for entry in aws.queues.get("results", ()))
+
+
+def _letters(aws: LocalAws) -> set[str]:
+    letters = aws.queues.get("dead", ())
+    return {letter["MessageAttributes"]["sourceMessageId"]["StringValue"] for letter in letters}
+
+
+REFUSED = service_error(403, "AccessDeniedException")
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    batch=st.lists(st.sampled_from(["a", "a", "a", "large", "not json"]), min_size=1, max_size=24),
+    answers=st.lists(
+        st.sampled_from([None, model_error(500), service_error(503, "ServiceUnavailable"), REFUSED]), max_size=4
+    ),
+    sink=st.sampled_from([*SINKS]),
+    entries=sink_faults,
+    objects=call_faults,
+    writes=st.lists(st.sampled_from([None, *CALL_FAULTS[:-4], LOST, "partly"]), max_size=6),
+    hiding=st.sampled_from([None, *CALL_FAULTS]),
+    overflow=st.booleans(),
+    table=st.booleans(),
+    fifo=st.booleans(),
+)
+def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+    batch: list[str],
+    answers: list[Answer | None],
+    sink: str,
+    entries: list[Any],
+    objects: list[Answer | None],
+    writes: list[Any],
+    hiding: Answer | None,
+    overflow: bool,
+    table: bool,
+    fifo: bool,
+) -> None:
+    """The faults run out with redelivery, so in the end there must be nothing left to deliver."""
+    with local_aws(monkeypatch) as aws:
+        answers_left, scored_inputs = list(answers), []
+
+        def endpoint(request: Request) -> Answer:
+            if answers_left and (answer := answers_left.pop()):
+                return answer
+            scored_inputs.extend(request.inputs)
+            results = [{"label": "x" * (1_100_000 if "large" in text else 9)} for text in request.inputs]
+            return Answer(body=json.dumps(results).encode())
+
+        aws.endpoint = endpoint
+        items = serve_table(aws)
+        entry_faults, object_faults = list(entries), list(objects)
+        _fail_entries(aws, entry_faults)
+        _fail_table(aws, list(writes))
+        aws.refuse_object = lambda method, name: object_faults.pop() if object_faults else None
+        aws.refuse_hiding = hiding
+        handler = build_inference(
+            aws,
+            max_records=8,
+            max_concurrency=2,
+            max_receives=99,
+            result_sink=sink,
+            result_target=SINKS[sink][0] or f"{aws.url}/123456789012/results",
+            overflow_location="s3://bucket/large/" if overflow else "",
+            idempotency_table="t" if table else "",
+            fifo_dead_letters=fifo,
+        )
+        bodies = [
+            text if text == "not json" else json.dumps({"inputs": f"{text} {number}"})
+            for number, text in enumerate(batch)
+        ]
+        groups = ("aab" * len(batch))[: len(batch)]
+        event = make_fifo_event(groups, bodies) if fifo else make_event(bodies)
+        _deliver_until_done(aws, handler, event["Records"], sink, items, exact=LOST not in entries)
+        handler._senders.shutdown()
+
+        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
+        if table and not any(writes) and REFUSED not in answers:
+            small = [text for text in scored_inputs if "large" not in text]  # what fits into an item
+            assert len(set(small)) == len(small)
+        too_large = {f"m{number}" for number, text in enumerate(batch) if text == "large" and not overflow}
+        malformed = {f"m{number}" for number, text in enumerate(batch) if text == "not json"}
+        assert letters == malformed | (too_large if sink != "s3" else set())
+        assert sent | letters == {f"m{number}" for number in range(len(batch))}
+        for group in "ab" if fifo else "":  # of each record, the first time that it left
+            left = [int(id_[1:]) for id_ in dict.fromkeys(result["id"] for result in _sent(aws, sink))]
+            of_group = [number for number in left if groups[number] == group]
+            assert of_group == sorted(of_group)
+        for result in _sent(aws, sink):
+            location = result["data"].get("resultLocation", "").removeprefix("s3://")
+            assert not location or json.loads(aws.objects[location])["label"] == "x" * 1_100_000
+
+
+def _deliver_until_done(
+    aws: LocalAws, handler: BatchInference, records: list[dict[str, Any]], sink: str, items: Items, *, exact: bool
+) -> None:
+    """Deliver what is returned again; check each time that the rest has left, and what was returned has not."""
+    for _ in range(20):
+        everything = {record["messageId"] for record in records}
+        remembered = {id_ for id_, item in items.items() if "result" in item}
+        requests, before = len(aws.requests), _letters(aws).union(event["id"] for event in _sent(aws, sink))
+        back = _process(handler, records)
+        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
+        assert everything - back <= sent | letters
+        assert not sent & letters
+        if exact and back != everything:  # a raised error returns everything, whatever has left
+            assert not ((sent | letters) - before) & back
+        if everything <= remembered:
+            assert len(aws.requests) == requests
+        records = [record for record in records if record["messageId"] in back]
+        for item in items.values():
+            if "claimed_until" in item:
+                item["claimed_until"] = {"N": "0"}  # time goes by until the next delivery
+        if not records:
+            return
+    pytest.fail(f"{len(records)} records are still returned")
+
+
+def _process(handler: BatchInference, records: list[dict[str, Any]]) -> set[str]:
+    """Deliver records; return what Lambda would return to the queue."""
+    try:
+        return {*returned(handler.process({"Records": records}, FakeContext(5_000)))}
+    except (ConfigurationError, EndpointDownError):
+        return {record["messageId"] for record in records}

@@ -63,28 +63,32 @@ NAMES = {
     "RequestLatency", "Throttles", "ModelErrors", "Timeouts", "Bisections", "ConcurrencyLimit", "DeadlineDeferred",
     "SinkLatency", "HandlerOverhead", "ColdStart",
 }  # fmt: skip
+DISTRIBUTIONS = {"RecordsPerRequest", "RequestLatency"}
 
 
 def _lines(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines() if line.startswith('{"_aws"')]
 
 
-def test_an_invocation_writes_one_line_that_keeps_to_the_specification(
+def test_an_invocation_writes_lines_that_keep_to_the_specification(
     aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.script(service_error(400, "ThrottlingException", None), model_error(413))
     handler = inference(max_records=1)
     handler.process(make_event([*texts(150), "not json"]), FakeContext())
-    (line,) = _lines(capsys.readouterr().out)
-    jsonschema.validate(line, EMF)
-    (directive,) = line["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in directive["Metrics"]} == NAMES
-    for name in NAMES:  # each metric is a number, or a distribution of at most 100
-        values = line[name] if isinstance(line[name], list) else [line[name]]
-        assert 1 <= len(values) <= 100
-        assert all(isinstance(value, (int, float)) for value in values)
-    assert directive["Dimensions"] == [["Endpoint", "FunctionName"]]
-    assert (line["Endpoint"], line["FunctionName"]) == ("dev-language", "dev-language-inference")
+    lines = _lines(capsys.readouterr().out)
+    for line, names in zip(lines, (NAMES, DISTRIBUTIONS), strict=True):
+        jsonschema.validate(line, EMF)
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert {metric["Name"] for metric in directive["Metrics"]} == names
+        for name in names:  # each metric is a number, or a distribution of at most 100
+            values = line[name] if isinstance(line[name], list) else [line[name]]
+            assert 1 <= len(values) <= 100
+            assert all(isinstance(value, (int, float)) for value in values)
+        assert directive["Dimensions"] == [["Endpoint", "FunctionName"]]
+        assert (line["Endpoint"], line["FunctionName"]) == ("dev-language", "dev-language-inference")
+    assert [len(line[name]) for line in lines for name in sorted(DISTRIBUTIONS)] == [100, 100, 51, 51]
+    line = lines[0]
     counts = {name: line[name] for name in NAMES if name.startswith("Records") and name != "RecordsPerRequest"}
     assert counts == {
         "RecordsReceived": 151,
@@ -93,6 +97,15 @@ def test_an_invocation_writes_one_line_that_keeps_to_the_specification(
         "RecordsDeadLettered": 2,
     }
     assert (line["Requests"], line["Throttles"], line["ColdStart"]) == (151, 1, 1)
+
+
+def test_without_a_request_there_is_no_distribution(
+    aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inference().process(make_event(["not json"]), FakeContext())
+    (line,) = _lines(capsys.readouterr().out)
+    jsonschema.validate(line, EMF)
+    assert {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == NAMES - DISTRIBUTIONS
 
 
 def test_a_second_invocation_counts_anew(aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ REQUIRED = {
     "RESULT_TARGET": "https://sqs/r",
     "DEAD_LETTER_QUEUE_URL": "https://sqs/d",
 }
+ASYNCHRONOUS = {"ASYNCHRONOUS": "true", "ASYNC_INPUT_LOCATION": "s3://payloads/in/"}
 
 
 def test_what_is_rendered_is_read_back_equal() -> None:
@@ -60,6 +61,21 @@ def test_what_is_left_out_has_its_default() -> None:
         ),
         ({"ASYNCHRONOUS": "yes"}, "ASYNCHRONOUS='yes': must be true or false"),
         ({"ASYNCHRONOUS": "true"}, "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"),
+        (
+            {**ASYNCHRONOUS, "TARGET_MODEL": "a.tar.gz", "TARGETS_FROM_MESSAGES": "true"},
+            "TARGET_MODEL='a.tar.gz': asynchronous endpoints take no target (InvokeEndpointAsync); "
+            "TARGETS_FROM_MESSAGES='true': asynchronous endpoints take no target (InvokeEndpointAsync)",
+        ),
+        (
+            {**ASYNCHRONOUS, "INFERENCE_COMPONENT_NAME": "a", "TARGET_VARIANT": "b"},
+            "INFERENCE_COMPONENT_NAME='a': asynchronous endpoints take no target (InvokeEndpointAsync); "
+            "TARGET_VARIANT='b': asynchronous endpoints take no target (InvokeEndpointAsync)",
+        ),
+        (
+            {**ASYNCHRONOUS, "INPUT_LOCATION": "s3://payloads/"},
+            "INPUT_LOCATION='s3://payloads/': must be apart from ASYNC_INPUT_LOCATION='s3://payloads/in/', "
+            "which holds requests",
+        ),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ({"MAX_BYTES": "0"}, "MAX_BYTES='0': must be at least 1"),
         ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),

@@ -1,0 +1,87 @@
+"""Lambda's Runtime API on 127.0.0.1: gives each process that asks one event, and notes when its response arrives."""
+
+import json
+import queue
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.measure import BenchmarkError
+from benchmarks.worker import REMAINING_MS, event
+
+
+class RuntimeApi:
+    """Serves on a free port; a context manager."""
+
+    def __init__(self) -> None:
+        self._server = _Server(("127.0.0.1", 0), _RequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def first_response(self, timeout: float) -> float:
+        """Return when it arrived. Raises BenchmarkError if it was an error, or did not come in so many seconds."""
+        try:
+            moment, path, body = self._server.answers.get(timeout=timeout)
+        except queue.Empty:
+            raise BenchmarkError(f"no response in {timeout} s") from None
+        if not path.endswith("/response") or json.loads(body) != {"batchItemFailures": []}:
+            raise BenchmarkError(f"{path}: {body.decode()}")
+        return moment
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.answers: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A runtime that was ended is no error."""
+
+
+class _RequestHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: _Server
+    served = False
+    """Whether this connection has had its event; a runtime keeps one connection."""
+
+    def do_GET(self) -> None:
+        if self.served:
+            threading.Event().wait()  # until the process is ended
+        self.served = True
+        content = json.dumps(event(1, 1024)).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+        self.send_header("Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
+        self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + REMAINING_MS))
+        self.send_header("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:f")
+        self._end(content)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.answers.put((time.perf_counter(), self.path, body))
+        self.send_response(202)
+        self._end(b"{}")
+
+    def _end(self, content: bytes) -> None:
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Nothing to say."""

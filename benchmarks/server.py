@@ -1,0 +1,166 @@
+"""SageMaker Runtime and SQS on 127.0.0.1, in a process of their own: `python -m benchmarks.server`.
+
+The endpoint takes `fixed + per_record x n` seconds for a request of n records and serves `capacity` requests at once;
+others wait their turn. The queue answers at once. It is one asyncio loop without a framework, because it must not be
+what is measured: it counts its own CPU time and how late its answers leave.
+"""
+
+import asyncio
+import contextlib
+import json
+import selectors
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+END_OF_HEAD = b"\r\n\r\n"
+CHUNK_OF_ANSWER = {"label": "en", "score": 0.987654}
+
+
+@dataclass
+class State:
+    """What the endpoint is told to be, and what it has seen since."""
+
+    fixed: float = 0.0
+    per_record: float = 0.0
+    capacity: int = 1
+    requests: int = 0
+    records: int = 0
+    messages: int = 0
+    late: float = 0.0
+    """Seconds by which answers left later than they should, altogether."""
+    cpu_before: float = field(default_factory=time.process_time)
+    busy: int = 0
+    waiting: deque[tuple["Connection", int]] = field(default_factory=deque)
+
+    def report(self) -> dict[str, float]:
+        return {
+            "requests": self.requests,
+            "records": self.records,
+            "messages": self.messages,
+            "late": self.late,
+            "cpu": time.process_time() - self.cpu_before,
+        }
+
+    def admit(self, connection: "Connection", records: int) -> None:
+        self.requests += 1
+        self.records += records
+        self.waiting.append((connection, records))
+        self._start()
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.waiting and self.busy < self.capacity:
+            connection, records = self.waiting.popleft()
+            self.busy += 1
+            seconds = self.fixed + self.per_record * records
+            if seconds:
+                loop.call_later(seconds, self._finish, connection, records, loop.time() + seconds)
+            else:
+                self._finish(connection, records, loop.time())
+
+    def _finish(self, connection: "Connection", records: int, due: float) -> None:
+        self.busy -= 1
+        self.late += asyncio.get_running_loop().time() - due
+        connection.answer([CHUNK_OF_ANSWER] * records)
+        self._start()
+
+
+class Connection(asyncio.Protocol):
+    state = State()
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        end = self._received.find(END_OF_HEAD)
+        if end < 0:
+            return
+        first, *lines = self._received[:end].decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        start = end + len(END_OF_HEAD)
+        size = start + int(headers.get("content-length", 0))
+        if len(self._received) >= size:
+            body = bytes(self._received[start:size])
+            self._received.clear()
+            self._serve(first.split(" ")[1], headers, body)
+
+    def _serve(self, path: str, headers: dict[str, str], body: bytes) -> None:
+        if path.startswith("/endpoints/"):
+            inputs = json.loads(body)["inputs"]
+            self.state.admit(self, len(inputs) if isinstance(inputs, list) else 1)
+        elif path == "/configure":
+            type(self).state = State(**json.loads(body))
+            self.answer({})
+        elif path == "/report":
+            self.answer(self.state.report())
+        else:
+            self._queue(headers["x-amz-target"].rpartition(".")[2], json.loads(body))
+
+    def _queue(self, operation: str, call: dict[str, Any]) -> None:
+        if operation == "SendMessage":
+            self.state.messages += 1
+            self.answer({"MessageId": "m"})
+        else:
+            entries = call["Entries"]
+            self.state.messages += len(entries)
+            self.answer({"Successful": [{"Id": entry["Id"], "MessageId": "m"} for entry in entries]})
+
+    def answer(self, content: object) -> None:
+        body = json.dumps(content).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        assert self._transport
+        self._transport.write(head.encode() + body)
+
+
+class LocalServer:
+    """The server as its users see it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def configure(self, *, fixed: float = 0.0, per_record: float = 0.0, capacity: int = 64) -> None:
+        """Set the endpoint's behaviour, in seconds, and begin to count anew."""
+        self._call("configure", {"fixed": fixed, "per_record": per_record, "capacity": capacity})
+
+    def report(self) -> dict[str, float]:
+        return self._call("report", {})
+
+    def _call(self, path: str, content: object) -> dict[str, float]:
+        with urllib.request.urlopen(f"{self.url}/{path}", json.dumps(content).encode()) as answer:
+            report: dict[str, float] = json.load(answer)
+        return report
+
+
+@contextlib.contextmanager
+def serve() -> Iterator[LocalServer]:
+    """Run the server in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.server"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield LocalServer(f"http://127.0.0.1:{process.stdout.readline().strip()}")
+        finally:
+            process.terminate()
+
+
+async def _main() -> None:
+    server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    # select() waits to the microsecond, epoll to the millisecond
+    asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())).run(_main())

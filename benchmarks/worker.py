@@ -1,0 +1,134 @@
+"""A warm function in a process of its own: `python -m benchmarks.worker MODULE`, one event a line on its input."""
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from benchmarks.measure import PROJECT, BenchmarkError, Values
+from benchmarks.server import LocalServer
+
+OURS = "handler.index"
+REMAINING_MS = 600_000
+
+
+class Context:
+    """Lambda's context, as far as the candidates look at it."""
+
+    function_name = "benchmark"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return REMAINING_MS
+
+
+@cache
+def event(records: int, record_bytes: int) -> dict[str, Any]:
+    """Return what the event source mapping hands over: bodies of so many bytes, as the Hugging Face container's."""
+    frame = len('{"inputs": ""}')
+    return {
+        "Records": [
+            {
+                "messageId": f"{number:036}",
+                "receiptHandle": f"r{number}",
+                "body": json.dumps({"inputs": f"{number:08}".ljust(record_bytes - frame, "x")}),
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:eu-central-1:123456789012:work",
+                "awsRegion": "eu-central-1",
+            }
+            for number in range(records)
+        ]
+    }
+
+
+def environment(server: LocalServer, **settings: object) -> dict[str, str]:
+    """Return a function's environment, with settings of the handler's in lower case."""
+    function = {
+        "endpoint_name": "benchmark",
+        "result_target": f"{server.url}/123456789012/results",
+        "dead_letter_queue_url": f"{server.url}/123456789012/dead",
+        "queue_url": f"{server.url}/123456789012/work",
+        "aws_lambda_function_name": Context.function_name,
+        "aws_endpoint_url": server.url,
+        "aws_access_key_id": "local",
+        "aws_secret_access_key": "local",
+        "aws_default_region": "eu-central-1",
+        "aws_region": "eu-central-1",
+        "aws_ec2_metadata_disabled": "true",
+        **settings,
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
+    return {**kept, **{name.upper(): str(value) for name, value in function.items()}}
+
+
+class Worker:
+    """A function that stays warm from one event to the next."""
+
+    def __init__(self, process: "subprocess.Popen[str]", server: LocalServer) -> None:
+        self._process = process
+        self._server = server
+
+    def invoke(self, records: int, *, record_bytes: int = 1024, times: int = 1) -> Values:
+        """Return milliseconds and CPU milliseconds of an invocation with so many records, the mean of several.
+
+        Raises BenchmarkError unless each record's result reached the queue.
+        """
+        assert self._process.stdin
+        assert self._process.stdout
+        before = self._server.report()["messages"]
+        self._process.stdin.write(json.dumps([records, record_bytes, times]) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        sent = self._server.report()["messages"] - before
+        if not line or sent != records * times:
+            raise BenchmarkError(f"{sent:g} of {records * times} results came from {self._process.args!r}")
+        values: dict[str, float] = json.loads(line)
+        return values
+
+
+@contextlib.contextmanager
+def function(module: str, server: LocalServer, **settings: object) -> Iterator[Worker]:
+    """Start a function; end it at the end."""
+    command = [sys.executable, "-m", "benchmarks.worker", module]
+    with subprocess.Popen(
+        command,
+        cwd=PROJECT,
+        env=environment(server, **settings),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield Worker(process, server)
+        finally:
+            process.terminate()
+
+
+def _measure(handler: Any, records: int, record_bytes: int, times: int) -> Mapping[str, float]:
+    batch, context = event(records, record_bytes), Context()
+    started, cpu = time.perf_counter(), time.process_time()
+    for _ in range(times):
+        response = handler(batch, context)
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    if response["batchItemFailures"]:
+        raise BenchmarkError(f"{len(response['batchItemFailures'])} records failed")
+    return {"wall": 1000 * seconds / times, "cpu": 1000 * cpu / times}
+
+
+def _main(module: str) -> None:
+    answers = sys.stdout
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what a function prints goes to its log
+    handler = importlib.import_module(module).handler
+    for line in sys.stdin:
+        print(json.dumps(_measure(handler, *json.loads(line))), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

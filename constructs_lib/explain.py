@@ -1,0 +1,86 @@
+"""Says in plain text what was derived from the settings, so that whoever synthesizes can follow each figure."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+from constructs_lib.chains import (
+    ADVISED_VISIBILITY_FACTOR,
+    MAX_DERIVED_REQUESTS,
+    MIN_DERIVED_REQUESTS,
+    derive,
+    endpoint_requests,
+)
+from constructs_lib.limits import MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
+from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
+
+from handler.settings import request_timeout_seconds
+
+WIDTH = len("visibility timeout")
+
+
+def explain(stacks: Mapping[str, StackSettings]) -> str:
+    """Return a paragraph for each pipeline: every derived value, and what it was derived from.
+
+    The settings must be within bounds: `add_stacks` checks them.
+    """
+    return "\n".join(
+        line
+        for id_, settings in stacks.items()
+        for name, pipeline in settings.pipelines.items()
+        for line in (f"{id_}/{name}", *(f"  {what:{WIDTH}}  {value}" for what, value in _lines(pipeline)), "")
+    )
+
+
+def _lines(given: PipelineSettings) -> Iterator[tuple[str, str]]:
+    derived = derive(given)
+    function_seconds, window = given.function.timeout_seconds, given.event_source.batching_window_seconds
+    yield "request timeout", f"{request_timeout_seconds(function_seconds)} s, of the function's {function_seconds} s"
+    visibility = derived.queue.visibility_timeout_seconds
+    if given.queue.visibility_timeout_seconds is None:
+        window_text = f" + batching window {window} s" if window else ""
+        how = f" = {ADVISED_VISIBILITY_FACTOR} x function timeout {function_seconds} s{window_text}"
+        yield "visibility timeout", f"{visibility} s{how}"
+    else:
+        yield "visibility timeout", f"{visibility} s, as set"
+    yield "requests in flight", f"{derived.inference.max_concurrency} per invocation{_in_flight(given)}"
+    yield "invocations", _invocations(given, derived)
+
+
+def _in_flight(given: PipelineSettings) -> str:
+    if given.inference.max_concurrency is not None:
+        return ", as set"
+    source, inference = given.event_source, given.inference
+    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    requests = math.ceil(source.batch_size / per_request)
+    filled = f"a batch of {source.batch_size} fills {requests} request{'s' if requests > 1 else ''} of {per_request}"
+    return f": {filled}; {MIN_DERIVED_REQUESTS} at least, {MAX_DERIVED_REQUESTS} at most"
+
+
+def _invocations(given: PipelineSettings, derived: PipelineSettings) -> str:
+    source = given.event_source
+    if source.provisioned_pollers is not None:
+        pollers = source.provisioned_pollers
+        return f"at most {pollers.maximum} provisioned pollers x 10 at once"
+    concurrency = derived.event_source.maximum_concurrency
+    requests = endpoint_requests(given.endpoint)
+    if source.maximum_concurrency is not None:
+        return f"{concurrency} at once, as set{'' if requests is None else f'; the endpoint takes {_capacity(given)}'}"
+    if requests is None:
+        return "as many at once as Lambda starts: the endpoint queues requests itself"
+    bound = {
+        MIN_MAXIMUM_CONCURRENCY: f", at least {MIN_MAXIMUM_CONCURRENCY} (Lambda)",
+        MAX_MAXIMUM_CONCURRENCY: f", at most {MAX_MAXIMUM_CONCURRENCY} (Lambda)",
+    }
+    in_flight = derived.inference.max_concurrency or 1
+    limit = "" if requests // in_flight == concurrency else bound.get(concurrency or 0, "")
+    return f"{concurrency} at once = the endpoint's {_capacity(given)} / {in_flight} in flight{limit}"
+
+
+def _capacity(given: PipelineSettings) -> str:
+    """Return how many requests the endpoint takes at its largest, and where that comes from."""
+    requests, endpoint = endpoint_requests(given.endpoint), given.endpoint
+    text = "1 request" if requests == 1 else f"{requests} requests"
+    if isinstance(endpoint, ExistingEndpoint) or not isinstance(endpoint.capacity, InstanceCapacity):
+        return f"{text} at once"
+    capacity = endpoint.capacity
+    return f"{text} at once ({capacity.max_instances} instances x {capacity.concurrent_requests_per_instance})"

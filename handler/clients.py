@@ -1,0 +1,29 @@
+"""AWS clients. Each is made only where it is needed: a cold start waits for it."""
+
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+SENDERS = 4
+"""Calls in flight at once, besides those to the endpoint."""
+
+
+def new_client(
+    service: str, *, read_timeout_seconds: int = 5, connections: int = SENDERS, total_max_attempts: int = 1
+) -> Any:
+    """Return a client that tries once: its callers know better what is worth another try, and for how long."""
+    config = Config(
+        retries={"total_max_attempts": total_max_attempts, "mode": "standard"},
+        connect_timeout=3,
+        read_timeout=read_timeout_seconds,
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+    )
+    return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+def split_location(location: str) -> tuple[str, str]:
+    """Return bucket and key of s3://bucket/key."""
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key

@@ -1,0 +1,126 @@
+"""What a stack does when pipelines are added, or other stacks stand beside it: nothing."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from constructs_lib import (
+    InferenceStack,
+    PipelineSettings,
+    QueueSettings,
+    ResultsSettings,
+    S3StateSettings,
+    StackSettings,
+    add_stacks,
+)
+
+import pytest
+from cdktf import Testing
+
+from tests.constructs.everything import EVERYTHING, REGION
+from tests.constructs.synthesized import Synthesized
+
+# Deterministic, where seconds are not. A pipeline takes 50,000, most of them cdktf's; packaging the handler for each
+# would take 170,000 more.
+MAX_CALLS_PER_PIPELINE = 150_000
+
+
+@pytest.fixture(params=["smallest", "everything", "fifo to a topic"])
+def pipeline(request: pytest.FixtureRequest, pipeline_settings: PipelineSettings) -> PipelineSettings:
+    to_topic = replace(pipeline_settings, queue=QueueSettings(fifo=True), results=ResultsSettings(sink="sns"))
+    return {"smallest": pipeline_settings, "everything": EVERYTHING, "fifo to a topic": to_topic}[request.param]
+
+
+def _settings(**pipelines: PipelineSettings) -> StackSettings:
+    return StackSettings(region=REGION, pipelines=pipelines)
+
+
+def _missing_or_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the address of each block of the first document that is not the same in the second."""
+    return [
+        f"{section}.{kind}.{name}"
+        for section in ("resource", "data")
+        for kind, blocks in before[section].items()
+        for name, block in blocks.items()
+        if after[section].get(kind, {}).get(name) != block
+    ]
+
+
+def test_a_second_pipeline_changes_nothing_of_the_first(
+    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
+) -> None:
+    alone = synth_stack(_settings(language=pipeline)).document
+    both = synth_stack(_settings(another=pipeline, language=pipeline)).document
+    assert _missing_or_changed(alone, both) == []
+    assert both["output"].items() >= alone["output"].items()
+    assert {section: both[section] for section in ("provider", "terraform")} == {
+        section: alone[section] for section in ("provider", "terraform")
+    }
+    for kind, resources in alone["resource"].items():
+        assert len(both["resource"][kind]) == 2 * len(resources)
+
+
+def test_no_two_pipelines_share_a_name(
+    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
+) -> None:
+    both = synth_stack(_settings(another=pipeline, language=pipeline)).document["resource"]
+    for kind in set(both) - {"aws_iam_role_policy", "aws_lambda_alias"}:  # whose names are a role's, or a function's
+        names = [str(block.get("name") or block.get("function_name")) for block in both[kind].values()]
+        assert len(names) == len(set(names)) or set(names) == {"None"}, f"{kind}: {sorted(names)}"
+
+
+def test_the_order_of_pipelines_changes_nothing(
+    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
+) -> None:
+    there = synth_stack(_settings(a=pipeline, b=pipeline)).document
+    back = synth_stack(_settings(b=pipeline, a=pipeline)).document
+    assert back == there
+
+
+def test_stacks_of_one_app_are_what_they_are_alone(pipeline: PipelineSettings) -> None:
+    stacks = {
+        "dev": _settings(language=pipeline),
+        "prod": StackSettings(
+            region="eu-west-1",
+            pipelines={"language": pipeline, "tone": pipeline},
+            state=S3StateSettings(bucket="company-state", region="eu-west-1"),
+        ),
+    }
+    together = {name: _document(stack) for name, stack in add_stacks(Testing.app(), stacks).items()}
+    alone = {name: _document(InferenceStack(Testing.app(), name, settings)) for name, settings in stacks.items()}
+    assert together == alone
+
+
+def _document(stack: InferenceStack) -> Any:
+    return json.loads(Testing.synth(stack, True))
+
+
+def _count_calls(work: Callable[[], object]) -> int:
+    """Return how many calls of Python functions something takes."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_the_tenth_pipeline_takes_as_much_work_as_the_second(pipeline_settings: PipelineSettings) -> None:
+    def build(pipelines: int) -> None:
+        settings = _settings(**{f"p{number}": pipeline_settings for number in range(pipelines)})
+        add_stacks(Testing.app(), {"dev": settings})
+
+    build(1)  # what is imported and kept on first use
+    one, two, nine, ten = (_count_calls(lambda count=count: build(count)) for count in (1, 2, 9, 10))  # type: ignore[misc]
+    assert ten - nine == pytest.approx(two - one, rel=0.02)
+    assert two - one < MAX_CALLS_PER_PIPELINE
