@@ -25,6 +25,7 @@ from local.outcome import Disturbance, Outcome
 from local.refusal import require_runnable
 from local.report import REPORT_FILES, Setting, write_report
 from local.road import Road, is_mapping
+from local.signed import with_unsigned_code
 from local.synthesis import synthesize
 from local.template import Template
 from local.traffic import Traffic
@@ -102,7 +103,7 @@ def run(options: Options, console: Console) -> int:
     _prepare_folder(options.report)
     with display.step("Synthesize") as remarks:
         path = options.template or synthesize(options.app, options.stack, options.report / "synthesized")
-        template = Template.load(path).of_pipeline(options.pipeline)
+        template = with_unsigned_code(Template.load(path)).of_pipeline(options.pipeline)
         remarks.append(f"{path}")
     require_runnable(template)
     with contextlib.ExitStack() as stack:
