@@ -50,6 +50,11 @@ class SizeLimits:
     """The queue refuses what is over it."""
 
 
+# What the handler itself refuses, where it takes any JSON. It returns to the queue what only the model refuses, if
+# nothing else of its batch was scored: that would hold up the run for minutes.
+CERTAIN_OF_ANY_JSON = (Poison.NOT_JSON, Poison.TOO_LARGE)
+
+
 def read_samples(path: Path) -> list[Sample]:
     """Read JSON Lines of {"inputs": "…", "expected": "…"}. Raises UsageError naming the line that is not."""
     try:
@@ -81,14 +86,21 @@ def _read_sample(place: str, line: str) -> Sample:
 
 
 def make_messages(
-    samples: Sequence[Sample], *, count: int, poison_share: float, seed: int, limits: SizeLimits, groups: int = 0
+    samples: Sequence[Sample],
+    *,
+    count: int,
+    poison_share: float,
+    seed: int,
+    limits: SizeLimits,
+    groups: int = 0,
+    kinds: Sequence[Poison] = tuple(Poison),
 ) -> list[Message]:
     """Return `count` messages in random order, the share of poison rounded; the same seed gives the same ones.
 
-    Each is of one of so many message groups; by default of none.
+    Each is of one of so many message groups; by default of none. Poison is of these kinds, as far as they are possible.
     """
     chance = random.Random(seed)
-    poison = _Poisoner(chance, samples, limits)
+    poison = _Poisoner(chance, samples, limits, kinds)
     bad = [poison.make(kind) for _, kind in zip(range(round(count * poison_share)), itertools.cycle(poison.kinds))]
     good = chance.choices(samples, k=count - len(bad))
     messages = [*bad, *(Message(_json({"inputs": sample.inputs}), sample.expected) for sample in good)]
@@ -99,7 +111,9 @@ def make_messages(
 
 
 class _Poisoner:
-    def __init__(self, chance: random.Random, samples: Sequence[Sample], limits: SizeLimits) -> None:
+    def __init__(
+        self, chance: random.Random, samples: Sequence[Sample], limits: SizeLimits, kinds: Sequence[Poison]
+    ) -> None:
         self._chance = chance
         self._samples = samples
         self._limits = limits
@@ -110,7 +124,7 @@ class _Poisoner:
             Poison.TOO_LARGE: self._too_large,
         }
         room = limits.max_message_bytes - limits.max_request_bytes
-        self.kinds = [kind for kind in Poison if kind is not Poison.TOO_LARGE or room >= 1024]
+        self.kinds = [kind for kind in kinds if kind is not Poison.TOO_LARGE or room >= 1024]
         """Too large only where the queue takes more than the handler."""
 
     def make(self, kind: Poison) -> Message:

@@ -19,12 +19,13 @@ from local.emulator import PROJECT, Emulator
 from local.endpoint import Account, EndpointServer
 from local.errors import LocalRunError, UsageError
 from local.faults import FaultInjector, KillSchedule
-from local.messages import Message, Sample, SizeLimits, make_messages, read_samples
+from local.messages import CERTAIN_OF_ANY_JSON, Message, Poison, Sample, SizeLimits, make_messages, read_samples
 from local.model import LANGUAGES, LanguageModel
 from local.outcome import Disturbance, Outcome
 from local.refusal import require_runnable
 from local.report import REPORT_FILES, Setting, write_report
 from local.road import Road, is_mapping
+from local.signed import with_unsigned_code
 from local.synthesis import synthesize
 from local.template import Template
 from local.traffic import Traffic
@@ -102,7 +103,7 @@ def run(options: Options, console: Console) -> int:
     _prepare_folder(options.report)
     with display.step("Synthesize") as remarks:
         path = options.template or synthesize(options.app, options.stack, options.report / "synthesized")
-        template = Template.load(path).of_pipeline(options.pipeline)
+        template = with_unsigned_code(Template.load(path)).of_pipeline(options.pipeline)
         remarks.append(f"{path}")
     require_runnable(template)
     with contextlib.ExitStack() as stack:
@@ -179,6 +180,7 @@ def _messages(options: Options, road: Road, samples: Sequence[Sample]) -> list[M
         seed=options.seed,
         limits=limits,
         groups=max(1, options.count // MESSAGES_PER_GROUP) if road.queue.fifo else 0,
+        kinds=CERTAIN_OF_ANY_JSON if settings.codec == "instances" else tuple(Poison),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from tests.examples.conftest import Example
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 
+NETWORK = {
+    "subnet_ids": ["subnet-0a1b2c3d4e5f60718", "subnet-18f7e6d5c4b3a2910"],
+    "security_group_ids": ["sg-0fedcba9876543210"],
+}
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
 
 
@@ -41,6 +46,11 @@ def test_as_a_program_it_writes_terraform_json(name: str, tmp_path: Path) -> Non
             else [unsigned["source"] for unsigned in document["resource"]["aws_s3_object"].values()]
         )
         assert all((tmp_path / "stacks" / stack / path).exists() for path in zips)
+
+
+def test_the_readme_names_every_example() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\]\((\w+)\.py\) \|", (ROOT / "examples" / "README.md").read_text(), re.MULTILINE)
+    assert sorted(rows) == [(name, name) for name in EXAMPLES]
 
 
 def test_hugging_face_serverless_pins_the_model_and_has_no_instances(example: Example) -> None:
@@ -136,10 +146,13 @@ def test_several_models_have_rights_on_their_own_endpoint_only(example: Example)
         assert resource.endswith(f":endpoint/support-{pipeline}")
 
 
-def test_bring_your_own_makes_no_queue_and_no_endpoint(example: Example) -> None:
+def test_bring_your_own_makes_no_queue_and_no_endpoint_and_no_role(example: Example) -> None:
     stack = example("bring_your_own")
     made = set(stack.document["resource"])
     assert not {kind for kind in made if kind.startswith(("aws_sqs_", "aws_sagemaker_", "aws_appautoscaling_"))}
+    assert "aws_iam_role" not in made
+    assert stack.one("aws_lambda_function")["role"] == "arn:aws:iam::123456789012:role/crm-inference"
+    assert {policy["role"] for policy in stack.all("aws_iam_role_policy").values()} == {"crm-inference"}
     variables = environment(stack, "function")
     assert (variables["ENDPOINT_NAME"], variables["RESULT_SINK"]) == ("churn-2026", "s3")
     assert variables["RESULT_TARGET"] == "s3://crm-scores/churn/"
@@ -152,7 +165,40 @@ def test_locked_down_has_its_own_key_on_all_that_rests(example: Example) -> None
     assert stack.one("aws_dynamodb_table")["server_side_encryption"] == {"enabled": True, "kms_key_arn": KEY}
     configuration = stack.one("aws_sagemaker_endpoint_configuration")
     assert (configuration["kms_key_arn"], configuration["data_capture_config"]["kms_key_id"]) == (KEY, KEY)
-    assert stack.one("aws_cloudwatch_log_group", "endpoint_logs")["kms_key_id"] == KEY
+    logs = stack.all("aws_cloudwatch_log_group").values()
+    assert {(group["kms_key_id"], group["retention_in_days"]) for group in logs} == {(KEY, 365)}
+    assert stack.one("aws_lambda_function")["kms_key_arn"] == KEY
+    assert stack.one("aws_sns_topic")["kms_master_key_id"] == KEY
+
+
+def test_locked_down_runs_signed_code_in_its_network_behind_an_alias(example: Example) -> None:
+    stack = example("locked_down")
+    function = stack.one("aws_lambda_function")
+    assert function["vpc_config"] == NETWORK
+    assert function["code_signing_config_arn"].endswith(":csc-0123456789abcdefg")
+    job = stack.one("aws_signer_signing_job")
+    assert (job["profile_name"], job["destination"]) == (
+        "claims",
+        {"s3": {"bucket": "claims-code", "prefix": "signed/"}},
+    )
+    assert stack.reference("aws_signer_signing_job") in function["s3_key"]
+    alias = f"${{{stack.reference('aws_lambda_alias')}.arn}}"
+    assert stack.one("aws_lambda_event_source_mapping")["function_name"] == alias
+
+
+def test_alarms_reach_their_subscribers(example: Example) -> None:
+    for name, subscriber in (
+        ("locked_down", "claims-on-call@example.com"),
+        ("xgboost_csv_autoscaling", "payments-on-call@example.com"),
+    ):
+        stack = example(name)
+        assert stack.one("aws_sns_topic_subscription")["endpoint"] == subscriber
+        topic = f"arn:PARTITION:sns:eu-central-1:ACCOUNT:{stack.one('aws_sns_topic')['name']}"
+        alarms = stack.all("aws_cloudwatch_metric_alarm").items()
+        told = [alarm["alarm_actions"] for name, alarm in alarms if "_monitoring_" in name]
+        assert len(told) > 5
+        assert all([stack.readable(action) for action in actions] == [topic] for actions in told)
+        assert len(stack.all("aws_cloudwatch_dashboard")) == 1
 
 
 def test_locked_down_gives_the_containers_its_network_and_no_way_out(example: Example) -> None:
@@ -160,8 +206,8 @@ def test_locked_down_gives_the_containers_its_network_and_no_way_out(example: Ex
     model = stack.one("aws_sagemaker_model")
     assert model["enable_network_isolation"] is True
     assert model["vpc_config"] == {
-        "subnets": ["subnet-0a1b2c3d4e5f60718", "subnet-18f7e6d5c4b3a2910"],
-        "security_group_ids": ["sg-0fedcba9876543210"],
+        "subnets": NETWORK["subnet_ids"],
+        "security_group_ids": NETWORK["security_group_ids"],
     }
     assert "@sha256:" in model["primary_container"]["image"]
 

@@ -18,9 +18,9 @@ def test_without_arguments_the_defaults_apply() -> None:
 
 
 def test_every_option_is_passed_on() -> None:
-    line = "--messages m --count 5 --seed 7 --poison 0.5 --app a.b --stack prod --pipeline p --template t --report r --keep"
+    line = "--messages m --count 5 --seed 7 --poison 1 --app a.b --stack c --pipeline p --template t --report r --keep"
     assert parse(line.split()) == Options(
-        messages=Path("m"), count=5, seed=7, poison=0.5, app="a.b", stack="prod", pipeline="p", template=Path("t"),
+        messages=Path("m"), count=5, seed=7, poison=1, app="a.b", stack="c", pipeline="p", template=Path("t"),
         report=Path("r"), keep=True,
     )  # fmt: skip
 

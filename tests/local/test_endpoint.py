@@ -78,7 +78,7 @@ def test_instances_are_answered_with_predictions(client: "SageMakerRuntimeClient
 def test_an_instance_without_a_text_is_refused(client: "SageMakerRuntimeClient", instance: object) -> None:
     with pytest.raises(ClientError) as error:
         invoke(client, {"instances": [{"inputs": "Where is my order?"}, instance]})
-    assert error.value.response["OriginalStatusCode"] == 400
+    assert error.value.response["Error"]["Code"] == "ModelError"
 
 
 def test_what_the_model_refuses_is_a_model_error(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:

@@ -67,6 +67,7 @@ def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: 
             "bring_your_own",
             "the stack crm can't run on the embedded AWS: the queue crm-events-dead exists already, elsewhere; "
             "the queue crm-events exists already, elsewhere; the endpoint churn-2026 exists already, elsewhere; "
+            "the role arn:aws:iam::123456789012:role/crm-inference exists already, elsewhere; "
             "its results go to s3, and the local run receives them from sqs",
         ),
         (

@@ -51,6 +51,12 @@ def test_nothing_is_too_large_where_the_queue_takes_no_more_than_the_handler() -
     assert kinds == {None, Poison.NOT_JSON, Poison.EMPTY, Poison.WRONG_SHAPE}
 
 
+def test_poison_is_of_the_kinds_asked_for() -> None:
+    kinds = (Poison.NOT_JSON, Poison.TOO_LARGE)
+    made = make_messages(SAMPLES, count=20, poison_share=0.5, seed=0, limits=LIMITS, kinds=kinds)
+    assert {message.poison for message in made} == {None, *kinds}
+
+
 def test_groups_are_spread_over_the_same_messages() -> None:
     plain = make()
     grouped = make_messages(SAMPLES, count=200, poison_share=0.1, seed=0, limits=LIMITS, groups=5)
