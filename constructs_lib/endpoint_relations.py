@@ -20,6 +20,8 @@ from constructs_lib.settings import (
     VpcSettings,
 )
 
+# SageMaker: CapacitySize, of which a step may be half
+MIN_STEPPED_INSTANCES = 2
 # SageMaker: EnvironmentMap
 MAX_VARIABLES, MAX_VARIABLE_CHARACTERS, MAX_VARIABLES_BYTES = 100, 1024, 32 * 1024
 # What a Hub model's own fields become at most.
@@ -204,11 +206,26 @@ def _guard_relations(settings: EndpointSettings, deployment: Deployment) -> Iter
     if deployment.strategy == "rolling" and settings.more_variants:
         reason = "SageMaker: rolling deployments are for one variant"
         yield Relation("deployment.strategy", "rolling", "another with more_variants", reason)
+    yield from _step_relations(settings, deployment)
     made = variants * (2 if deployment.rollback_latency_ms is not None else 1)
     alarms = made + len(deployment.rollback_alarm_names)
     if alarms > MAX_ALARMS:
         shown, reason = f"{alarms} alarms, {made} of them made", "SageMaker AutoRollbackConfiguration"
         yield Relation("deployment.rollback_alarm_names", shown, f"at most {MAX_ALARMS} in all", reason)
+
+
+def _step_relations(settings: EndpointSettings, deployment: Deployment) -> Iterator[Relation]:
+    """Yield variants too small for steps: a step is an instance at least, and half of them at most."""
+    if deployment.strategy == "all-at-once":
+        return
+    places = {"capacity": settings.capacity}
+    for position, variant in enumerate(settings.more_variants):
+        places[f"more_variants[{position}].capacity"] = variant.capacity
+    for place, capacity in places.items():
+        if isinstance(capacity, InstanceCapacity | AsyncCapacity) and capacity.min_instances < MIN_STEPPED_INSTANCES:
+            bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
+            reason = "SageMaker: a step is at most half of a variant's instances"
+            yield Relation(f"{place}.min_instances", capacity.min_instances, bound, reason)
 
 
 def _names(variants: tuple[Variant, ...]) -> list[str]:

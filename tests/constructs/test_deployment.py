@@ -21,7 +21,7 @@ from cdktf import TerraformStack
 from tests.constructs.synthesized import Synthesized
 
 MODEL = ContainerModel(image_uri="123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2")
-CAPACITY = InstanceCapacity(instance_type="ml.c7i.xlarge")
+CAPACITY = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2)
 GREEN = Variant(name="green", capacity=CAPACITY)
 
 SynthInPlainStack = Callable[[Callable[[TerraformStack], object]], Synthesized]
@@ -142,7 +142,7 @@ def test_the_alarms_exist_before_the_endpoint(synth_deployment: SynthDeployment)
 
 def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: SynthDeployment) -> None:
     capacity = AsyncCapacity(
-        instance_type="ml.g5.xlarge", input_location="s3://work/in/", output_location="s3://work/out/"
+        instance_type="ml.g5.xlarge", min_instances=2, input_location="s3://work/in/", output_location="s3://work/out/"
     )
     synthesized = synth_deployment(Deployment(strategy="canary"), capacity=capacity)
     assert "blue_green_update_policy" in _config(synthesized)
@@ -209,3 +209,16 @@ def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: Synth
     kind = "aws_sagemaker_endpoint_configuration"
     before, after = (synth_deployment(replace(Deployment(), step_wait_seconds=wait)).one(kind) for wait in (60, 120))
     assert before["name"] == after["name"]
+
+
+@pytest.mark.parametrize("strategy", ["canary", "linear", "rolling"])
+def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(
+    synth_deployment: SynthDeployment, strategy: str
+) -> None:
+    one = InstanceCapacity(instance_type="ml.c7i.xlarge")
+    with pytest.raises(SettingsError) as raised:
+        synth_deployment(Deployment(strategy=strategy), capacity=one)
+    assert str(raised.value) == (
+        "1 setting is out of bounds:\n  plain/endpoint capacity.min_instances = 1: must be at least 2 with "
+        f"deployment.strategy {strategy} (SageMaker: a step is at most half of a variant's instances)"
+    )
