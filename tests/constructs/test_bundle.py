@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from constructs_lib.packaging import BUNDLE, package_bundle
 
@@ -79,7 +79,9 @@ def container(tmp_path: Path) -> Path:
     """The archive, unpacked where SageMaker would, and the packages of the image."""
     archive, _ = package_bundle(build_folder=tmp_path / "build")
     with tarfile.open(archive) as opened:
-        opened.extractall(tmp_path / "model", filter="data")
+        for member in opened.getmembers():
+            (tmp_path / "model" / member.name).parent.mkdir(parents=True)
+            (tmp_path / "model" / member.name).write_bytes(cast("IO[bytes]", opened.extractfile(member)).read())
     packages = tmp_path / "packages"
     packages.mkdir()
     (packages / "torch.py").write_text(FAKE_TORCH)
