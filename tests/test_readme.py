@@ -5,14 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.settings_table import with_table
+from tools.settings_table import page
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_table_of_settings_is_the_settings() -> None:
-    readme = (ROOT / "README.md").read_text()
-    assert with_table(readme) == readme, "renew it: .venv/bin/python -m tools.settings_table"
+def test_the_page_of_settings_is_the_settings() -> None:
+    assert (ROOT / "docs/settings.md").read_text() == page(), "renew it: .venv/bin/python -m tools.settings_table"
 
 
 def test_every_target_the_readme_names_exists() -> None:
