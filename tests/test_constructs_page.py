@@ -1,9 +1,7 @@
 """The page of constructs says what is so: its examples run, and its tables are what they synthesize."""
 
 import inspect
-import re
 from importlib.util import find_spec
-from pathlib import Path
 
 import constructs_lib
 from constructs_lib import settings
@@ -64,13 +62,3 @@ def test_every_grant_is_named() -> None:
 def test_the_provider_still_lacks_inference_components() -> None:
     assert "`AWS::SageMaker::InferenceComponent`" in TEXT
     assert find_spec("cdktf_cdktf_provider_aws.sagemaker_inference_component") is None
-
-
-def test_every_file_and_heading_the_page_links_exists() -> None:
-    for target in re.findall(r"\]\((\S+?)\)", TEXT):
-        path, _, heading = target.partition("#")
-        page = Path(PAGE.parent / path) if path else PAGE
-        assert page.exists(), target
-        headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-        anchors = [re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in headings]
-        assert not heading or heading in anchors, target
