@@ -49,7 +49,7 @@ def tables(example: str, construct: str) -> Iterator[str]:
     resources = list(_resources(before, after))
     yield "\n| makes | named |\n|---|---|"
     for kind in sorted({kind for kind, _, _ in resources}):
-        names = [_name(after, id_, block) for other, id_, block in resources if other == kind]
+        names = dict.fromkeys(_name(after, id_, block) for other, id_, block in resources if other == kind)
         yield f"| `{kind}` | {', '.join(f'`{name}`' for name in names)} |"
     rights = [row for kind, id_, block in resources for row in _rights(after, kind, id_, block)]
     if rights:
