@@ -1,4 +1,4 @@
-"""Write the README's table of settings from their docstrings, bounds and defaults: `python -m tools.settings_table`."""
+"""Write docs/settings.md from the settings' docstrings, bounds and defaults: `python -m tools.settings_table`."""
 
 import ast
 import inspect
@@ -11,8 +11,12 @@ from typing import Any
 from constructs_lib import settings
 from constructs_lib.limits import RULES, Range
 
-README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- settings: python -m tools.settings_table -->\n", "<!-- end of settings -->"
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+HEAD = """# Settings
+
+Every setting with its unit and default, made from the code by `python -m tools.settings_table`. What is derived is
+checked when you set it by hand.
+"""
 CLASSES: tuple[type[Any], ...] = (
     settings.StackSettings,
     settings.S3StateSettings,
@@ -46,27 +50,23 @@ CLASSES: tuple[type[Any], ...] = (
 )
 
 
-def with_table(readme: str) -> str:
-    """Return the README with its table renewed."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + "\n".join(_table()) + "\n" + END + after
+def page() -> str:
+    """Return the page: a heading, the class's docstring and a table for each class."""
+    return HEAD + "".join(f"\n{line}\n" for cls in CLASSES for line in _section(cls))
 
 
-def _table() -> Iterator[str]:
-    yield "| setting | unit | default | what it does |"
-    yield "|---|---|---|---|"
-    for cls in CLASSES:
-        yield f"| **{cls.__name__}** | | | |"
-        shown = fields(cls)
-        if cls is settings.ExistingQueue:
-            shown = tuple(f for f in shown if f.name in cls.__annotations__)  # the others are those of QueueSettings
-        bases = [base for base in reversed(cls.__mro__) if is_dataclass(base)]
-        docs = {name: text for base in bases for name, text in _attribute_docs(base).items()}
-        rules = [rule for base in bases for rule in RULES.get(base, ())]
-        units = {rule.property: rule.unit for rule in rules if isinstance(rule, Range)}
-        for f in shown:
-            yield f"| `{f.name}` | {units.get(f.name, '')} | {_default(f)} | {docs[f.name]} |"
+def _section(cls: type[Any]) -> Iterator[str]:
+    shown = fields(cls)
+    if cls is settings.ExistingQueue:
+        shown = tuple(f for f in shown if f.name in cls.__annotations__)  # the others are those of QueueSettings
+    bases = [base for base in reversed(cls.__mro__) if is_dataclass(base)]
+    docs = {name: text for base in bases for name, text in _attribute_docs(base).items()}
+    rules = [rule for base in bases for rule in RULES.get(base, ())]
+    units = {rule.property: rule.unit for rule in rules if isinstance(rule, Range)}
+    yield f"## {cls.__name__}"
+    yield inspect.cleandoc(cls.__doc__ or "")
+    rows = [f"| `{f.name}` | {units.get(f.name, '')} | {_default(f)} | {docs[f.name]} |" for f in shown]
+    yield "\n".join(["| setting | unit | default | what it does |", "|---|---|---|---|", *rows])
 
 
 def _attribute_docs(cls: type[Any]) -> dict[str, str]:
@@ -93,10 +93,10 @@ def _default(f: Field[Any]) -> str:
 
 
 def main() -> None:
-    current = README.read_text()
-    renewed = with_table(current)
-    README.write_text(renewed)
-    sys.stdout.write("README.md: table of settings renewed\n" if renewed != current else "README.md: up to date\n")
+    renewed = page()
+    current = PAGE.read_text() if PAGE.exists() else ""
+    PAGE.write_text(renewed)
+    sys.stdout.write("docs/settings.md: renewed\n" if renewed != current else "docs/settings.md: up to date\n")
 
 
 if __name__ == "__main__":

@@ -106,11 +106,11 @@ def test_the_summary_gives_each_finding_its_reason() -> None:
 
 
 def test_each_accepted_finding_has_a_reason_and_a_setting_that_exists() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    settings = (Path(__file__).parents[2] / "docs/settings.md").read_text()
     for check, entry in tomllib.loads(ACCEPTED.read_text()).items():
         assert set(entry) == {"reason", "setting"}, check
         for setting in entry["setting"].split(" and "):
-            assert f"| `{setting.rpartition('.')[2]}` |" in readme, f"{check}: {setting}"
+            assert f"| `{setting.rpartition('.')[2]}` |" in settings, f"{check}: {setting}"
 
 
 def test_a_folder_without_stacks_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
