@@ -24,16 +24,9 @@ from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
 )
 from constructs import Construct
 
-# Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
-MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
 SQS_DEFAULT_VISIBILITY_SECONDS = 30
-ADVISED_VISIBILITY_FACTOR = 6
 # Lambda: CreateEventSourceMapping BatchSize for FIFO queues
 FIFO_BATCH_SIZE = 10
-# Lambda quotas: layers of one function
-MAX_LAYERS = 5
-# SageMaker: the time that a container has for an answer
-CONTAINER_SECONDS = 60
 
 
 class QueueEventSource(Construct):
