@@ -281,7 +281,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ),
     ProvisionedPollers: (
         Range("minimum", 2, 200, "pollers", "Lambda ProvisionedPollerConfig MinimumPollers"),
-        Range("maximum", 2, 10_000, "pollers", "Lambda ProvisionedPollerConfig MaximumPollers"),
+        Range("maximum", 2, 2000, "pollers", "Lambda guide, SQS event source parameters"),
     ),
     VpcSettings: (
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),

@@ -96,7 +96,8 @@ class EventSourceSettings:
     """Event filter patterns: only messages that fit one of them reach the function, Lambda deletes the others. By
     default all do."""
     filter_key_arn: str | None = None
-    """Customer key that the filters are encrypted with; by default Lambda's own."""
+    """Customer key that the filters are encrypted with; its policy must admit `lambda.amazonaws.com`. By default
+    Lambda's own."""
     metrics: bool = False
     """Whether Lambda counts polled, filtered, invoked and failed events (`EventCount`), which is paid for; by default
     it does not."""
