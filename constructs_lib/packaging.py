@@ -59,15 +59,23 @@ def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) ->
 def without_words(source: str) -> str:
     """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+    for parent in ast.walk(ast.parse(source)):
+        body = parent.body if isinstance(parent, ast.Module | ast.ClassDef | ast.FunctionDef) else []
+        texts = [node for node in body if _is_text(node)]
+        for node in texts:
             first, last = node.lineno - 1, node.end_lineno or node.lineno
-            lines[first:last] = [lines[first][: node.col_offset] + "...", *[""] * (last - first - 1)]
+            # A body needs a statement.
+            left = "..." if len(texts) == len(body) and node is texts[0] else ""
+            lines[first:last] = [(lines[first][: node.col_offset] + left).rstrip(), *[""] * (last - first - 1)]
     for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column].rstrip()
     return "\n".join(lines) + "\n"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _write_zip(target: Path, files: dict[str, bytes]) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.faults import TREATMENTS, Fault
-from handler.jitter import jittered_seconds
+from handler.faults import TREATMENTS, Fault, jittered_seconds
 from handler.records import Record
 
 logger = logging.getLogger(__name__)
@@ -38,17 +37,25 @@ class VisibilityBackoff:
         """
         if not self._queue_url:
             return True
-        pauses: dict[str, int] = {}  # of a message group's first: its others can't come before it
-        entries = []
-        for number, (record, fault) in enumerate(returned.items()):
-            pause = pause_seconds(fault, record.receive_count)
-            pause = pauses.setdefault(record.group, pause) if record.group else pause
-            entries.append({"Id": str(number), "ReceiptHandle": record.receipt_handle, "VisibilityTimeout": pause})
+        pauses: dict[str, int] = {}  # a message group's is its longest: none of it comes before what went wrong
+        for record, fault in returned.items():
+            key, pause = record.group or record.message_id, pause_seconds(fault, record.receive_count)
+            pauses[key] = max(pause, pauses.get(key, 0))
+        entries = [
+            {
+                "Id": str(number),
+                "ReceiptHandle": record.receipt_handle,
+                "VisibilityTimeout": pauses[record.group or record.message_id],
+            }
+            for number, record in enumerate(returned)
+        ]
         chunks = (entries[start : start + MAX_ENTRIES] for start in range(0, len(entries), MAX_ENTRIES))
-        calls = [pool.submit(self._hide, chunk) for chunk in chunks]
+        calls = [pool.submit(self._hide, chunk, until) for chunk in chunks]
         return not wait(calls, timeout=max(0.0, until - time.monotonic())).not_done
 
-    def _hide(self, entries: list[dict[str, Any]]) -> None:
+    def _hide(self, entries: list[dict[str, Any]], until: float) -> None:
+        if time.monotonic() >= until:
+            return
         try:
             answer = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
         except (ClientError, BotoCoreError) as error:

@@ -34,6 +34,8 @@ def once_a_sandbox(make: Callable[[HandlerSettings], T]) -> Callable[[], T]:
     def made() -> T:
         settings = HandlerSettings.from_environment(os.environ)
         logging.getLogger(__package__).setLevel(settings.log_level)
+        for library in ("boto3", "botocore", "urllib3"):
+            logging.getLogger(library).setLevel(logging.WARNING)  # their other lines may hold bodies
         return make(settings)
 
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:

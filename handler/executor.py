@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from handler.codecs import Item
-from handler.faults import TREATMENTS, Fault, classify
-from handler.jitter import jittered_seconds
+from handler.faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
 from handler.metrics import Metrics
 from handler.microbatch import MicroBatch
 from handler.records import Record
@@ -120,7 +119,7 @@ class Executor:
         size = sum(item.size for item in items)
         if fault is None:
             self.limit = min(self._max_concurrency, self.limit + 1)
-            self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8)
+            self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8 + 1)
         elif fault is Fault.THROTTLED:
             self.limit = max(1, self.limit // 2)
         elif fault is Fault.TOO_LARGE:
@@ -209,8 +208,9 @@ class _Run:
         if not isinstance(error, Exception):
             raise error
         fault = classify(error)
-        if fault is Fault.CONFIGURATION and attempt.items[0].target.of_record:
-            fault = Fault.TARGET_REFUSED
+        if fault is Fault.CONFIGURATION:
+            first = attempt.items[0]
+            fault = blamed_on_record(error, names_target=first.target.of_record, points_to_request=not first.parts)
         self._metrics.fault(fault)
         if fault is Fault.CONFIGURATION:
             raise ConfigurationError(str(error)) from error
@@ -268,9 +268,10 @@ class _Run:
             alone = len(attempt.items) == 1 and attempt.tries > 0
             yield from (Failed(item.record, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():
-            alone, detail = len(attempt.items) == 1, "no answer before the invocation's time ran out"
+            # The pause of a timeout, but no proof against the record: the time may have been short.
+            detail = "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)
-            yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone) for item in attempt.items)
+            yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone=False) for item in attempt.items)
 
 
 def _groups(items: MicroBatch) -> frozenset[str]:

@@ -3,6 +3,7 @@
 Errors are told apart by their code; the HTTP status decides only where the code is unknown.
 """
 
+import random
 import re
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
 
@@ -147,12 +149,25 @@ _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...
     (RequestTooLargeError, Fault.TOO_LARGE),
     (CodecError, Fault.CODEC_FAILED),
     (ReadTimeoutError, Fault.READ_TIMEOUT),
-    ((ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError), Fault.CONNECTION),
+    (
+        (ConnectionClosedError, ConnectTimeoutError, EndpointConnectionError, HTTPClientError, IncompleteReadError),
+        Fault.CONNECTION,
+    ),
     (BotoCoreError, Fault.CONFIGURATION),
 )
 
 # What a serverless endpoint, and the API's own validation, say of a request body that is too large.
 _OVERSIZE = r"(?i)oversize body|length less than or equal"
+
+
+CAP_SECONDS = 900.0
+# Of the system: sandboxes restored from one snapshot would share the state of another.
+_RANDOM = random.SystemRandom()
+
+
+def jittered_seconds(base: float, attempt: int) -> float:
+    """Return a pause after the given attempt, counted from 1: full jitter over the base, which doubles with each."""
+    return _RANDOM.uniform(0, min(CAP_SECONDS, base * 2 ** min(attempt - 1, 20)))
 
 
 def classify(error: Exception) -> Fault:
@@ -165,13 +180,28 @@ def classify(error: Exception) -> Fault:
     raise error
 
 
+def blamed_on_record(error: Exception, *, names_target: bool, points_to_request: bool) -> Fault:
+    """Return whose fault a refusal is that is the deployment's, unless the record itself brought what was refused."""
+    answer: Any = getattr(error, "response", {}).get("Error", {})
+    invalid = answer.get("Code", "").startswith("Validation")
+    if re.match(r"(?i)endpoint \S+ (of account|not found)", answer.get("Message") or ""):
+        return Fault.CONFIGURATION
+    if names_target and (invalid or answer.get("Code", "").startswith("AccessDenied")):
+        return Fault.TARGET_REFUSED
+    return Fault.INPUT_UNAVAILABLE if points_to_request and invalid else Fault.CONFIGURATION
+
+
 def _classify_client_error(error: ClientError) -> Fault:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "ModelError":
         original_status: Any = error.response.get("OriginalStatusCode")
         return _classify_model_error(int(original_status or 0))
-    if code.startswith("Validation") and re.search(_OVERSIZE, error.response["Error"].get("Message") or ""):
-        return Fault.TOO_LARGE
+    if code.startswith("Validation"):
+        message = error.response["Error"].get("Message") or ""
+        if re.search(_OVERSIZE, message):
+            return Fault.TOO_LARGE
+        if "no capacity" in message:  # an inference component at zero copies
+            return Fault.NOT_READY
     if code in _BY_CODE:
         return _BY_CODE[code]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)

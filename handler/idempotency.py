@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -44,30 +44,35 @@ class Memory:
         self._retention_seconds = settings.idempotency_seconds
         self._client = new_client("dynamodb", total_max_attempts=2)
 
-    def claim(self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor) -> dict[str, Claim]:
-        """Claim records for so many seconds; return what the table said, by message id.
+    def claim(
+        self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor, until: float
+    ) -> dict[str, Claim]:
+        """Claim records for so many seconds; return what the table said until a moment of the monotonic clock.
 
         Raises ConfigurationError if the table does not exist or may not be used.
         """
-        answers = pool.map(lambda record: self._claim(record, seconds), records)
-        return {record.message_id: answer for record, answer in zip(records, answers, strict=True)}
+        answers = {record.message_id: pool.submit(self._claim, record, seconds) for record in records}
+        wait(answers.values(), timeout=max(0.0, until - time.monotonic()))
+        late = Claim(fault=Fault.DEADLINE)
+        return {id_: answer.result() if answer.done() else late for id_, answer in answers.items()}
 
-    def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor) -> list[Future[None]]:
-        """Write results down, in the background; those too large for an item are left out."""
+    def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
+        """Write results down, in the background; those too large, or too deep, for an item are left out."""
         expires = {"N": str(int(time.time()) + self._retention_seconds)}
-        texts = {id_: json.dumps(result, separators=(",", ":")) for id_, result in results.items()}
+        texts = {id_: _text(result) for id_, result in results.items()}
         return self._write(
             (
                 {"PutRequest": {"Item": {"id": {"S": id_}, "result": {"S": text}, "expires_at": expires}}}
                 for id_, text in texts.items()
-                if len(text) <= MAX_RESULT_BYTES
+                if 0 < len(text) <= MAX_RESULT_BYTES
             ),
             pool,
+            until,
         )
 
-    def release(self, ids: Iterable[str], pool: ThreadPoolExecutor) -> list[Future[None]]:
+    def release(self, ids: Iterable[str], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
         """Give claims back, in the background."""
-        return self._write(({"DeleteRequest": {"Key": {"id": {"S": id_}}}} for id_ in ids), pool)
+        return self._write(({"DeleteRequest": {"Key": {"id": {"S": id_}}}} for id_ in ids), pool, until)
 
     def _claim(self, record: Record, seconds: float) -> Claim:
         now = int(time.time())
@@ -99,13 +104,17 @@ class Memory:
             return Claim(is_ours=True)
         return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
 
-    def _write(self, requests: Iterable[Mapping[str, Any]], pool: ThreadPoolExecutor) -> list[Future[None]]:
+    def _write(
+        self, requests: Iterable[Mapping[str, Any]], pool: ThreadPoolExecutor, until: float
+    ) -> list[Future[None]]:
         everything = list(requests)
         chunks = (everything[start : start + MAX_WRITES] for start in range(0, len(everything), MAX_WRITES))
-        return [pool.submit(self._write_chunk, chunk) for chunk in chunks]
+        return [pool.submit(self._write_chunk, chunk, until) for chunk in chunks]
 
-    def _write_chunk(self, requests: Sequence[Mapping[str, Any]]) -> None:
+    def _write_chunk(self, requests: Sequence[Mapping[str, Any]], until: float) -> None:
         """Write once and what was left over once more: a claim that stays behind ends by itself."""
+        if time.monotonic() >= until:
+            return  # by then they may be another invocation's
         pending: Mapping[str, Any] = {self._table: requests}
         try:
             for _ in range(2):
@@ -115,3 +124,10 @@ class Memory:
             logger.warning("%d results or claims not written", len(pending[self._table]))
         except (ClientError, BotoCoreError) as error:
             logger.warning("results or claims not written: %s", error)
+
+
+def _text(result: Any) -> str:
+    try:
+        return json.dumps(result, separators=(",", ":"))
+    except RecursionError:
+        return ""

@@ -58,7 +58,7 @@ class BatchInference:
         self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
         self._backoff = VisibilityBackoff(sqs, settings.queue_url)
         self._memory = _memory(settings)
-        self._intake = Intake(settings, self._codec, self._memory, lambda: self._senders)
+        self._intake = Intake(settings, self._codec, self._memory)
         self._cold = True
 
     def process(self, event: Mapping[str, Any], context: Context) -> BatchResponse:
@@ -124,9 +124,11 @@ class BatchInference:
 
     def _admit(self, run: "_Invocation") -> Iterator[Item]:
         """Yield what is to be sent to the endpoint; dead-letter what never can be; give back what can't be now."""
-        seconds = max(0.0, run.deadline.deliver - time.monotonic())
+        now = time.monotonic()
+        seconds = max(0.0, run.deadline.deliver - now)
+        until = now + (run.deadline.launch - now) / 2  # the rest is for those that are ready
         held: set[str] = set()
-        for admission in self._intake.admit(run.records.values(), seconds):
+        for admission in self._intake.admit(run.records.values(), seconds, until):
             record = admission.record
             if record.group in held:
                 run.give_back(record.message_id, Fault.GROUP_HELD)
@@ -166,7 +168,7 @@ class BatchInference:
             return accepted_event(record, self._settings.endpoint_name, run.results_of[record.message_id])
         try:
             return result_entry(record, run.results_of[record.message_id], self._settings, self._results)
-        except ResultTooLargeError as error:
+        except (ResultTooLargeError, RecursionError) as error:
             self._refuse(Unfit(record, Reason.RESULT_TOO_LARGE, str(error)), run)
             return None
 
@@ -237,8 +239,9 @@ class BatchInference:
         started = time.monotonic()
         scored = {id_: run.results_of[id_] for id_ in run.claimed if id_ in run.results_of}
         unscored = [id_ for id_ in run.claimed if id_ not in scored]
-        writes = self._memory.remember(scored, self._senders) + self._memory.release(unscored, self._senders)
-        wait(writes, timeout=max(0.0, run.deadline.deliver - started))
+        memory, pool, until = self._memory, self._senders, run.deadline.deliver
+        writes = memory.remember(scored, pool, until) + memory.release(unscored, pool, until)
+        wait(writes, timeout=max(0.0, until - started))
         run.metrics.sink_seconds += time.monotonic() - started
 
     def _report(self, run: "_Invocation", context: Context) -> None:

@@ -29,28 +29,28 @@ class Inputs:
             self._client = new_client("s3", read_timeout_seconds=10, total_max_attempts=2)
 
     def is_encoded(self, record: Record) -> bool:
-        """Whether the record points to a request, as the dead letter of a failed asynchronous inference does."""
+        """Whether the record points to a request, as the dead letter of a failed asynchronous inference does.
+
+        Raises MalformedRecordError if it points nowhere.
+        """
         if not self._encoded or not _POINTER.fullmatch(record.body):
             return False
-        try:
-            return bool(json.loads(record.body)["s3"].startswith(self._encoded))
-        except ValueError:
-            return False
+        location = _location(record.body)
+        if location.startswith(self._encoded) and not location.isascii():
+            raise MalformedRecordError(f"{location!a} can't be named in a request")
+        return location.startswith(self._encoded)
 
     def request(self, record: Record) -> Future[str] | None:
         """Begin to read the object that a record points to; None if its body is no pointer.
 
         The future raises MalformedRecordError, RequestTooLargeError or InputUnavailableError.
         """
-        if not self._location or not _POINTER.fullmatch(record.body) or self.is_encoded(record):
+        if not self._location or not _POINTER.fullmatch(record.body):
             return None
         return self._pool().submit(self._read, record.body)
 
     def _read(self, pointer: str) -> str:
-        try:
-            location: str = json.loads(pointer)["s3"]
-        except ValueError as error:
-            raise MalformedRecordError(f"the pointer is not JSON: {error}") from error
+        location = _location(pointer)
         if not location.startswith(self._location):
             raise MalformedRecordError(f"{location} is not below {self._location}")
         bucket, key = split_location(location)
@@ -66,3 +66,14 @@ class Inputs:
             raise MalformedRecordError(f"{location} is not text in UTF-8: {error.reason}") from error
         except (ClientError, BotoCoreError) as error:
             raise InputUnavailableError(f"{location}: {error}") from error
+
+
+def _location(pointer: str) -> str:
+    """Return what a pointer points to. Raises MalformedRecordError if S3 can't have such a key."""
+    try:
+        location: str = json.loads(pointer)["s3"]
+    except ValueError as error:
+        raise MalformedRecordError(f"the pointer is not JSON: {error}") from error
+    if not location.isprintable():  # halves of surrogate pairs among others, which no request can hold
+        raise MalformedRecordError(f"{location!a} holds what is not printable")
+    return location

@@ -1,10 +1,12 @@
 """Before anything is sent: what each record holds, whether it can be sent, and whether it was scored before."""
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from handler.clients import SENDERS
 from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
 from handler.faults import Fault, InputUnavailableError
 from handler.microbatch import request_bytes
@@ -52,29 +54,36 @@ Admission = Item | Unfit | Unready | Remembered
 class Intake:
     """Turns records into items, in their order."""
 
-    def __init__(
-        self, settings: HandlerSettings, codec: Codec, memory: "Memory | None", pool: Callable[[], ThreadPoolExecutor]
-    ) -> None:
+    def __init__(self, settings: HandlerSettings, codec: Codec, memory: "Memory | None") -> None:
         self._settings = settings
         self._codec = codec
-        self._pool = pool
-        self._inputs = _inputs(settings, pool)
+        self._pool = _new_pool()
+        self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
 
-    def admit(self, records: Iterable[Record], seconds: float) -> Iterator[Admission]:
+    def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
         """Yield what becomes of each record; what is to be scored is claimed for so many seconds.
 
-        Raises ConfigurationError if the idempotency table can't be used.
+        S3 and the table are not waited for after a moment of the monotonic clock. Raises ConfigurationError if the
+        idempotency table can't be used.
         """
+        try:
+            yield from self._admit(records, seconds, until)
+        finally:
+            if time.monotonic() >= until:
+                self._pool.shutdown(wait=False, cancel_futures=True)  # threads may still be busy
+                self._pool = _new_pool()
+
+    def _admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
         inputs = [(record, self._inputs.request(record) if self._inputs else None) for record in records]
-        admissions = (self._examine(record, pending) for record, pending in inputs)
+        admissions = (self._examine(record, pending, until) for record, pending in inputs)
         if self._memory is None:
             yield from admissions
             return
         examined = list(admissions)
         sendable = [admission.record for admission in examined if isinstance(admission, Item)]
-        claims = self._memory.claim(sendable, seconds, self._pool())
+        claims = self._memory.claim(sendable, seconds, self._pool, until)
         for admission in examined:
             claim = claims.get(admission.record.message_id)
             if claim is None or claim.is_ours:
@@ -84,18 +93,20 @@ class Intake:
             else:
                 yield Remembered(admission.record, claim.result)
 
-    def _examine(self, record: Record, pending: Future[str] | None) -> Admission:
-        if self._inputs and self._inputs.is_encoded(record):
-            return Item(record, ())
+    def _examine(self, record: Record, pending: Future[str] | None, until: float) -> Admission:
         try:
-            item = self._codec.parse(record if pending is None else record._replace(body=pending.result()))
+            if self._inputs and self._inputs.is_encoded(record):
+                return Item(record, ())
+            if pending is not None:
+                body = pending.result(max(0.0, until - time.monotonic()))
+            item = self._codec.parse(record if pending is None else record._replace(body=body))
             target = self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
             return Unfit(record, reason, str(error))
-        except (InputUnavailableError, CodecError) as error:
-            fault = Fault.CODEC_FAILED if isinstance(error, CodecError) else Fault.INPUT_UNAVAILABLE
-            return Unready(record, fault, str(error))
+        except (InputUnavailableError, CodecError, TimeoutError) as error:
+            faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
+            return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
         limit, size = self._settings.max_bytes, request_bytes(self._codec, item)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
@@ -119,6 +130,10 @@ class Intake:
             named.get("TargetVariant", self._target.variant),
             of_record=True,
         )
+
+
+def _new_pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(SENDERS, thread_name_prefix="intake")
 
 
 def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":

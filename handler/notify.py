@@ -12,7 +12,7 @@ from handler.clients import SENDERS, new_client, split_location
 from handler.codecs import UnexpectedResponseError, codec_for, read_results
 from handler.entry import Context, once_a_sandbox
 from handler.records import Reason, Record
-from handler.settings import HandlerSettings
+from handler.settings import MIB, HandlerSettings
 from handler.sinks import (
     Entry,
     NotSentError,
@@ -28,6 +28,8 @@ from handler.sinks import (
 
 logger = logging.getLogger(__name__)
 
+# Larger answers stay where they are, whatever the sink takes: the function has to hold them.
+MAX_READ_BYTES = 8 * MIB
 # No codec takes it, should it be redriven.
 _BLANK = " "
 
@@ -87,7 +89,7 @@ class Notifications:
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
         pointer = event(record, {"endpoint": self._settings.endpoint_name, "resultLocation": location})
-        if answer["ContentLength"] > self._results.max_entry_bytes:
+        if answer["ContentLength"] > min(self._results.max_entry_bytes, MAX_READ_BYTES):
             answer["Body"].close()
             return pointer
         try:

@@ -27,18 +27,18 @@ def result_event(record: Record, endpoint_name: str, result: Any) -> Entry:
 
 
 def accepted_event(record: Record, endpoint_name: str, locations: Mapping[str, str]) -> Entry:
-    """Return a CloudEvent that says where an asynchronous endpoint will put the result."""
-    return event(record, {"endpoint": endpoint_name, **locations}, ACCEPTED_TYPE)
+    """Return a CloudEvent that says where an asynchronous endpoint will put the result, which has an id of its own."""
+    return event(record, {"endpoint": endpoint_name, **locations}, ACCEPTED_TYPE, "/accepted")
 
 
-def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE) -> Entry:
+def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE, id_suffix: str = "") -> Entry:
     """Return a CloudEvent 1.0 in structured JSON; it keeps the record's trace (CloudEvents distributed tracing)."""
     trace = {name: record.attributes[name] for name in ("traceparent", "tracestate") if name in record.attributes}
     if "traceparent" not in trace:
         trace = {}
     content = {
         "specversion": "1.0",
-        "id": record.message_id,
+        "id": record.message_id + id_suffix,
         "source": record.source_arn,
         "type": event_type,
         "subject": record.message_id,

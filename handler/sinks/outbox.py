@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import NamedTuple, Protocol
 
-from handler.jitter import jittered_seconds
+from handler.faults import jittered_seconds
 from handler.records import NOTHING
 
 RETRIES = 2

@@ -238,9 +238,14 @@ class B:
 words"""
 '''
     assert without_words(source).splitlines() == [
-        *["...", "", "", "", 'A = "# no comment"', "", "", "class B:", "    ...", "", "    c: int = 1", "    ..."],
-        *["", "", "    def d(self) -> str:", "        ...", '        return """not', 'words"""'],
+        *["", "", "", "", 'A = "# no comment"', "", "", "class B:", "", "", "    c: int = 1", "", "", ""],
+        *["    def d(self) -> str:", "", '        return """not', 'words"""'],
     ]
+
+
+def test_a_body_of_words_alone_keeps_a_statement() -> None:
+    source = 'class A(Exception):\n    """Raised."""\n'
+    assert without_words(source) == "class A(Exception):\n    ...\n"
 
 
 def test_the_handler_without_words_is_the_same_program() -> None:

@@ -72,7 +72,7 @@ def test_inputs_go_to_s3_one_request_a_record(aws: LocalAws, submit: Build) -> N
         f"s3://payloads/in/m{number}" for number in range(3)
     }
     assert json.loads(aws.objects["payloads/in/m1"]) == {"inputs": ["text 1"]}
-    event = aws.results()["m1"]
+    event = aws.results()["m1/accepted"]
     assert event["type"] == "sagemaker.inference.accepted"
     assert event["data"] == {
         "endpoint": "dev-language",
@@ -147,7 +147,7 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
     submitted = {sent.sagemaker_headers["inference-id"]: sent.sagemaker_headers for sent in aws.requests}
     assert submitted["redriven"]["inputlocation"] == "s3://payloads/in/m0"
     assert submitted["redriven"]["content-type"] == submitted["m1"]["content-type"]
-    assert aws.results()["redriven"]["data"]["inputLocation"] == "s3://payloads/in/m0"
+    assert aws.results()["redriven/accepted"]["data"]["inputLocation"] == "s3://payloads/in/m0"
 
 
 def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
@@ -160,7 +160,44 @@ def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, subm
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
     aws.refuse_object = lambda method, name: service_error(503, "SlowDown") if name.endswith("m1") else None
     assert returned(submit().process(make_event(texts(2)), FakeContext())) == ["m1"]
-    assert set(aws.results()) == {"m0"}
+    assert set(aws.results()) == {"m0/accepted"}
+
+
+def test_acceptance_and_result_are_events_of_their_own(
+    aws: LocalAws, submit: Build, notifications: Notifications
+) -> None:
+    submit().process(make_event(texts(1)), FakeContext())
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "x"}]'
+    notifications.process(_notification(), FakeContext())
+    events = aws.results()
+    assert {id_: (event["type"], event["subject"]) for id_, event in events.items()} == {
+        "m0/accepted": ("sagemaker.inference.accepted", "m0"),
+        "m0": ("sagemaker.inference.result", "m0"),
+    }
+
+
+@pytest.mark.parametrize("key", ["\\ud800", "\\u65e5", "a\\nb"])
+def test_a_pointer_that_no_request_can_hold_is_dead_lettered_and_its_neighbours_go_on(
+    aws: LocalAws, submit: Build, key: str
+) -> None:
+    event = make_event([*texts(1), f'{{"s3": "s3://payloads/in/{key}"}}'])
+    assert returned(submit().process(event, FakeContext())) == []
+    assert set(aws.results()) == {"m0/accepted"}
+    assert aws.dead_letters()["m1"]["reason"] == "malformed"
+
+
+def test_a_redriven_request_that_is_gone_is_not_taken_for_a_wrong_deployment(aws: LocalAws, submit: Build) -> None:
+    accepted = aws.endpoint
+
+    def endpoint(request: Request) -> Answer:
+        if request.sagemaker_headers.get("inputlocation", "").endswith("gone"):
+            return service_error(400, "ValidationError", "Could not access the object")
+        return accepted(request)
+
+    aws.endpoint = endpoint
+    event = make_event([*texts(1), '{"s3": "s3://payloads/in/gone"}'])
+    assert returned(submit().process(event, FakeContext())) == ["m1"]
+    assert set(aws.results()) == {"m0/accepted"}
 
 
 def test_an_instance_may_work_on_a_request_for_as_long_as_is_set(aws: LocalAws, submit: Build) -> None:

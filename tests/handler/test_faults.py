@@ -7,9 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import IncompleteReadError
 
+from handler.entry import once_a_sandbox
+from handler.faults import Fault, classify
 from handler.index import BatchInference, EndpointDownError
-from handler.settings import ConfigurationError
+from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
@@ -451,11 +454,11 @@ def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, i
 
 
 def test_the_circuit_stays_closed_while_something_succeeds(aws: LocalAws, inference: Build) -> None:
-    bad = {"text 5", "text 15", "text 25", "text 35"}
+    bad = {f"text {number}" for number in range(5, 125, 20)}  # in more micro-batches than open the circuit
     aws.endpoint = lambda request: model_error(500) if bad & set(request.inputs) else scored(request)
-    response = inference(max_records=10).process(make_event(texts(60)), FakeContext())
-    assert set(returned(response)) == {"m5", "m15", "m25", "m35"}
-    assert len(aws.results()) == 56
+    response = inference(max_records=10).process(make_event(texts(120)), FakeContext())
+    assert set(returned(response)) == {f"m{number}" for number in range(5, 125, 20)}
+    assert len(aws.results()) == 114
 
 
 def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Build) -> None:
@@ -466,3 +469,33 @@ def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Bu
     aws.requests.clear()
     assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
     assert len(aws.requests) < first
+
+
+def test_debug_logs_of_the_libraries_hold_no_bodies_since_they_are_off(
+    aws: LocalAws, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = HandlerSettings(
+        endpoint_name="dev-language",
+        result_target=f"{aws.url}/123456789012/results",
+        dead_letter_queue_url=f"{aws.url}/123456789012/dead",
+        log_level="DEBUG",
+    )
+    for name, value in settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    with caplog.at_level("DEBUG"):
+        once_a_sandbox(BatchInference)().process(make_event([json.dumps({"inputs": "SECRET"})]), FakeContext())
+    assert set(aws.results()) == {"m0"}
+    assert "SECRET" not in caplog.text
+
+
+def test_a_request_cut_off_by_the_deadline_is_no_proof_against_its_record(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: Answer(body=scored(request).body, delay_seconds=1.7)
+    handler = inference(max_concurrency=1, max_records=1, max_receives=5)
+    event = make_event(texts(2), receive_count=5)
+    assert returned(handler.process(event, FakeContext(remaining_ms=3000))) == ["m1"]
+    assert aws.dead_letters() == {}
+    assert aws.hidden["r1"] >= 60
+
+
+def test_an_answer_that_ends_early_is_a_broken_connection() -> None:
+    assert classify(IncompleteReadError(actual_bytes=1, expected_bytes=2)) is Fault.CONNECTION

@@ -147,3 +147,10 @@ def test_order_is_never_inverted(
             assert delivered == sorted(delivered, key=members.index)
             kept = [id_ for id_ in members if id_ not in dead]
             assert kept[: len(delivered)] == delivered
+
+
+def test_a_message_group_pauses_as_long_as_what_went_wrong_first_asks_for(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = lambda request: service_error(429, "ModelNotReadyException")
+    event = make_fifo_event("aa", bodies=[*texts(1), "not json"])
+    assert set(returned(inference().process(event, FakeContext()))) == {"m0", "m1"}
+    assert aws.hidden["r0"] == aws.hidden["r1"] >= 30

@@ -118,3 +118,28 @@ def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
     with pytest.raises(ConfigurationError):
         handler.process(make_event(texts(3)), FakeContext())
     assert {id_: "result" in item for id_, item in table.items()} == {"m0": True}
+
+
+def test_a_table_that_is_slow_to_answer_does_not_use_up_the_invocation(aws: LocalAws, inference: Build) -> None:
+    aws.dynamodb = lambda operation, call: Answer(delay_seconds=1, status=500, error="InternalServerError", body=b"{}")
+    started = time.monotonic()
+    handler = inference(idempotency_table="t")
+    late = returned(handler.process(make_event(texts(12)), FakeContext(remaining_ms=3000)))
+    assert len(late) == 12
+    assert time.monotonic() - started < 3  # or Lambda would have killed it
+
+
+def test_a_result_too_deep_to_remember_leaves_and_takes_no_other_along(
+    aws: LocalAws, inference: Build, table: Items
+) -> None:
+    deep = "[" * 940 + "]" * 940
+
+    def endpoint(request: Any) -> Answer:
+        return Answer(body=deep.encode()) if b"deep" in request.body else Answer(body=b"1")
+
+    aws.endpoint = endpoint
+    handler = inference(idempotency_table="t", codec="single")
+    assert returned(handler.process(make_event(['"deep"', '"flat"']), FakeContext())) == []
+    assert "m1" in aws.results()
+    assert "result" in table["m1"]
+    assert {*aws.results(), *aws.dead_letters()} == {"m0", "m1"}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from handler.index import BatchInference
-from tests.handler.aws import LocalAws, service_error
+from tests.handler.aws import Answer, LocalAws, service_error
 from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
 
 Build = Callable[..., BatchInference]
@@ -68,3 +68,31 @@ def test_a_missing_object_holds_its_message_group(aws: LocalAws, inference: Buil
     handler = inference(input_location=LOCATION)
     assert sorted(returned(handler.process(make_fifo_event("aaab", bodies), FakeContext()))) == ["m1", "m2"]
     assert set(aws.results()) == {"m0", "m3"}
+
+
+def test_a_key_that_no_request_can_hold_is_dead_lettered_and_its_neighbours_go_on(
+    aws: LocalAws, inference: Build
+) -> None:
+    event = make_event([*texts(1), r'{"s3": "s3://payloads/inputs/\ud800"}'])
+    assert returned(inference(input_location=LOCATION).process(event, FakeContext())) == []
+    assert set(aws.results()) == {"m0"}
+    letter = aws.dead_letters()["m1"]
+    assert (letter["reason"], letter["detail"]) == (
+        "malformed",
+        r"'s3://payloads/inputs/\ud800' holds what is not printable",
+    )
+
+
+def test_objects_that_are_slow_to_come_are_returned_and_the_others_are_scored(aws: LocalAws, inference: Build) -> None:
+    aws.refuse_object = lambda method, name: Answer(status=503, error="SlowDown", body=b"{}", delay_seconds=3)
+    bodies = [*texts(1), *(_pointer(f"inputs/{number}") for number in range(12))]
+    handler = inference(input_location=LOCATION)
+    late = returned(handler.process(make_event(bodies), FakeContext(remaining_ms=3000)))
+    assert set(late) == {f"m{number}" for number in range(1, 13)}
+    assert set(aws.results()) == {"m0"}
+    # Threads that still wait for S3 hold nobody up in the next invocation.
+    aws.refuse_object = lambda method, name: None
+    aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
+    aws.queues.clear()
+    event = make_event([_pointer("inputs/a")])
+    assert returned(handler.process(event, FakeContext(remaining_ms=3000))) == []

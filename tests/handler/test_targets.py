@@ -94,3 +94,52 @@ def test_a_configured_target_the_endpoint_does_not_know_is_the_deployment_s_faul
     aws.endpoint = lambda request: service_error(400, "ValidationError", "Variant nope does not exist")
     with pytest.raises(ConfigurationError, match="Variant nope does not exist"):
         inference(target_variant="nope", targets_from_messages=True).process(make_event(texts(2)), FakeContext())
+
+
+NO_CAPACITY = "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "waits"),
+    [
+        ("ValidationError", NO_CAPACITY, True),
+        ("ValidationError", "Variant cold not found for Request", False),
+    ],
+)
+def test_a_component_without_copies_is_waited_for_and_one_that_is_not_there_is_refused(
+    aws: LocalAws, inference: Build, code: str, message: str, waits: bool
+) -> None:
+    def endpoint(request: Request) -> Answer:
+        cold = request.sagemaker_headers.get("inference-component") == "cold"
+        return service_error(400, code, message) if cold else scored(request)
+
+    aws.endpoint = endpoint
+    event = make_event(texts(2))
+    _name(event, 0, "InferenceComponentName", "warm")
+    _name(event, 1, "InferenceComponentName", "cold")
+    assert returned(inference(targets_from_messages=True).process(event, FakeContext())) == (["m1"] if waits else [])
+    assert {id_: letter["reason"] for id_, letter in aws.dead_letters().items()} == (
+        {} if waits else {"m1": "target-refused"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message"),
+    [
+        (403, "ExpiredTokenException", "The security token included in the request is expired"),
+        (400, "ValidationError", "Endpoint dev-language of account 123456789012 not found."),
+    ],
+)
+def test_what_can_not_be_the_target_s_fault_blames_no_record(
+    aws: LocalAws, inference: Build, status: int, code: str, message: str
+) -> None:
+    def endpoint(request: Request) -> Answer:
+        return service_error(status, code, message) if request.inputs == ["text 1"] else scored(request)
+
+    aws.endpoint = endpoint
+    event = make_event(texts(2), receive_count=5)
+    for number in range(2):
+        _name(event, number, "TargetModel", f"{number}.tar.gz")
+    with pytest.raises(ConfigurationError):
+        inference(targets_from_messages=True).process(event, FakeContext())
+    assert aws.dead_letters() == {}
