@@ -55,6 +55,7 @@ synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
 	@CI=true; export CI; $(CDKTF) synth
 
 security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
+	@rm -rf cdktf.out/stacks
 	@$(MAKE) --silent --no-print-directory app >/dev/null
 	@$(RUN) -m tools.security $(ARGS)
 	@CDKTF_OUTDIR=.build/locked_down $(RUN) -m examples.locked_down >/dev/null

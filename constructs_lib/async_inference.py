@@ -1,5 +1,6 @@
 """Asynchronous inference: the rights to submit requests, and the way back of what became of them."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -7,9 +8,9 @@ from constructs_lib.findings import accept
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.iam import ServiceRole, key_statement, object_statement
 from constructs_lib.naming import Environment
-from constructs_lib.queue import Queue
+from constructs_lib.queue import MessageQueue, Queue
 from constructs_lib.results import ResultSink
-from constructs_lib.settings import AsyncCapacity, FunctionSettings
+from constructs_lib.settings import AsyncCapacity, FunctionSettings, ServicePrincipal
 from constructs_lib.topic import Topic
 
 from cdktf import ITerraformDependable
@@ -64,6 +65,7 @@ class NotificationFunction(Construct):
         settings: FunctionSettings,
         handler_settings: HandlerSettings,
         topics: NotificationTopics,
+        dead_letters: Queue,
     ) -> None:
         """`settings` are the first function's; what bounds and warms that one does not hold for this one.
 
@@ -85,8 +87,8 @@ class NotificationFunction(Construct):
         accept(self.function.function, "CKV_AWS_115", reason)
         self.ready: list[ITerraformDependable] = []
         """What must exist before the first request."""
-        self._subscribe("success", topics.success)
-        self._subscribe("error", topics.error)
+        self._subscribe("success", topics.success, dead_letters)
+        self._subscribe("error", topics.error, dead_letters)
 
     def grant(
         self, capacity: AsyncCapacity, results: ResultSink, dead_letters: Queue, *, bucket_keys: Sequence[str]
@@ -115,7 +117,12 @@ class NotificationFunction(Construct):
         )
         self.ready.append(failures)
 
-    def _subscribe(self, id_: str, topic: Topic) -> None:
+    def _subscribe(self, id_: str, topic: Topic, dead_letters: Queue) -> None:
+        """Have the function hear of a topic; what SNS can't deliver goes to the dead-letter queue, if that is made."""
+        redrive = None
+        if isinstance(dead_letters, MessageQueue):
+            dead_letters.grant_send(ServicePrincipal(service="sns.amazonaws.com", source_arn=topic.arn))
+            redrive = json.dumps({"deadLetterTargetArn": dead_letters.arn})
         permission = LambdaPermission(
             self,
             f"{id_}-permission",
@@ -131,6 +138,7 @@ class NotificationFunction(Construct):
             topic_arn=topic.topic.arn,
             protocol="lambda",
             endpoint=self.function.arn,
+            redrive_policy=redrive,
             depends_on=[permission],
         )
         self.ready.append(subscription)

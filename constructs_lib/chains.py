@@ -32,7 +32,7 @@ from constructs_lib.settings import (
 )
 from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
 
-from handler.settings import request_timeout_seconds
+from handler.settings import MIB, request_timeout_seconds
 
 # Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
 MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
@@ -325,6 +325,12 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
     if queue.dead_letter_retention_seconds == queue.message_retention_seconds < MAX_RETENTION_SECONDS:
         yield "queue.dead_letter_retention_seconds equals the queue's own: old messages leave no time to look at them"
     yield from _filter_warnings(source)
+    held = source.batch_size * inference.max_request_bytes
+    if inference.input_location is not None and held > settings.function.memory_mib * MIB // 2:
+        yield (
+            f"event_source.batch_size x inference.max_request_bytes is {held} bytes: the function holds the inputs of "
+            f"a batch at once, in function.memory_mib {settings.function.memory_mib}"
+        )
     if queue.max_receive_count < 5:
         yield f"queue.max_receive_count is {queue.max_receive_count}: Lambda advises at least 5"
 

@@ -91,10 +91,10 @@ class ModelEndpoint(Construct):
         self.before_requests: Sequence[ITerraformDependable] = [self.endpoint]
         self.name_output = self.endpoint.name
 
-    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
-        """Let the role send requests to this endpoint, and to that inference component on it."""
+    def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
+        """Let the role send requests to this endpoint, and to those inference components on it."""
         asynchronous = isinstance(self.settings.capacity, AsyncCapacity)
-        _grant_invoke(role, self.environment, self.arn, inference_component, asynchronous=asynchronous)
+        _grant_invoke(role, self.environment, self.arn, inference_components, asynchronous=asynchronous)
 
     def _make_alarms(self) -> RollbackAlarms | None:
         deployment = self.settings.deployment
@@ -156,21 +156,20 @@ class ExistingModelEndpoint:
         self.arn = self.environment.arn("sagemaker", f"endpoint/{settings.name}")
         self.before_requests: Sequence[ITerraformDependable] = []
 
-    def grant_invoke(self, role: ServiceRole, inference_component: str | None = None) -> None:
-        """Let the role send requests to this endpoint, and to that inference component on it."""
-        _grant_invoke(role, self.environment, self.arn, inference_component)
+    def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
+        """Let the role send requests to this endpoint, and to those inference components on it."""
+        _grant_invoke(role, self.environment, self.arn, inference_components)
 
 
 def _grant_invoke(
     role: ServiceRole,
     environment: Environment,
     arn: str,
-    inference_component: str | None,
+    inference_components: Sequence[str],
     *,
     asynchronous: bool = False,
 ) -> None:
     action = "sagemaker:InvokeEndpointAsync" if asynchronous else "sagemaker:InvokeEndpoint"
-    resources = [arn]
-    if inference_component:
-        resources.append(environment.arn("sagemaker", f"inference-component/{inference_component}"))
+    components = [environment.arn("sagemaker", f"inference-component/{name}") for name in inference_components]
+    resources = [arn, *components]
     role.allow("invoke-endpoint", Statement(actions=[action], resources=resources))

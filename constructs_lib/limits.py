@@ -207,6 +207,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _location("input_location"),
         Pattern("target_model", r"[!-~][ -~]{0,1023}", "1 to 1024 printable characters", "SageMaker TargetModel"),
         _sagemaker_name("inference_component_name", "InferenceComponentName"),
+        _sagemaker_name("more_inference_components", "InferenceComponentName"),
         _sagemaker_name("target_variant", "TargetVariant"),
         Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
         Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),

@@ -125,6 +125,7 @@ class InferencePipeline(Construct):
             settings=self.settings.function,
             handler_settings=self._handler_settings(),
             topics=topics,
+            dead_letters=self.dead_letter_queue,
         )
         function.grant(
             self._async_capacity, self.results, self.dead_letter_queue, bucket_keys=self.settings.bucket_key_arns
@@ -134,7 +135,9 @@ class InferencePipeline(Construct):
     def _grant(self) -> None:
         role = self.function.role
         self.queue.grant_delay(role)
-        self.endpoint.grant_invoke(role, self.settings.inference.inference_component_name)
+        inference = self.settings.inference
+        named = [inference.inference_component_name] if inference.inference_component_name else []
+        self.endpoint.grant_invoke(role, [*named, *inference.more_inference_components])
         if self._async_capacity is not None:
             grant_put_requests(role, self._async_capacity, self.settings.bucket_key_arns)
         self.results.grant_send(role)

@@ -184,19 +184,16 @@ class MessageQueue(Queue):
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
         require_valid(self, principal)
-        # A bucket's ARN does not name its account: it is this one.
-        parts = principal.source_arn.split(":")
-        account = parts[4] if len(parts) > 4 and parts[4].isdigit() else self._environment.account
+        conditions: dict[str, dict[str, str]] = {"ArnLike": {"aws:SourceArn": principal.source_arn}}
+        if principal.source_arn.split(":")[4:5] == [""]:  # a bucket's ARN does not name its account
+            conditions["StringEquals"] = {"aws:SourceAccount": self._environment.account}
         self._policy_statements.append(
             {
                 "Effect": "Allow",
                 "Principal": {"Service": principal.service},
                 "Action": actions,
                 "Resource": self.arn,
-                "Condition": {
-                    "ArnLike": {"aws:SourceArn": principal.source_arn},
-                    "StringEquals": {"aws:SourceAccount": account},
-                },
+                "Condition": conditions,
             }
         )
         self._policy.policy = self._policy_document()

@@ -13,6 +13,7 @@ from constructs_lib.settings import (
     EventSourceSettings,
     ExistingQueue,
     FunctionSettings,
+    InferenceSettings,
     InstanceCapacity,
     MonitoringSettings,
     ProvisionedPollers,
@@ -113,6 +114,13 @@ def event_source_relations(settings: EventSourceSettings) -> Iterator[Relation]:
 def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Relation]:
     if settings.maximum < settings.minimum:
         yield Relation("maximum", settings.maximum, f"at least minimum, {settings.minimum}", "scaling range")
+
+
+def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
+    if settings.more_inference_components and not settings.targets_from_messages:
+        reason = "only messages name others than inference_component_name"
+        shown = settings.more_inference_components
+        yield Relation("more_inference_components", shown, "none without targets_from_messages", reason)
 
 
 def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
@@ -221,6 +229,7 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     FunctionSettings: function_relations,
     EventSourceSettings: event_source_relations,
     ProvisionedPollers: provisioned_pollers_relations,
+    InferenceSettings: inference_relations,
     ResultsSettings: results_relations,
     ServerlessCapacity: serverless_capacity_relations,
     InstanceCapacity: instance_capacity_relations,

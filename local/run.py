@@ -64,7 +64,7 @@ class Options:
     """How often a function's process is killed at work."""
     max_outstanding: int | None = None
     """Most messages that are sent and not back yet; by default as many as there are."""
-    stall_seconds: float = 60
+    stall_seconds: float = 120
     """Without one more message back for so long, the run stops."""
     settle_seconds: float = 5
     """How long to wait, once all are back, until the queue is empty."""
@@ -118,8 +118,8 @@ def run(options: Options, console: Console) -> int:
         with display.step("Create resources"):
             deployment.create(only=lambda block: not is_mapping(block))
         road = Road.of(deployment)
-        with display.step("Ask for rights") as remarks:
-            remarks.append(f"{_ask_for_rights(emulator, road)} that no call of a good run would show")
+        with display.step("Check rights") as remarks:
+            remarks.append(f"{_ask_for_rights(emulator, road)} that a run without faults never uses")
         _open_road(deployment, road, endpoint, emulator)
         display.resources(deployment)
         if options.disturbed:

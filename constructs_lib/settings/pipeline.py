@@ -39,11 +39,14 @@ class InferenceSettings:
     """Multi-model endpoints: the archive of the model to use; by default none is named."""
     inference_component_name: str | None = None
     """Endpoints with inference components: the one to use; by default none is named."""
+    more_inference_components: tuple[str, ...] = ()
+    """With `targets_from_messages`: further components that messages may name; by default the function has no right to
+    any but `inference_component_name`."""
     target_variant: str | None = None
     """The production variant to use; by default SageMaker picks by weight."""
     targets_from_messages: bool = False
-    """Whether the message attributes TargetModel and TargetVariant win over the settings; by default they are
-    ignored."""
+    """Whether the message attributes TargetModel, InferenceComponentName and TargetVariant win over the settings; by
+    default they are ignored."""
     max_concurrency: int | None = None
     """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8."""
     metrics_namespace: str = "SageMakerInference"

@@ -140,6 +140,20 @@ def test_a_second_function_of_the_same_zip_hears_both_topics(asynchronous: Synth
         assert subscription["topic_arn"] == f"${{{asynchronous.reference('aws_sns_topic', end)}.arn}}"
         assert (subscription["protocol"], subscription["endpoint"]) == ("lambda", f"${{{function}.arn}}")
         assert subscription["depends_on"] == [asynchronous.reference("aws_lambda_permission", end)]
+        dead_letters = "arn:PARTITION:sqs:eu-central-1:ACCOUNT:dev-language-work-dlq"
+        assert json.loads(asynchronous.readable(subscription["redrive_policy"])) == {
+            "deadLetterTargetArn": dead_letters
+        }
+        policy = json.loads(asynchronous.readable(asynchronous.one("aws_sqs_queue_policy", "dead-letter")["policy"]))
+        assert {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": ["sqs:SendMessage"],
+            "Resource": dead_letters,
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-async-{end}"}
+            },
+        } in policy["Statement"]
         assert permission["function_name"] == f"${{{function}.function_name}}"
         assert (permission["action"], permission["principal"]) == ("lambda:InvokeFunction", "sns.amazonaws.com")
         assert asynchronous.readable(permission["source_arn"]) == arn

@@ -5,6 +5,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from constructs_lib import (
@@ -438,4 +439,27 @@ def test_a_function_name_is_checked_as_it_comes_out() -> None:
     assert str(raised.value) == (
         f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 49 letters, digits, - and _ "
         "(IAM RoleName, with the region)"
+    )
+
+
+def test_messages_may_name_the_components_that_the_function_has_the_right_to(
+    synth_pipeline: Callable[..., Synthesized],
+) -> None:
+    inference = InferenceSettings(
+        inference_component_name="de", more_inference_components=("fr", "it"), targets_from_messages=True
+    )
+    endpoint = ExistingEndpoint(name="translators", concurrent_requests=8)
+    synthesized = synth_pipeline(inference=inference, endpoint=endpoint)
+    policies = json.loads(synthesized.readable(json.dumps(synthesized.policies("function"))))
+    (statement,) = policies["invoke-endpoint"]
+    sagemaker = "arn:PARTITION:sagemaker:eu-central-1:ACCOUNT"
+    assert statement["Resource"] == [
+        f"{sagemaker}:endpoint/translators",
+        *(f"{sagemaker}:inference-component/{name}" for name in ("de", "fr", "it")),
+    ]
+    with pytest.raises(SettingsError) as raised:
+        synth_pipeline(inference=replace(inference, targets_from_messages=False), endpoint=endpoint)
+    assert str(raised.value) == (
+        "1 setting is out of bounds:\n  dev/language inference.more_inference_components = ('fr', 'it'): must be none "
+        "without targets_from_messages (only messages name others than inference_component_name)"
     )
