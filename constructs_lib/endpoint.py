@@ -61,7 +61,7 @@ class ModelEndpoint(Construct):
             kms_key_id=settings.log_key_arn,
         )
         alarms = self._make_alarms()
-        sources = make_sources(self, settings)
+        sources = make_sources(self, name, settings)
         self.role = make_execution_role(
             self,
             name=name,
