@@ -153,8 +153,20 @@ def test_sagemaker_scales_by_itself_where_it_is_told_to(synth_pipeline: SynthPip
         "min_instance_count": 1,
         "max_instance_count": 4,
     }
-    assert configuration["lifecycle"]["ignore_changes"] == ["production_variants[0].initial_instance_count"]
     assert synthesized.all("aws_appautoscaling_target") == {}
+
+
+def test_a_changed_range_of_sagemakers_own_scaling_is_deployed_with_the_count_it_starts_from(
+    synth_pipeline: SynthPipeline,
+) -> None:
+    names = set()
+    for least, most in ((2, 4), (4, 8)):
+        capacity = replace(INSTANCES, managed_scaling=True, min_instances=least, max_instances=most)
+        configuration = synth_pipeline(endpoint=_endpoint(capacity=capacity)).one(CONFIGURATION)
+        names.add(configuration["name"])
+        assert configuration["lifecycle"] == {"create_before_destroy": True}
+        assert configuration["production_variants"][0]["initial_instance_count"] == least
+    assert len(names) == 2
 
 
 def test_warm_serverless_containers_are_kept(synth_pipeline: SynthPipeline) -> None:
