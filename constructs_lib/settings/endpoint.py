@@ -158,8 +158,8 @@ class InstanceCapacity(Hardware):
     schedule: tuple[ScheduledCapacity, ...] = ()
     """Scaling ranges by the clock; by default the range is the same at all times."""
     managed_scaling: bool = False
-    """Have SageMaker itself scale between `min_instances` and `max_instances`, as endpoints with inference components
-    need; by default Application Auto Scaling does."""
+    """Have SageMaker itself scale between `min_instances` and `max_instances`, of which a change is deployed as a new
+    endpoint configuration; by default Application Auto Scaling does."""
     routing_strategy: str = "LEAST_OUTSTANDING_REQUESTS"
     """Which instance a request goes to: `LEAST_OUTSTANDING_REQUESTS` or `RANDOM`; by default the one with fewest
     outstanding requests."""

@@ -38,7 +38,7 @@ class InferenceSettings:
     target_model: str | None = None
     """Multi-model endpoints: the archive of the model to use; by default none is named."""
     inference_component_name: str | None = None
-    """Endpoints with inference components: the one to use; by default none is named."""
+    """With an `ExistingEndpoint` that has inference components: the one to use; by default none is named."""
     target_variant: str | None = None
     """The production variant to use; by default SageMaker picks by weight."""
     targets_from_messages: bool = False

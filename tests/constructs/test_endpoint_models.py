@@ -291,6 +291,12 @@ def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: 
             InferenceSettings(target_variant="green"),
             "inference.target_variant = 'green': must be one of primary (the endpoint's variants)",
         ),
+        (
+            CONTAINER,
+            InferenceSettings(inference_component_name="small"),
+            "inference.inference_component_name = 'small': must be None, or endpoint an ExistingEndpoint that has "
+            "components (each variant that is made has a model of its own)",
+        ),
     ],
 )
 def test_targets_that_the_endpoint_lacks_are_refused(
