@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from constructs_lib.naming import variant_prefix
 from constructs_lib.settings import Deployment
 
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
@@ -52,7 +53,7 @@ class RollbackAlarms(Construct):
         self.names += deployment.rollback_alarm_names
 
     def _add(self, variant: str, what: str, *, description: str, **arguments: Any) -> None:
-        name = f"{self._endpoint_name}-{variant}-rollback-{what}"
+        name = f"{variant_prefix(self._endpoint_name, variant)}-rollback-{what}"
         alarm = CloudwatchMetricAlarm(
             self,
             f"{variant}-{what}",

@@ -79,8 +79,8 @@ def test_instances_are_added_while_the_queue_falls_behind(synth_pipeline: Synth)
     alarms = synthesized.all("aws_cloudwatch_metric_alarm").values()
     reference = synthesized.reference("aws_appautoscaling_policy", "queue-behind")
     assert {(alarm["alarm_name"], alarm["metric_name"], alarm["threshold"]) for alarm in alarms} == {
-        ("dev-language-primary-scale-on-age", "ApproximateAgeOfOldestMessage", 120),
-        ("dev-language-primary-scale-on-backlog", "ApproximateNumberOfMessagesVisible", 5000),
+        ("dev-language.primary-scale-on-age", "ApproximateAgeOfOldestMessage", 120),
+        ("dev-language.primary-scale-on-backlog", "ApproximateNumberOfMessagesVisible", 5000),
     }
     for alarm in alarms:
         assert (alarm["namespace"], alarm["dimensions"]) == ("AWS/SQS", {"QueueName": "dev-language-work"})
@@ -107,7 +107,7 @@ def test_without_a_queue_there_is_nothing_to_follow(
 def test_only_what_has_a_threshold_is_watched(synth_pipeline: Synth) -> None:
     scaling = QueueScaling(age_seconds=120)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, queue_scaling=scaling)))
-    assert synthesized.one("aws_cloudwatch_metric_alarm")["alarm_name"] == "dev-language-primary-scale-on-age"
+    assert synthesized.one("aws_cloudwatch_metric_alarm")["alarm_name"] == "dev-language.primary-scale-on-age"
 
 
 def test_a_fifo_queue_is_watched_under_its_full_name(synth_pipeline: Synth) -> None:
@@ -125,7 +125,7 @@ def test_a_schedule_moves_the_range_and_an_apply_leaves_it_there(synth_pipeline:
     reference = synthesized.reference("aws_appautoscaling_target")
     assert day == {
         **day,
-        "name": "dev-language-primary-day",
+        "name": "dev-language.primary-day",
         "service_namespace": f"${{{reference}.service_namespace}}",
         "scalable_dimension": f"${{{reference}.scalable_dimension}}",
         "resource_id": f"${{{reference}.resource_id}}",
@@ -214,7 +214,7 @@ def test_the_first_request_brings_an_asynchronous_endpoint_back_from_zero(synth_
     assert step["step_adjustment"] == [{"metric_interval_lower_bound": "0", "scaling_adjustment": 1}]
     assert step["cooldown"] == 300
     alarm = synthesized.one("aws_cloudwatch_metric_alarm")
-    assert alarm["alarm_name"] == "dev-language-primary-scale-from-zero"
+    assert alarm["alarm_name"] == "dev-language.primary-scale-from-zero"
     assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/SageMaker", "HasBacklogWithoutCapacity")
     assert alarm["dimensions"] == {"EndpointName": "dev-language"}
     assert (alarm["threshold"], alarm["comparison_operator"]) == (1, "GreaterThanOrEqualToThreshold")

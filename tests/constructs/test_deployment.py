@@ -11,7 +11,10 @@ from constructs_lib import (
     EndpointSettings,
     InstanceCapacity,
     ModelEndpoint,
+    PipelineSettings,
+    QueueScaling,
     SettingsError,
+    StackSettings,
     Variant,
 )
 
@@ -98,7 +101,7 @@ def _config(synthesized: Synthesized) -> dict[str, Any]:
 def test_each_strategy_is_what_sagemaker_knows_it_as(
     synth_deployment: SynthDeployment, deployment: Deployment, policy: dict[str, Any]
 ) -> None:
-    rollback = {"alarms": [{"alarm_name": "scorer-primary-rollback-errors"}]}
+    rollback = {"alarms": [{"alarm_name": "scorer.primary-rollback-errors"}]}
     assert _config(synth_deployment(deployment)) == {"auto_rollback_configuration": rollback, **policy}
 
 
@@ -106,7 +109,7 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
     deployment = Deployment(rollback_error_percent=2, rollback_latency_ms=500, rollback_alarm_names=("pager",))
     synthesized = synth_deployment(deployment, more_variants=(GREEN,))
     alarms = {alarm["alarm_name"]: alarm for alarm in synthesized.all("aws_cloudwatch_metric_alarm").values()}
-    names = [f"scorer-{v}-rollback-{what}" for v in ("primary", "green") for what in ("errors", "latency")]
+    names = [f"scorer.{v}-rollback-{what}" for v in ("primary", "green") for what in ("errors", "latency")]
     assert sorted(alarms) == sorted(names)
     shared = {
         "namespace": "AWS/SageMaker",
@@ -117,11 +120,11 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
         "treat_missing_data": "notBreaching",
     }
     errors, latency = (
-        {name: value for name, value in alarms[f"scorer-green-rollback-{what}"].items() if name in shared}
+        {name: value for name, value in alarms[f"scorer.green-rollback-{what}"].items() if name in shared}
         for what in ("errors", "latency")
     )
     assert errors == latency == shared
-    errors, latency = alarms["scorer-green-rollback-errors"], alarms["scorer-green-rollback-latency"]
+    errors, latency = alarms["scorer.green-rollback-errors"], alarms["scorer.green-rollback-latency"]
     assert (errors["metric_name"], errors["statistic"], errors["threshold"]) == ("Invocation5XXErrors", "Average", 0.02)
     assert (latency["metric_name"], latency["extended_statistic"]) == ("ModelLatency", "p99")
     assert latency["threshold"] == 500_000
@@ -132,6 +135,21 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
     assert [synthesized.readable(resource) for resource in watch["Resource"]] == [
         f"arn:PARTITION:cloudwatch:REGION:ACCOUNT:alarm:{name}" for name in [*names, "pager"]
     ]
+
+
+def test_alarms_of_endpoints_and_variants_whose_names_read_alike_are_apart(
+    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+) -> None:
+    def pipeline(variant: str) -> PipelineSettings:
+        capacity = replace(CAPACITY, queue_scaling=QueueScaling(age_seconds=60))
+        further = Variant(name=variant, capacity=capacity)
+        endpoint = EndpointSettings(model=MODEL, capacity=capacity, more_variants=(further,), deployment=Deployment())
+        return replace(pipeline_settings, endpoint=endpoint)
+
+    settings = StackSettings(region="eu-central-1", pipelines={"a": pipeline("b-c"), "a-b": pipeline("c")})
+    alarms = synth_stack(settings).document["resource"]["aws_cloudwatch_metric_alarm"].values()
+    names = [alarm["alarm_name"] for alarm in alarms]
+    assert len(names) == len(set(names)) == 8
 
 
 def test_the_alarms_exist_before_the_endpoint(synth_deployment: SynthDeployment) -> None:
