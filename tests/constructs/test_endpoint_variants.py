@@ -181,6 +181,23 @@ def test_warm_serverless_containers_are_kept(synth_pipeline: SynthPipeline) -> N
         assert ignored == ([path] if capacity is scaled else [])
 
 
+def test_warm_containers_that_begin_to_scale_take_nothing_over_from_a_configuration_without_any(
+    synth_pipeline: SynthPipeline,
+) -> None:
+    cold, scaled = ServerlessCapacity(), ServerlessCapacity(provisioned_concurrency=2, max_provisioned_concurrency=10)
+    made = [synth_pipeline(endpoint=_endpoint(capacity=capacity)) for capacity in (cold, scaled)]
+    assert len({synthesized.one(CONFIGURATION)["name"] for synthesized in made}) == 2
+    assert [list(synthesized.all(CONFIGURATION)) for synthesized in made] == [
+        ["language_endpoint_configuration"],
+        ["language_endpoint_configuration-scaled"],
+    ]
+    ranged = replace(scaled, provisioned_concurrency=3)
+    assert (
+        synth_pipeline(endpoint=_endpoint(capacity=ranged)).one(CONFIGURATION)["name"]
+        == made[1].one(CONFIGURATION)["name"]
+    )
+
+
 def test_requests_and_answers_are_captured(synth_pipeline: SynthPipeline) -> None:
     capture = DataCapture(location="s3://audit/language/", sampling_percent=20, kms_key_arn=KEY)
     synthesized = synth_pipeline(endpoint=_endpoint(data_capture=capture))
