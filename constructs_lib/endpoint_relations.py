@@ -221,11 +221,15 @@ def _step_relations(settings: EndpointSettings, deployment: Deployment) -> Itera
     places = {"capacity": settings.capacity}
     for position, variant in enumerate(settings.more_variants):
         places[f"more_variants[{position}].capacity"] = variant.capacity
+    bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
+    reason = "SageMaker: a step is at most half of a variant's instances"
     for place, capacity in places.items():
-        if isinstance(capacity, InstanceCapacity | AsyncCapacity) and capacity.min_instances < MIN_STEPPED_INSTANCES:
-            bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
-            reason = "SageMaker: a step is at most half of a variant's instances"
-            yield Relation(f"{place}.min_instances", capacity.min_instances, bound, reason)
+        if isinstance(capacity, ServerlessCapacity):
+            continue
+        ranges = {place: capacity} | {f"{place}.schedule[{i}]": entry for i, entry in enumerate(capacity.schedule)}
+        for where, range_ in ranges.items():
+            if range_.min_instances < MIN_STEPPED_INSTANCES:
+                yield Relation(f"{where}.min_instances", range_.min_instances, bound, reason)
 
 
 def _names(variants: tuple[Variant, ...]) -> list[str]:

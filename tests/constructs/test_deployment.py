@@ -13,6 +13,7 @@ from constructs_lib import (
     ModelEndpoint,
     PipelineSettings,
     QueueScaling,
+    ScheduledCapacity,
     SettingsError,
     StackSettings,
     Variant,
@@ -233,10 +234,12 @@ def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: Synth
 def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(
     synth_deployment: SynthDeployment, strategy: str
 ) -> None:
-    one = InstanceCapacity(instance_type="ml.c7i.xlarge")
+    night = ScheduledCapacity(name="night", schedule="cron(0 19 * * ? *)", min_instances=1, max_instances=2)
+    one = InstanceCapacity(instance_type="ml.c7i.xlarge", schedule=(night,))
     with pytest.raises(SettingsError) as raised:
         synth_deployment(Deployment(strategy=strategy), capacity=one)
-    assert str(raised.value) == (
-        "1 setting is out of bounds:\n  plain/endpoint capacity.min_instances = 1: must be at least 2 with "
-        f"deployment.strategy {strategy} (SageMaker: a step is at most half of a variant's instances)"
-    )
+    assert [str(violation) for violation in raised.value.violations] == [
+        f"plain/endpoint {place}.min_instances = 1: must be at least 2 with deployment.strategy {strategy} (SageMaker: "
+        "a step is at most half of a variant's instances)"
+        for place in ("capacity", "capacity.schedule[0]")
+    ]
