@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from constructs_lib.endpoint_relations import step_wait_seconds
 from constructs_lib.naming import variant_prefix
 from constructs_lib.settings import Deployment
 
@@ -87,7 +88,7 @@ def deployment_config(deployment: Deployment, alarm_names: Sequence[str]) -> Sag
 def _update_policy(deployment: Deployment) -> dict[str, Any]:
     step = {"type": "CAPACITY_PERCENT", "value": deployment.step_percent}
     limits = {
-        "wait_interval_in_seconds": deployment.step_wait_seconds,
+        "wait_interval_in_seconds": step_wait_seconds(deployment),
         "maximum_execution_timeout_in_seconds": deployment.maximum_execution_seconds,
     }
     if deployment.strategy == "rolling":

@@ -30,8 +30,10 @@ HUB_VARIABLES = 4
 TOKEN_VARIABLES = ("HF_TOKEN", "HF_API_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 # SageMaker: ProductionVariantList, AlarmList
 MAX_VARIANTS, MAX_ALARMS = 10, 10
-# SageMaker: MaximumExecutionTimeoutInSeconds
-MAX_EXECUTION_SECONDS = 28_800
+# Terraform's AWS provider waits an hour for an update of an endpoint, in which instances must start too.
+MAX_WAITS_SECONDS = 2700
+# A canary and traffic moved at once are watched for as long as alarms take to see a fault; ten steps can't all be.
+STEP_WAIT_SECONDS = {"all-at-once": 300, "canary": 300, "linear": 120, "rolling": 120}
 # Lambda and SageMaker: VpcConfig
 MAX_SUBNETS, MAX_SECURITY_GROUPS = 16, 5
 
@@ -96,20 +98,25 @@ def data_capture_relations(settings: DataCapture) -> Iterator[Relation]:
         yield Relation("answers", False, "True without requests", "nothing would be kept")
 
 
+def step_wait_seconds(settings: Deployment) -> int:
+    """Return how long alarms are watched after each step."""
+    given = settings.step_wait_seconds
+    return STEP_WAIT_SECONDS.get(settings.strategy, 0) if given is None else given
+
+
 def deployment_relations(settings: Deployment) -> Iterator[Relation]:
     if settings.strategy == "linear" and settings.step_percent < 10:
         yield Relation("step_percent", settings.step_percent, "10 to 50 % with linear", "SageMaker LinearStepSize")
     steps = {"canary": 2, "linear": math.ceil(100 / max(1, settings.step_percent))}
     steps["rolling"] = steps["linear"]
-    waits = steps.get(settings.strategy, 1) * settings.step_wait_seconds
+    wait = step_wait_seconds(settings)
+    waits = steps.get(settings.strategy, 1) * wait
     if settings.strategy != "rolling":
         waits += settings.termination_wait_seconds
     longest = settings.maximum_execution_seconds
-    if waits >= MAX_EXECUTION_SECONDS:
-        bound = f"so that all waits, {waits} seconds, are less than {MAX_EXECUTION_SECONDS}"
-        yield Relation(
-            "step_wait_seconds", settings.step_wait_seconds, bound, "SageMaker MaximumExecutionTimeoutInSeconds"
-        )
+    if waits > MAX_WAITS_SECONDS:
+        bound = f"so that all waits, {waits} seconds, are at most {MAX_WAITS_SECONDS}"
+        yield Relation("step_wait_seconds", wait, bound, "Terraform's AWS provider waits an hour for an endpoint")
     elif longest is not None and longest <= waits:
         bound = f"more than all waits, {waits} seconds"
         yield Relation("maximum_execution_seconds", longest, bound, "SageMaker MaximumExecutionTimeoutInSeconds")

@@ -246,8 +246,9 @@ class Deployment:
     """`all-at-once`, `canary`, `linear` or `rolling`; by default all traffic moves at once."""
     step_percent: int = 10
     """`canary`: share of the first step; `linear` and `rolling`: share of each. By default 10 %."""
-    step_wait_seconds: int = 300
-    """How long alarms are watched after each step; by default 5 minutes."""
+    step_wait_seconds: int | None = None
+    """How long alarms are watched after each step; by default 5 minutes, with `linear` and `rolling` 2. All waits
+    together are at most 45 minutes: Terraform's AWS provider gives an endpoint an hour."""
     termination_wait_seconds: int = 300
     """Blue/green: how long the old fleet stays after the last step; by default 5 minutes."""
     maximum_execution_seconds: int | None = None

@@ -92,7 +92,7 @@ def _config(synthesized: Synthesized) -> dict[str, Any]:
             {
                 "rolling_update_policy": {
                     "maximum_batch_size": {"type": "CAPACITY_PERCENT", "value": 5},
-                    "wait_interval_in_seconds": 300,
+                    "wait_interval_in_seconds": 120,
                     "maximum_execution_timeout_in_seconds": 7200,
                 }
             },
@@ -186,15 +186,26 @@ EXECUTION = "(SageMaker MaximumExecutionTimeoutInSeconds)"
             "deployment.step_percent = 5: must be 10 to 50 % with linear (SageMaker LinearStepSize)",
         ),
         (
-            Deployment(strategy="linear", maximum_execution_seconds=3300),
+            Deployment(strategy="linear", maximum_execution_seconds=1500),
             {},
-            f"deployment.maximum_execution_seconds = 3300: must be more than all waits, 3300 seconds {EXECUTION}",
+            f"deployment.maximum_execution_seconds = 1500: must be more than all waits, 1500 seconds {EXECUTION}",
         ),
         (
-            Deployment(strategy="rolling", step_wait_seconds=3600),
+            Deployment(strategy="linear", step_wait_seconds=300),
             {},
-            "deployment.step_wait_seconds = 3600: must be so that all waits, 36000 seconds, are less than 28800 "
-            f"{EXECUTION}",
+            "deployment.step_wait_seconds = 300: must be so that all waits, 3300 seconds, are at most 2700 "
+            "(Terraform's AWS provider waits an hour for an endpoint)",
+        ),
+        (
+            Deployment(strategy="rolling", step_wait_seconds=600),
+            {},
+            "deployment.step_wait_seconds = 600: must be so that all waits, 6000 seconds, are at most 2700 "
+            "(Terraform's AWS provider waits an hour for an endpoint)",
+        ),
+        (
+            Deployment(maximum_execution_seconds=14_401),
+            {},
+            "deployment.maximum_execution_seconds = 14401: must be 600 to 14400 seconds (Terraform's AWS provider)",
         ),
         (
             Deployment(strategy="rolling"),
