@@ -128,13 +128,13 @@ def endpoint_relations(settings: EndpointSettings) -> Iterator[Relation]:
         yield from _shadow_relations(settings, settings.shadow)
     if isinstance(settings.capacity, ServerlessCapacity):
         yield from _serverless_relations(settings)
+    else:
+        yield from _guard_relations(settings, settings.deployment)
     if settings.network_isolation:
         for place, model in endpoint_models(settings):
             if isinstance(model, HuggingFaceModel):
                 reason = "its container loads it from the Hub"
                 yield Relation(place, model.model_id, "no Hub model with network_isolation", reason)
-    if settings.deployment is not None:
-        yield from _guard_relations(settings, settings.deployment)
 
 
 def endpoint_models(
@@ -188,7 +188,6 @@ def _serverless_relations(settings: EndpointSettings) -> Iterator[Relation]:
     unset: dict[str, object] = {
         "more_variants": (),
         "shadow": None,
-        "deployment": None,
         "data_capture": None,
         "vpc": None,
         "network_isolation": False,
@@ -198,6 +197,8 @@ def _serverless_relations(settings: EndpointSettings) -> Iterator[Relation]:
             shown = given if given is True else "set"
             bound = f"{'none' if value == () else value} on serverless capacity"
             yield Relation(name, shown, bound, SERVERLESS_REASON)
+    if settings.deployment != Deployment():
+        yield Relation("deployment", "set", "left out on serverless capacity", SERVERLESS_REASON)
     model = settings.model
     if isinstance(model, ContainerModel) and model.multi_model:
         yield Relation("model.multi_model", True, "False on serverless capacity", SERVERLESS_REASON)
@@ -216,7 +217,7 @@ def _guard_relations(settings: EndpointSettings, deployment: Deployment) -> Iter
     yield from _step_relations(settings, deployment)
     made = variants * (2 if deployment.rollback_latency_ms is not None else 1)
     alarms = made + len(deployment.rollback_alarm_names)
-    if alarms > MAX_ALARMS:
+    if alarms > MAX_ALARMS and variants <= MAX_VARIANTS:
         shown, reason = f"{alarms} alarms, {made} of them made", "SageMaker AutoRollbackConfiguration"
         yield Relation("deployment.rollback_alarm_names", shown, f"at most {MAX_ALARMS} in all", reason)
 

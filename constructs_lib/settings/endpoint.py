@@ -235,7 +235,8 @@ class DataCapture:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """How a changed endpoint takes over, and when it rolls back. Alarms are made for it.
+    """How a changed endpoint takes over, and when it rolls back. Alarms are made for it, one a variant at least; since
+    the provider replaces an endpoint whose rollback comes or goes, each endpoint on instances has one.
 
     `all-at-once`, `canary` and `linear` are blue/green: a second fleet is started, and traffic is moved to it.
     `rolling` replaces the instances a few at a time. Endpoints on Inf1 instances or with packages of AWS Marketplace
@@ -284,9 +285,9 @@ class EndpointSettings:
     """Further production variants, for instance to compare two models; by default there is one."""
     shadow: Variant | None = None
     """A variant that gets copies of requests and whose answers nobody sees; by default there is none."""
-    deployment: Deployment | None = None
-    """How a changed endpoint takes over; by default all traffic moves at once, and only SageMaker's own checks roll
-    back."""
+    deployment: Deployment = Deployment()
+    """How a changed endpoint takes over; by default all traffic moves at once, and an alarm on errors rolls back. On
+    serverless capacity SageMaker takes none: all traffic moves at once, and only its own checks roll back."""
     data_capture: DataCapture | None = None
     """Keep requests and answers in S3; by default none are kept."""
     vpc: VpcSettings | None = None

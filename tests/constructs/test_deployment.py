@@ -167,8 +167,22 @@ def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: 
     assert "blue_green_update_policy" in _config(synthesized)
 
 
-def test_without_a_deployment_no_alarm_is_paid_for(synth_pipeline: Callable[..., Synthesized]) -> None:
-    synthesized = synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=CAPACITY))
+def test_an_endpoint_has_its_rollback_from_the_start_since_to_add_one_would_replace_it(
+    synth_pipeline: Callable[..., Synthesized],
+) -> None:
+    asynchronous = AsyncCapacity(
+        instance_type="ml.g5.xlarge", input_location="s3://work/in/", output_location="s3://work/out/"
+    )
+    for capacity in (InstanceCapacity(instance_type="ml.c7i.xlarge"), asynchronous):
+        config = _config(synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=capacity)))
+        assert config["auto_rollback_configuration"] == {
+            "alarms": [{"alarm_name": "dev-language.primary-rollback-errors"}]
+        }
+        assert config["blue_green_update_policy"]["traffic_routing_configuration"]["type"] == "ALL_AT_ONCE"
+
+
+def test_a_serverless_endpoint_which_sagemaker_does_not_roll_back_has_no_alarm(smallest: Synthesized) -> None:
+    synthesized = smallest
     assert synthesized.all("aws_cloudwatch_metric_alarm") == {}
     assert "deployment_config" not in synthesized.one("aws_sagemaker_endpoint")
     assert "watch-alarms" not in synthesized.policies("endpoint")

@@ -156,7 +156,7 @@ def test_a_package_of_ones_own_registry_is_started_from_its_repository_and_archi
 
 def test_a_package_that_aws_keeps_needs_no_right_to_images_or_data(synth_pipeline: SynthPipeline) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=PACKAGE, capacity=INSTANCES, network_isolation=True))
-    assert set(synthesized.policies("endpoint")) == {"write-logs-and-metrics"}
+    assert set(synthesized.policies("endpoint")) == {"watch-alarms", "write-logs-and-metrics"}
     assert synthesized.one("aws_sagemaker_model")["enable_network_isolation"] is True
 
 

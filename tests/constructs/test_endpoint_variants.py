@@ -271,6 +271,7 @@ def test_an_existing_role_gets_the_policies(synth_pipeline: SynthPipeline) -> No
     policies = [p for p in synthesized.all("aws_iam_role_policy").values() if p["role"] == "scorer"]
     assert {policy["name"] for policy in policies} == {
         "dev-language-endpoint-pull-image",
+        "dev-language-endpoint-watch-alarms",
         "dev-language-endpoint-write-logs-and-metrics",
     }
     bare = synth_pipeline(endpoint=_endpoint(role=replace(role, attach_policies=False)))
@@ -446,17 +447,17 @@ NOT_SERVERLESS = "(not a feature of serverless endpoints)"
                 model=MULTI,
                 capacity=ServerlessCapacity(),
                 more_variants=(GREEN,),
-                deployment=Deployment(),
+                deployment=Deployment(strategy="canary"),
                 data_capture=DataCapture(location="s3://audit/"),
                 vpc=VPC,
                 network_isolation=True,
             ),
             [
                 f"more_variants = 'set': must be none on serverless capacity {NOT_SERVERLESS}",
-                f"deployment = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"data_capture = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"vpc = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"network_isolation = True: must be False on serverless capacity {NOT_SERVERLESS}",
+                f"deployment = 'set': must be left out on serverless capacity {NOT_SERVERLESS}",
                 f"model.multi_model = True: must be False on serverless capacity {NOT_SERVERLESS}",
             ],
         ),
