@@ -17,9 +17,14 @@ FROM_ZERO_COOLDOWN_SECONDS = 300
 
 
 def owns_count(capacity: ServerlessCapacity | InstanceCapacity | AsyncCapacity) -> bool:
-    """Whether scaling moves the count of instances, or of warm containers, so that no apply may set it."""
+    """Whether Application Auto Scaling moves the count of instances, or warm containers, so that no apply may set it.
+
+    Where SageMaker itself scales, the range stands in the configuration, and the count goes with it.
+    """
     if isinstance(capacity, ServerlessCapacity):
         return capacity.max_provisioned_concurrency not in (None, capacity.provisioned_concurrency)
+    if isinstance(capacity, InstanceCapacity) and capacity.managed_scaling:
+        return False
     return capacity.min_instances != capacity.max_instances or bool(capacity.schedule)
 
 
@@ -68,7 +73,7 @@ class InstanceAutoscaling(Construct):
         if capacity.queue_scaling is not None and queue_name is None:
             bound, reason = "None without queue_name", "there is no queue to watch"
             raise SettingsError([Violation(self.node.path, "queue_scaling", capacity.queue_scaling, bound, reason)])
-        if capacity.managed_scaling or not owns_count(capacity):
+        if not owns_count(capacity):
             return
         self._target = ScalableTarget(
             self,

@@ -271,6 +271,10 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
     endpoint, inference = settings.endpoint, settings.inference
     if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
         return  # InvokeEndpointAsync takes no target
+    if inference.inference_component_name is not None:
+        bound = "None, or endpoint an ExistingEndpoint that has components"
+        reason = "each variant that is made has a model of its own"
+        yield Violation(path, "inference.inference_component_name", inference.inference_component_name, bound, reason)
     variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
     if inference.target_variant is not None and inference.target_variant not in variants:
         bound = f"one of {', '.join(variants)}"

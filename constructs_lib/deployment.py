@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from constructs_lib.endpoint_relations import step_wait_seconds
+from constructs_lib.naming import variant_prefix
 from constructs_lib.settings import Deployment
 
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
@@ -52,7 +54,7 @@ class RollbackAlarms(Construct):
         self.names += deployment.rollback_alarm_names
 
     def _add(self, variant: str, what: str, *, description: str, **arguments: Any) -> None:
-        name = f"{self._endpoint_name}-{variant}-rollback-{what}"
+        name = f"{variant_prefix(self._endpoint_name, variant)}-rollback-{what}"
         alarm = CloudwatchMetricAlarm(
             self,
             f"{variant}-{what}",
@@ -86,7 +88,7 @@ def deployment_config(deployment: Deployment, alarm_names: Sequence[str]) -> Sag
 def _update_policy(deployment: Deployment) -> dict[str, Any]:
     step = {"type": "CAPACITY_PERCENT", "value": deployment.step_percent}
     limits = {
-        "wait_interval_in_seconds": deployment.step_wait_seconds,
+        "wait_interval_in_seconds": step_wait_seconds(deployment),
         "maximum_execution_timeout_in_seconds": deployment.maximum_execution_seconds,
     }
     if deployment.strategy == "rolling":

@@ -10,7 +10,7 @@ from constructs_lib.execution_role import make_execution_role
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.models import ModelSource, make_sources
 from constructs_lib.naming import Environment, content_hash
-from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint
+from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
 from constructs_lib.validation import require_valid
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
@@ -24,7 +24,7 @@ class ModelEndpoint(Construct):
     """Models behind a SageMaker endpoint.
 
     It makes: an execution role that can pull these images, read these models' data and write this endpoint's logs and
-    metrics; the log group; models, endpoint configuration and endpoint; what scales them; with `deployment`, the
+    metrics; the log group; models, endpoint configuration and endpoint; what scales them; unless it is serverless, the
     alarms that roll back.
 
     Model and configuration cannot be changed in place. Their names end in a hash of their content, so a change
@@ -61,7 +61,7 @@ class ModelEndpoint(Construct):
             kms_key_id=settings.log_key_arn,
         )
         alarms = self._make_alarms()
-        sources = make_sources(self, settings)
+        sources = make_sources(self, name, settings)
         self.role = make_execution_role(
             self,
             name=name,
@@ -81,9 +81,7 @@ class ModelEndpoint(Construct):
             "endpoint",
             name=name,
             endpoint_config_name=configuration.name,
-            deployment_config=deployment_config(settings.deployment, alarms.names)
-            if settings.deployment and alarms
-            else None,
+            deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
             # Named in plain text: the log group, which SageMaker would make without retention, and the alarms.
             depends_on=[log_group, *(alarms.alarms if alarms else []), *after],
         )
@@ -97,11 +95,14 @@ class ModelEndpoint(Construct):
         _grant_invoke(role, self.environment, self.arn, inference_components, asynchronous=asynchronous)
 
     def _make_alarms(self) -> RollbackAlarms | None:
-        deployment = self.settings.deployment
-        if deployment is None:
+        settings = self.settings
+        if isinstance(settings.capacity, ServerlessCapacity):
             return None
-        variants = [variant.name for variant in production_variants(self.settings)]
-        return RollbackAlarms(self, "rollback", endpoint_name=self.name, variants=variants, deployment=deployment)
+        # Always: the provider replaces an endpoint, which then is gone for minutes, when its rollback comes or goes.
+        variants = [variant.name for variant in production_variants(settings)]
+        return RollbackAlarms(
+            self, "rollback", endpoint_name=self.name, variants=variants, deployment=settings.deployment
+        )
 
     def _make_models(self, sources: Mapping[str, ModelSource]) -> dict[str, SagemakerModel]:
         """Make each source's model once; return them by the name of the variant."""

@@ -25,6 +25,9 @@ from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
 from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
 from constructs import Construct
 
+# In the place of a number of warm containers that scaling owns: a configuration without any is another one.
+SCALED = "scaled"
+
 Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
 
 
@@ -78,13 +81,23 @@ def make_endpoint_configuration(
     scaled = [*_scaled("production_variants", production), *_scaled("shadow_production_variants", shadows)]
     return SagemakerEndpointConfiguration(
         scope,
-        "configuration",
+        _construct_id(settings.capacity),
         name=f"{name}-{content_hash(scope, [identity, rest])}",
         production_variants=[_production(variant, models[variant.name]) for variant in production],
         shadow_production_variants=[_shadow(variant, models[variant.name]) for variant in shadows] or None,
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True, ignore_changes=scaled or None),
         **arguments,
     )
+
+
+def _construct_id(capacity: Capacity) -> str:
+    """Return an id of its own for warm containers that are scaled.
+
+    Where one configuration replaces another, Terraform keeps what it must ignore as it was, also where it was not set:
+    scaling would find no warm containers to begin with.
+    """
+    scaled = isinstance(capacity, ServerlessCapacity) and owns_count(capacity)
+    return "configuration-scaled" if scaled else "configuration"
 
 
 def _production(variant: ServingVariant, model: SagemakerModel) -> SagemakerEndpointConfigurationProductionVariants:
@@ -117,7 +130,7 @@ def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[
         serverless = _arguments(
             memory_size_in_mb=capacity.memory_mib,
             max_concurrency=capacity.max_concurrency,
-            provisioned_concurrency=capacity.provisioned_concurrency if own else None,
+            provisioned_concurrency=capacity.provisioned_concurrency if own else SCALED,
         )
         return {**shared, "serverless_config": serverless}
     return {

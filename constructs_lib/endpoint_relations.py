@@ -30,8 +30,10 @@ HUB_VARIABLES = 4
 TOKEN_VARIABLES = ("HF_TOKEN", "HF_API_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 # SageMaker: ProductionVariantList, AlarmList
 MAX_VARIANTS, MAX_ALARMS = 10, 10
-# SageMaker: MaximumExecutionTimeoutInSeconds
-MAX_EXECUTION_SECONDS = 28_800
+# Terraform's AWS provider waits an hour for an update of an endpoint, in which instances must start too.
+MAX_WAITS_SECONDS = 2700
+# A canary and traffic moved at once are watched for as long as alarms take to see a fault; ten steps can't all be.
+STEP_WAIT_SECONDS = {"all-at-once": 300, "canary": 300, "linear": 120, "rolling": 120}
 # Lambda and SageMaker: VpcConfig
 MAX_SUBNETS, MAX_SECURITY_GROUPS = 16, 5
 
@@ -96,20 +98,25 @@ def data_capture_relations(settings: DataCapture) -> Iterator[Relation]:
         yield Relation("answers", False, "True without requests", "nothing would be kept")
 
 
+def step_wait_seconds(settings: Deployment) -> int:
+    """Return how long alarms are watched after each step."""
+    given = settings.step_wait_seconds
+    return STEP_WAIT_SECONDS.get(settings.strategy, 0) if given is None else given
+
+
 def deployment_relations(settings: Deployment) -> Iterator[Relation]:
     if settings.strategy == "linear" and settings.step_percent < 10:
         yield Relation("step_percent", settings.step_percent, "10 to 50 % with linear", "SageMaker LinearStepSize")
     steps = {"canary": 2, "linear": math.ceil(100 / max(1, settings.step_percent))}
     steps["rolling"] = steps["linear"]
-    waits = steps.get(settings.strategy, 1) * settings.step_wait_seconds
+    wait = step_wait_seconds(settings)
+    waits = steps.get(settings.strategy, 1) * wait
     if settings.strategy != "rolling":
         waits += settings.termination_wait_seconds
     longest = settings.maximum_execution_seconds
-    if waits >= MAX_EXECUTION_SECONDS:
-        bound = f"so that all waits, {waits} seconds, are less than {MAX_EXECUTION_SECONDS}"
-        yield Relation(
-            "step_wait_seconds", settings.step_wait_seconds, bound, "SageMaker MaximumExecutionTimeoutInSeconds"
-        )
+    if waits > MAX_WAITS_SECONDS:
+        bound = f"so that all waits, {waits} seconds, are at most {MAX_WAITS_SECONDS}"
+        yield Relation("step_wait_seconds", wait, bound, "Terraform's AWS provider waits an hour for an endpoint")
     elif longest is not None and longest <= waits:
         bound = f"more than all waits, {waits} seconds"
         yield Relation("maximum_execution_seconds", longest, bound, "SageMaker MaximumExecutionTimeoutInSeconds")
@@ -121,13 +128,13 @@ def endpoint_relations(settings: EndpointSettings) -> Iterator[Relation]:
         yield from _shadow_relations(settings, settings.shadow)
     if isinstance(settings.capacity, ServerlessCapacity):
         yield from _serverless_relations(settings)
+    else:
+        yield from _guard_relations(settings, settings.deployment)
     if settings.network_isolation:
         for place, model in endpoint_models(settings):
             if isinstance(model, HuggingFaceModel):
                 reason = "its container loads it from the Hub"
                 yield Relation(place, model.model_id, "no Hub model with network_isolation", reason)
-    if settings.deployment is not None:
-        yield from _guard_relations(settings, settings.deployment)
 
 
 def endpoint_models(
@@ -181,7 +188,6 @@ def _serverless_relations(settings: EndpointSettings) -> Iterator[Relation]:
     unset: dict[str, object] = {
         "more_variants": (),
         "shadow": None,
-        "deployment": None,
         "data_capture": None,
         "vpc": None,
         "network_isolation": False,
@@ -191,6 +197,8 @@ def _serverless_relations(settings: EndpointSettings) -> Iterator[Relation]:
             shown = given if given is True else "set"
             bound = f"{'none' if value == () else value} on serverless capacity"
             yield Relation(name, shown, bound, SERVERLESS_REASON)
+    if settings.deployment != Deployment():
+        yield Relation("deployment", "set", "left out on serverless capacity", SERVERLESS_REASON)
     model = settings.model
     if isinstance(model, ContainerModel) and model.multi_model:
         yield Relation("model.multi_model", True, "False on serverless capacity", SERVERLESS_REASON)
@@ -209,7 +217,7 @@ def _guard_relations(settings: EndpointSettings, deployment: Deployment) -> Iter
     yield from _step_relations(settings, deployment)
     made = variants * (2 if deployment.rollback_latency_ms is not None else 1)
     alarms = made + len(deployment.rollback_alarm_names)
-    if alarms > MAX_ALARMS:
+    if alarms > MAX_ALARMS and variants <= MAX_VARIANTS:
         shown, reason = f"{alarms} alarms, {made} of them made", "SageMaker AutoRollbackConfiguration"
         yield Relation("deployment.rollback_alarm_names", shown, f"at most {MAX_ALARMS} in all", reason)
 
@@ -221,11 +229,15 @@ def _step_relations(settings: EndpointSettings, deployment: Deployment) -> Itera
     places = {"capacity": settings.capacity}
     for position, variant in enumerate(settings.more_variants):
         places[f"more_variants[{position}].capacity"] = variant.capacity
+    bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
+    reason = "SageMaker: a step is at most half of a variant's instances"
     for place, capacity in places.items():
-        if isinstance(capacity, InstanceCapacity | AsyncCapacity) and capacity.min_instances < MIN_STEPPED_INSTANCES:
-            bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
-            reason = "SageMaker: a step is at most half of a variant's instances"
-            yield Relation(f"{place}.min_instances", capacity.min_instances, bound, reason)
+        if isinstance(capacity, ServerlessCapacity):
+            continue
+        ranges = {place: capacity} | {f"{place}.schedule[{i}]": entry for i, entry in enumerate(capacity.schedule)}
+        for where, range_ in ranges.items():
+            if range_.min_instances < MIN_STEPPED_INSTANCES:
+                yield Relation(f"{where}.min_instances", range_.min_instances, bound, reason)
 
 
 def _names(variants: tuple[Variant, ...]) -> list[str]:

@@ -125,7 +125,14 @@ class BatchInferenceFunction(Construct):
         archive, content_hash = package_handler()
         code = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
         signed = (
-            SignedCode(self, "signed", settings=settings.code_signing, archive=code.path, content_hash=content_hash)
+            SignedCode(
+                self,
+                "signed",
+                name=self.name,
+                settings=settings.code_signing,
+                archive=code.path,
+                content_hash=content_hash,
+            )
             if settings.code_signing
             else None
         )

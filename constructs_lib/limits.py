@@ -354,7 +354,8 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("step_percent", 5, 50, "%", "SageMaker CapacitySize"),
         Range("step_wait_seconds", 0, 3600, "seconds", "SageMaker WaitIntervalInSeconds"),
         Range("termination_wait_seconds", 0, 3600, "seconds", "SageMaker TerminationWaitInSeconds"),
-        Range("maximum_execution_seconds", 600, 28_800, "seconds", "SageMaker MaximumExecutionTimeoutInSeconds"),
+        # SageMaker admits twice as much.
+        Range("maximum_execution_seconds", 600, 14_400, "seconds", "Terraform's AWS provider"),
         Range("rollback_error_percent", 0, 100, "%", "alarm threshold"),
         Range("rollback_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
         Pattern("rollback_alarm_names", r"[\x20-\x7e]{1,255}", "names of alarms", "SageMaker AlarmName"),

@@ -58,13 +58,15 @@ class ModelSource:
         return SagemakerModelPrimaryContainer(**arguments)
 
 
-def make_sources(scope: Construct, settings: EndpointSettings) -> dict[str, ModelSource]:
-    """Return the source of each variant's model by the variant's name; equal models share one."""
+def make_sources(scope: Construct, name: str, settings: EndpointSettings) -> dict[str, ModelSource]:
+    """Return the source of each variant's model by the variant's name; equal models share one. `name` is the
+    endpoint's.
+    """
     models = variant_models(settings)
     made: dict[str, ModelSource] = {}
     for variant, model in models.items():
         shared = next((source for other, source in made.items() if models[other] == model), None)
-        made[variant] = shared or _make_source(scope, model, f"-{variant}" if made else "")
+        made[variant] = shared or _make_source(scope, name, model, f"-{variant}" if made else "")
     return made
 
 
@@ -74,17 +76,17 @@ def variant_models(settings: EndpointSettings) -> dict[str, Model]:
     return {settings.variant_name: settings.model} | {v.name: v.model or settings.model for v in further}
 
 
-def _make_source(scope: Construct, model: Model, id_: str) -> ModelSource:
+def _make_source(scope: Construct, name: str, model: Model, id_: str) -> ModelSource:
     match model:
         case HuggingFaceModel():
-            return _hub_source(scope, model, id_)
+            return _hub_source(scope, name, model, id_)
         case ContainerModel():
             return _container_source(scope, model, id_)
         case ModelPackage():
             return _package_source(scope, model, id_)
 
 
-def _hub_source(scope: Construct, model: HuggingFaceModel, id_: str) -> ModelSource:
+def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) -> ModelSource:
     prebuilt = DataAwsSagemakerPrebuiltEcrImage(
         scope, f"image{id_}", repository_name=HUGGING_FACE_REPOSITORY, image_tag=model.image_tag
     )
@@ -100,7 +102,7 @@ def _hub_source(scope: Construct, model: HuggingFaceModel, id_: str) -> ModelSou
         # Not HF_MODEL_ID: AWS's toolkit would download it by itself, before the bundle could give it the token.
         names = ("HUB_MODEL_ID", "HUB_MODEL_REVISION")
         made = {"HUB_TOKEN_SECRET_ARN": model.token_secret_arn}
-        bundle, container["model_data_url"] = _put_bundle(scope, model.bundle_location, id_)
+        bundle, container["model_data_url"] = _put_bundle(scope, name, model.bundle_location, id_)
         before = [bundle]
         reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(environment, container["model_data_url"])])]
     made |= {names[0]: model.model_id, "HF_TASK": model.task}
@@ -119,7 +121,7 @@ def _hub_source(scope: Construct, model: HuggingFaceModel, id_: str) -> ModelSou
     )
 
 
-def _put_bundle(scope: Construct, location: str, id_: str) -> tuple[S3Object, str]:
+def _put_bundle(scope: Construct, name: str, location: str, id_: str) -> tuple[S3Object, str]:
     """Put the lines that read the secret where the container finds them; return them with their URL."""
     archive, content_hash = package_bundle()
     code = TerraformAsset(
@@ -127,7 +129,8 @@ def _put_bundle(scope: Construct, location: str, id_: str) -> tuple[S3Object, st
     )
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
     # Named after its content: a container that starts while an update is under way finds the bundle of its own model.
-    key = f"{prefix}{content_hash[:16]}/{archive.name}"
+    # And after whose it is: the bucket may hold other endpoints' and variants', which are deleted with them.
+    key = f"{prefix}{name}/model{id_}/{content_hash[:16]}/{archive.name}"
     bundle = S3Object(
         scope,
         f"bundle{id_}",

@@ -38,6 +38,11 @@ class Environment(Construct):
         return self.arn("logs", f"log-group:{name}")
 
 
+def variant_prefix(endpoint: str, variant: str) -> str:
+    """Return what names of a variant's own begin with; neither name can have a dot, so no two variants share it."""
+    return f"{endpoint}.{variant}"
+
+
 def content_hash(scope: IConstruct, content: object) -> str:
     """Return 8 hex digits that change with the content; references count by what they refer to."""
     text = json.dumps(content, sort_keys=True)

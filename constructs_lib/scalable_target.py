@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from constructs_lib.naming import variant_prefix
 from constructs_lib.settings import ScheduledCapacity
 
 from cdktf import TerraformResourceLifecycle
@@ -44,7 +45,7 @@ class ScalableTarget:
     ) -> None:
         self._scope = scope
         self._prefix = endpoint_name
-        self._variant_prefix = f"{endpoint_name}-{variant_name}"
+        self._variant_prefix = variant_prefix(endpoint_name, variant_name)
         self.target = AppautoscalingTarget(
             scope,
             "target",

@@ -3,7 +3,11 @@
 from constructs_lib.settings import CodeSigning
 
 from cdktf import TerraformResourceLifecycle
-from cdktf_cdktf_provider_aws.s3_object import S3Object
+from cdktf_cdktf_provider_aws.s3_object import (
+    S3Object,
+    S3ObjectOverrideProvider,
+    S3ObjectOverrideProviderDefaultTags,
+)
 from cdktf_cdktf_provider_aws.signer_signing_job import (
     SignerSigningJob,
     SignerSigningJobDestination,
@@ -20,15 +24,21 @@ class SignedCode(Construct):
     Signing jobs can't be changed or deleted: new code makes a new object and a new job.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, settings: CodeSigning, archive: str, content_hash: str) -> None:
+    def __init__(
+        self, scope: Construct, id_: str, *, name: str, settings: CodeSigning, archive: str, content_hash: str
+    ) -> None:
+        """`name` is the function's."""
         super().__init__(scope, id_)
         bucket, _, prefix = settings.location.removeprefix("s3://").partition("/")
         unsigned = S3Object(
             self,
             "unsigned",
             bucket=bucket,
-            key=f"{prefix}unsigned/{content_hash[:16]}.zip",
+            # Of this function alone: other functions have the same code, and delete theirs with themselves.
+            key=f"{prefix}unsigned/{name}/{content_hash[:16]}.zip",
             source=archive,
+            # An object takes ten tags only, and the bucket is not of this stack.
+            override_provider=S3ObjectOverrideProvider(default_tags=S3ObjectOverrideProviderDefaultTags(tags={})),
             # The version, of a changed object, is what is signed.
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )

@@ -158,8 +158,8 @@ class InstanceCapacity(Hardware):
     schedule: tuple[ScheduledCapacity, ...] = ()
     """Scaling ranges by the clock; by default the range is the same at all times."""
     managed_scaling: bool = False
-    """Have SageMaker itself scale between `min_instances` and `max_instances`, as endpoints with inference components
-    need; by default Application Auto Scaling does."""
+    """Have SageMaker itself scale between `min_instances` and `max_instances`, of which a change is deployed as a new
+    endpoint configuration; by default Application Auto Scaling does."""
     routing_strategy: str = "LEAST_OUTSTANDING_REQUESTS"
     """Which instance a request goes to: `LEAST_OUTSTANDING_REQUESTS` or `RANDOM`; by default the one with fewest
     outstanding requests."""
@@ -235,7 +235,8 @@ class DataCapture:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """How a changed endpoint takes over, and when it rolls back. Alarms are made for it.
+    """How a changed endpoint takes over, and when it rolls back. Alarms are made for it, one a variant at least; since
+    the provider replaces an endpoint whose rollback comes or goes, each endpoint on instances has one.
 
     `all-at-once`, `canary` and `linear` are blue/green: a second fleet is started, and traffic is moved to it.
     `rolling` replaces the instances a few at a time. Endpoints on Inf1 instances or with packages of AWS Marketplace
@@ -246,8 +247,9 @@ class Deployment:
     """`all-at-once`, `canary`, `linear` or `rolling`; by default all traffic moves at once."""
     step_percent: int = 10
     """`canary`: share of the first step; `linear` and `rolling`: share of each. By default 10 %."""
-    step_wait_seconds: int = 300
-    """How long alarms are watched after each step; by default 5 minutes."""
+    step_wait_seconds: int | None = None
+    """How long alarms are watched after each step; by default 5 minutes, with `linear` and `rolling` 2. All waits
+    together are at most 45 minutes: Terraform's AWS provider gives an endpoint an hour."""
     termination_wait_seconds: int = 300
     """Blue/green: how long the old fleet stays after the last step; by default 5 minutes."""
     maximum_execution_seconds: int | None = None
@@ -283,9 +285,9 @@ class EndpointSettings:
     """Further production variants, for instance to compare two models; by default there is one."""
     shadow: Variant | None = None
     """A variant that gets copies of requests and whose answers nobody sees; by default there is none."""
-    deployment: Deployment | None = None
-    """How a changed endpoint takes over; by default all traffic moves at once, and only SageMaker's own checks roll
-    back."""
+    deployment: Deployment = Deployment()
+    """How a changed endpoint takes over; by default all traffic moves at once, and an alarm on errors rolls back. On
+    serverless capacity SageMaker takes none: all traffic moves at once, and only its own checks roll back."""
     data_capture: DataCapture | None = None
     """Keep requests and answers in S3; by default none are kept."""
     vpc: VpcSettings | None = None

@@ -38,7 +38,7 @@ class InferenceSettings:
     target_model: str | None = None
     """Multi-model endpoints: the archive of the model to use; by default none is named."""
     inference_component_name: str | None = None
-    """Endpoints with inference components: the one to use; by default none is named."""
+    """With an `ExistingEndpoint` that has inference components: the one to use; by default none is named."""
     more_inference_components: tuple[str, ...] = ()
     """With `targets_from_messages`: further components that messages may name; by default the function has no right to
     any but `inference_component_name`."""

@@ -48,7 +48,14 @@ def _tracking(synthesized: Synthesized) -> Any:
 
 
 def _resources(synthesized: Synthesized) -> set[str]:
-    return {kind for kind in synthesized.document["resource"] if "appautoscaling" in kind or "alarm" in kind}
+    kinds = [kind for kind in synthesized.document["resource"] if "appautoscaling" in kind]
+    return {*kinds, *_alarms(synthesized)}
+
+
+def _alarms(synthesized: Synthesized) -> dict[str, Any]:
+    """Return the alarms that scale; another one rolls deployments back."""
+    alarms = synthesized.all("aws_cloudwatch_metric_alarm")
+    return {name: alarm for name, alarm in alarms.items() if "_autoscaling_" in name}
 
 
 def test_instances_scale_on_invocations_where_asked_to(synth_pipeline: Synth) -> None:
@@ -76,11 +83,11 @@ def test_instances_are_added_while_the_queue_falls_behind(synth_pipeline: Synth)
         "cooldown": 240,
         "step_adjustment": [{"metric_interval_lower_bound": "0", "scaling_adjustment": 2}],
     }
-    alarms = synthesized.all("aws_cloudwatch_metric_alarm").values()
+    alarms = _alarms(synthesized).values()
     reference = synthesized.reference("aws_appautoscaling_policy", "queue-behind")
     assert {(alarm["alarm_name"], alarm["metric_name"], alarm["threshold"]) for alarm in alarms} == {
-        ("dev-language-primary-scale-on-age", "ApproximateAgeOfOldestMessage", 120),
-        ("dev-language-primary-scale-on-backlog", "ApproximateNumberOfMessagesVisible", 5000),
+        ("dev-language.primary-scale-on-age", "ApproximateAgeOfOldestMessage", 120),
+        ("dev-language.primary-scale-on-backlog", "ApproximateNumberOfMessagesVisible", 5000),
     }
     for alarm in alarms:
         assert (alarm["namespace"], alarm["dimensions"]) == ("AWS/SQS", {"QueueName": "dev-language-work"})
@@ -107,13 +114,13 @@ def test_without_a_queue_there_is_nothing_to_follow(
 def test_only_what_has_a_threshold_is_watched(synth_pipeline: Synth) -> None:
     scaling = QueueScaling(age_seconds=120)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, queue_scaling=scaling)))
-    assert synthesized.one("aws_cloudwatch_metric_alarm")["alarm_name"] == "dev-language-primary-scale-on-age"
+    assert [alarm["alarm_name"] for alarm in _alarms(synthesized).values()] == ["dev-language.primary-scale-on-age"]
 
 
 def test_a_fifo_queue_is_watched_under_its_full_name(synth_pipeline: Synth) -> None:
     capacity = replace(INSTANCES, queue_scaling=QueueScaling(backlog_messages=100))
     synthesized = synth_pipeline(endpoint=_endpoint(capacity), queue=QueueSettings(fifo=True))
-    assert synthesized.one("aws_cloudwatch_metric_alarm")["dimensions"] == {"QueueName": "dev-language-work.fifo"}
+    assert [alarm["dimensions"] for alarm in _alarms(synthesized).values()] == [{"QueueName": "dev-language-work.fifo"}]
 
 
 def test_a_schedule_moves_the_range_and_an_apply_leaves_it_there(synth_pipeline: Synth) -> None:
@@ -125,7 +132,7 @@ def test_a_schedule_moves_the_range_and_an_apply_leaves_it_there(synth_pipeline:
     reference = synthesized.reference("aws_appautoscaling_target")
     assert day == {
         **day,
-        "name": "dev-language-primary-day",
+        "name": "dev-language.primary-day",
         "service_namespace": f"${{{reference}.service_namespace}}",
         "scalable_dimension": f"${{{reference}.scalable_dimension}}",
         "resource_id": f"${{{reference}.resource_id}}",
@@ -213,8 +220,8 @@ def test_the_first_request_brings_an_asynchronous_endpoint_back_from_zero(synth_
     step = policy["step_scaling_policy_configuration"]
     assert step["step_adjustment"] == [{"metric_interval_lower_bound": "0", "scaling_adjustment": 1}]
     assert step["cooldown"] == 300
-    alarm = synthesized.one("aws_cloudwatch_metric_alarm")
-    assert alarm["alarm_name"] == "dev-language-primary-scale-from-zero"
+    (alarm,) = _alarms(synthesized).values()
+    assert alarm["alarm_name"] == "dev-language.primary-scale-from-zero"
     assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/SageMaker", "HasBacklogWithoutCapacity")
     assert alarm["dimensions"] == {"EndpointName": "dev-language"}
     assert (alarm["threshold"], alarm["comparison_operator"]) == (1, "GreaterThanOrEqualToThreshold")
@@ -225,12 +232,10 @@ def test_the_first_request_brings_an_asynchronous_endpoint_back_from_zero(synth_
 
 def test_what_never_is_at_zero_needs_no_way_up_from_it(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=_endpoint(replace(ASYNC, min_instances=1)))
-    assert synthesized.all("aws_cloudwatch_metric_alarm") == {}
+    assert _alarms(synthesized) == {}
     at_night = replace(NIGHT, min_instances=0)
     synthesized = synth_pipeline(endpoint=_endpoint(replace(ASYNC, min_instances=1, schedule=(DAY, at_night))))
-    assert set(synthesized.all("aws_cloudwatch_metric_alarm")) == {
-        "language_endpoint_autoscaling_scale-from-zero-alarm"
-    }
+    assert set(_alarms(synthesized)) == {"language_endpoint_autoscaling_scale-from-zero-alarm"}
     night = synthesized.one("aws_appautoscaling_scheduled_action", "night")
     assert night["scalable_target_action"] == {"min_capacity": "0", "max_capacity": "2"}
 

@@ -11,7 +11,11 @@ from constructs_lib import (
     EndpointSettings,
     InstanceCapacity,
     ModelEndpoint,
+    PipelineSettings,
+    QueueScaling,
+    ScheduledCapacity,
     SettingsError,
+    StackSettings,
     Variant,
 )
 
@@ -88,7 +92,7 @@ def _config(synthesized: Synthesized) -> dict[str, Any]:
             {
                 "rolling_update_policy": {
                     "maximum_batch_size": {"type": "CAPACITY_PERCENT", "value": 5},
-                    "wait_interval_in_seconds": 300,
+                    "wait_interval_in_seconds": 120,
                     "maximum_execution_timeout_in_seconds": 7200,
                 }
             },
@@ -98,7 +102,7 @@ def _config(synthesized: Synthesized) -> dict[str, Any]:
 def test_each_strategy_is_what_sagemaker_knows_it_as(
     synth_deployment: SynthDeployment, deployment: Deployment, policy: dict[str, Any]
 ) -> None:
-    rollback = {"alarms": [{"alarm_name": "scorer-primary-rollback-errors"}]}
+    rollback = {"alarms": [{"alarm_name": "scorer.primary-rollback-errors"}]}
     assert _config(synth_deployment(deployment)) == {"auto_rollback_configuration": rollback, **policy}
 
 
@@ -106,7 +110,7 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
     deployment = Deployment(rollback_error_percent=2, rollback_latency_ms=500, rollback_alarm_names=("pager",))
     synthesized = synth_deployment(deployment, more_variants=(GREEN,))
     alarms = {alarm["alarm_name"]: alarm for alarm in synthesized.all("aws_cloudwatch_metric_alarm").values()}
-    names = [f"scorer-{v}-rollback-{what}" for v in ("primary", "green") for what in ("errors", "latency")]
+    names = [f"scorer.{v}-rollback-{what}" for v in ("primary", "green") for what in ("errors", "latency")]
     assert sorted(alarms) == sorted(names)
     shared = {
         "namespace": "AWS/SageMaker",
@@ -117,11 +121,11 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
         "treat_missing_data": "notBreaching",
     }
     errors, latency = (
-        {name: value for name, value in alarms[f"scorer-green-rollback-{what}"].items() if name in shared}
+        {name: value for name, value in alarms[f"scorer.green-rollback-{what}"].items() if name in shared}
         for what in ("errors", "latency")
     )
     assert errors == latency == shared
-    errors, latency = alarms["scorer-green-rollback-errors"], alarms["scorer-green-rollback-latency"]
+    errors, latency = alarms["scorer.green-rollback-errors"], alarms["scorer.green-rollback-latency"]
     assert (errors["metric_name"], errors["statistic"], errors["threshold"]) == ("Invocation5XXErrors", "Average", 0.02)
     assert (latency["metric_name"], latency["extended_statistic"]) == ("ModelLatency", "p99")
     assert latency["threshold"] == 500_000
@@ -132,6 +136,21 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
     assert [synthesized.readable(resource) for resource in watch["Resource"]] == [
         f"arn:PARTITION:cloudwatch:REGION:ACCOUNT:alarm:{name}" for name in [*names, "pager"]
     ]
+
+
+def test_alarms_of_endpoints_and_variants_whose_names_read_alike_are_apart(
+    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+) -> None:
+    def pipeline(variant: str) -> PipelineSettings:
+        capacity = replace(CAPACITY, queue_scaling=QueueScaling(age_seconds=60))
+        further = Variant(name=variant, capacity=capacity)
+        endpoint = EndpointSettings(model=MODEL, capacity=capacity, more_variants=(further,), deployment=Deployment())
+        return replace(pipeline_settings, endpoint=endpoint)
+
+    settings = StackSettings(region="eu-central-1", pipelines={"a": pipeline("b-c"), "a-b": pipeline("c")})
+    alarms = synth_stack(settings).document["resource"]["aws_cloudwatch_metric_alarm"].values()
+    names = [alarm["alarm_name"] for alarm in alarms]
+    assert len(names) == len(set(names)) == 8
 
 
 def test_the_alarms_exist_before_the_endpoint(synth_deployment: SynthDeployment) -> None:
@@ -148,8 +167,22 @@ def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: 
     assert "blue_green_update_policy" in _config(synthesized)
 
 
-def test_without_a_deployment_no_alarm_is_paid_for(synth_pipeline: Callable[..., Synthesized]) -> None:
-    synthesized = synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=CAPACITY))
+def test_an_endpoint_has_its_rollback_from_the_start_since_to_add_one_would_replace_it(
+    synth_pipeline: Callable[..., Synthesized],
+) -> None:
+    asynchronous = AsyncCapacity(
+        instance_type="ml.g5.xlarge", input_location="s3://work/in/", output_location="s3://work/out/"
+    )
+    for capacity in (InstanceCapacity(instance_type="ml.c7i.xlarge"), asynchronous):
+        config = _config(synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=capacity)))
+        assert config["auto_rollback_configuration"] == {
+            "alarms": [{"alarm_name": "dev-language.primary-rollback-errors"}]
+        }
+        assert config["blue_green_update_policy"]["traffic_routing_configuration"]["type"] == "ALL_AT_ONCE"
+
+
+def test_a_serverless_endpoint_which_sagemaker_does_not_roll_back_has_no_alarm(smallest: Synthesized) -> None:
+    synthesized = smallest
     assert synthesized.all("aws_cloudwatch_metric_alarm") == {}
     assert "deployment_config" not in synthesized.one("aws_sagemaker_endpoint")
     assert "watch-alarms" not in synthesized.policies("endpoint")
@@ -167,15 +200,26 @@ EXECUTION = "(SageMaker MaximumExecutionTimeoutInSeconds)"
             "deployment.step_percent = 5: must be 10 to 50 % with linear (SageMaker LinearStepSize)",
         ),
         (
-            Deployment(strategy="linear", maximum_execution_seconds=3300),
+            Deployment(strategy="linear", maximum_execution_seconds=1500),
             {},
-            f"deployment.maximum_execution_seconds = 3300: must be more than all waits, 3300 seconds {EXECUTION}",
+            f"deployment.maximum_execution_seconds = 1500: must be more than all waits, 1500 seconds {EXECUTION}",
         ),
         (
-            Deployment(strategy="rolling", step_wait_seconds=3600),
+            Deployment(strategy="linear", step_wait_seconds=300),
             {},
-            "deployment.step_wait_seconds = 3600: must be so that all waits, 36000 seconds, are less than 28800 "
-            f"{EXECUTION}",
+            "deployment.step_wait_seconds = 300: must be so that all waits, 3300 seconds, are at most 2700 "
+            "(Terraform's AWS provider waits an hour for an endpoint)",
+        ),
+        (
+            Deployment(strategy="rolling", step_wait_seconds=600),
+            {},
+            "deployment.step_wait_seconds = 600: must be so that all waits, 6000 seconds, are at most 2700 "
+            "(Terraform's AWS provider waits an hour for an endpoint)",
+        ),
+        (
+            Deployment(maximum_execution_seconds=14_401),
+            {},
+            "deployment.maximum_execution_seconds = 14401: must be 600 to 14400 seconds (Terraform's AWS provider)",
         ),
         (
             Deployment(strategy="rolling"),
@@ -215,10 +259,12 @@ def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: Synth
 def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(
     synth_deployment: SynthDeployment, strategy: str
 ) -> None:
-    one = InstanceCapacity(instance_type="ml.c7i.xlarge")
+    night = ScheduledCapacity(name="night", schedule="cron(0 19 * * ? *)", min_instances=1, max_instances=2)
+    one = InstanceCapacity(instance_type="ml.c7i.xlarge", schedule=(night,))
     with pytest.raises(SettingsError) as raised:
         synth_deployment(Deployment(strategy=strategy), capacity=one)
-    assert str(raised.value) == (
-        "1 setting is out of bounds:\n  plain/endpoint capacity.min_instances = 1: must be at least 2 with "
-        f"deployment.strategy {strategy} (SageMaker: a step is at most half of a variant's instances)"
-    )
+    assert [str(violation) for violation in raised.value.violations] == [
+        f"plain/endpoint {place}.min_instances = 1: must be at least 2 with deployment.strategy {strategy} (SageMaker: "
+        "a step is at most half of a variant's instances)"
+        for place in ("capacity", "capacity.schedule[0]")
+    ]

@@ -14,7 +14,10 @@ from constructs_lib import (
     InferenceSettings,
     InstanceCapacity,
     ModelPackage,
+    PipelineSettings,
     SettingsError,
+    StackSettings,
+    Variant,
 )
 
 import pytest
@@ -107,7 +110,7 @@ def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipelin
     }
     assert container["model_data_url"] == f"s3://bundles/{bundle['key']}"
     assert bundle["bucket"] == "bundles"
-    assert bundle["key"] == f"hub/{bundle['source_hash'][:16]}/model.tar.gz"
+    assert bundle["key"] == f"hub/dev-language/model/{bundle['source_hash'][:16]}/model.tar.gz"
     assert synthesized.reference("aws_s3_object") in synthesized.one("aws_sagemaker_model")["depends_on"]
     assert bundle["lifecycle"] == {"create_before_destroy": True}
     assert bundle["override_provider"] == {"default_tags": {"tags": {}}}
@@ -118,6 +121,18 @@ def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipelin
         ("secretsmanager:GetSecretValue", SECRET, "{}"),
         ("kms:Decrypt", KEY, via),
     }
+
+
+def test_models_with_the_same_bundle_share_no_object_that_one_would_delete(
+    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+) -> None:
+    other = Variant(name="other", model=replace(GATED, model_id="owner/other"), capacity=INSTANCES)
+    pipeline = replace(
+        pipeline_settings, endpoint=EndpointSettings(model=GATED, capacity=INSTANCES, more_variants=(other,))
+    )
+    synthesized = synth_stack(StackSettings(region="eu-central-1", pipelines={"one": pipeline, "two": pipeline}))
+    keys = [bundle["key"].rsplit("/", 2)[0] for bundle in synthesized.all("aws_s3_object").values()]
+    assert sorted(keys) == [f"hub/dev-{name}/{model}" for name in ("one", "two") for model in ("model", "model-other")]
 
 
 def test_a_package_of_ones_own_registry_is_started_from_its_repository_and_archive(
@@ -141,7 +156,7 @@ def test_a_package_of_ones_own_registry_is_started_from_its_repository_and_archi
 
 def test_a_package_that_aws_keeps_needs_no_right_to_images_or_data(synth_pipeline: SynthPipeline) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=PACKAGE, capacity=INSTANCES, network_isolation=True))
-    assert set(synthesized.policies("endpoint")) == {"write-logs-and-metrics"}
+    assert set(synthesized.policies("endpoint")) == {"watch-alarms", "write-logs-and-metrics"}
     assert synthesized.one("aws_sagemaker_model")["enable_network_isolation"] is True
 
 
@@ -275,6 +290,12 @@ def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: 
             CONTAINER,
             InferenceSettings(target_variant="green"),
             "inference.target_variant = 'green': must be one of primary (the endpoint's variants)",
+        ),
+        (
+            CONTAINER,
+            InferenceSettings(inference_component_name="small"),
+            "inference.inference_component_name = 'small': must be None, or endpoint an ExistingEndpoint that has "
+            "components (each variant that is made has a model of its own)",
         ),
     ],
 )

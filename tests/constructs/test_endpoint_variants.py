@@ -153,8 +153,20 @@ def test_sagemaker_scales_by_itself_where_it_is_told_to(synth_pipeline: SynthPip
         "min_instance_count": 1,
         "max_instance_count": 4,
     }
-    assert configuration["lifecycle"]["ignore_changes"] == ["production_variants[0].initial_instance_count"]
     assert synthesized.all("aws_appautoscaling_target") == {}
+
+
+def test_a_changed_range_of_sagemakers_own_scaling_is_deployed_with_the_count_it_starts_from(
+    synth_pipeline: SynthPipeline,
+) -> None:
+    names = set()
+    for least, most in ((2, 4), (4, 8)):
+        capacity = replace(INSTANCES, managed_scaling=True, min_instances=least, max_instances=most)
+        configuration = synth_pipeline(endpoint=_endpoint(capacity=capacity)).one(CONFIGURATION)
+        names.add(configuration["name"])
+        assert configuration["lifecycle"] == {"create_before_destroy": True}
+        assert configuration["production_variants"][0]["initial_instance_count"] == least
+    assert len(names) == 2
 
 
 def test_warm_serverless_containers_are_kept(synth_pipeline: SynthPipeline) -> None:
@@ -167,6 +179,23 @@ def test_warm_serverless_containers_are_kept(synth_pipeline: SynthPipeline) -> N
         ignored = configuration["lifecycle"].get("ignore_changes", [])
         path = "production_variants[0].serverless_config[0].provisioned_concurrency"
         assert ignored == ([path] if capacity is scaled else [])
+
+
+def test_warm_containers_that_begin_to_scale_take_nothing_over_from_a_configuration_without_any(
+    synth_pipeline: SynthPipeline,
+) -> None:
+    cold, scaled = ServerlessCapacity(), ServerlessCapacity(provisioned_concurrency=2, max_provisioned_concurrency=10)
+    made = [synth_pipeline(endpoint=_endpoint(capacity=capacity)) for capacity in (cold, scaled)]
+    assert len({synthesized.one(CONFIGURATION)["name"] for synthesized in made}) == 2
+    assert [list(synthesized.all(CONFIGURATION)) for synthesized in made] == [
+        ["language_endpoint_configuration"],
+        ["language_endpoint_configuration-scaled"],
+    ]
+    ranged = replace(scaled, provisioned_concurrency=3)
+    assert (
+        synth_pipeline(endpoint=_endpoint(capacity=ranged)).one(CONFIGURATION)["name"]
+        == made[1].one(CONFIGURATION)["name"]
+    )
 
 
 def test_requests_and_answers_are_captured(synth_pipeline: SynthPipeline) -> None:
@@ -242,6 +271,7 @@ def test_an_existing_role_gets_the_policies(synth_pipeline: SynthPipeline) -> No
     policies = [p for p in synthesized.all("aws_iam_role_policy").values() if p["role"] == "scorer"]
     assert {policy["name"] for policy in policies} == {
         "dev-language-endpoint-pull-image",
+        "dev-language-endpoint-watch-alarms",
         "dev-language-endpoint-write-logs-and-metrics",
     }
     bare = synth_pipeline(endpoint=_endpoint(role=replace(role, attach_policies=False)))
@@ -417,17 +447,17 @@ NOT_SERVERLESS = "(not a feature of serverless endpoints)"
                 model=MULTI,
                 capacity=ServerlessCapacity(),
                 more_variants=(GREEN,),
-                deployment=Deployment(),
+                deployment=Deployment(strategy="canary"),
                 data_capture=DataCapture(location="s3://audit/"),
                 vpc=VPC,
                 network_isolation=True,
             ),
             [
                 f"more_variants = 'set': must be none on serverless capacity {NOT_SERVERLESS}",
-                f"deployment = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"data_capture = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"vpc = 'set': must be None on serverless capacity {NOT_SERVERLESS}",
                 f"network_isolation = True: must be False on serverless capacity {NOT_SERVERLESS}",
+                f"deployment = 'set': must be left out on serverless capacity {NOT_SERVERLESS}",
                 f"model.multi_model = True: must be False on serverless capacity {NOT_SERVERLESS}",
             ],
         ),

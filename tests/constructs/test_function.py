@@ -15,7 +15,9 @@ from constructs_lib import (
     ExistingRole,
     FunctionSettings,
     InferenceSettings,
+    PipelineSettings,
     SettingsError,
+    StackSettings,
     VpcSettings,
 )
 from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
@@ -336,8 +338,12 @@ def test_code_is_signed_before_lambda_takes_it(synth_pipeline: Callable[..., Syn
     signing = CodeSigning(config_arn=config, profile_name="release", location="s3://code/inference/")
     synthesized = synth_pipeline(function=FunctionSettings(code_signing=signing))
     _, content_hash = package_handler()
-    unsigned = synthesized.one("aws_s3_object")
-    assert (unsigned["bucket"], unsigned["key"]) == ("code", f"inference/unsigned/{content_hash[:16]}.zip")
+    unsigned, function_name = synthesized.one("aws_s3_object"), "dev-language-inference"
+    assert (unsigned["bucket"], unsigned["key"]) == (
+        "code",
+        f"inference/unsigned/{function_name}/{content_hash[:16]}.zip",
+    )
+    assert unsigned["override_provider"] == {"default_tags": {"tags": {}}}
     job = synthesized.one("aws_signer_signing_job")
     reference = synthesized.reference("aws_s3_object")
     assert job["source"]["s3"]["version"] == f"${{{reference}.version_id}}"
@@ -348,6 +354,17 @@ def test_code_is_signed_before_lambda_takes_it(synth_pipeline: Callable[..., Syn
     assert (function["s3_bucket"], function["s3_key"]) == (f"${{{signed}.bucket}}", f"${{{signed}.key}}")
     assert function["code_signing_config_arn"] == config
     assert "filename" not in function
+
+
+def test_functions_of_the_same_code_share_no_object_that_one_would_delete(
+    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+) -> None:
+    config = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdefg"
+    signing = CodeSigning(config_arn=config, profile_name="release", location="s3://code/")
+    pipeline = replace(pipeline_settings, function=FunctionSettings(code_signing=signing))
+    synthesized = synth_stack(StackSettings(region="eu-central-1", pipelines={"one": pipeline, "two": pipeline}))
+    folders = {unsigned["key"].rpartition("/")[0] for unsigned in synthesized.all("aws_s3_object").values()}
+    assert folders == {"unsigned/dev-one-inference", "unsigned/dev-two-inference"}
 
 
 def test_an_existing_role_gets_the_rights_under_names_of_the_function(

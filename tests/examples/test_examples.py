@@ -134,7 +134,7 @@ def test_several_models_share_traffic_watch_and_roll_back(example: Example) -> N
     routing = deployment["blue_green_update_policy"]["traffic_routing_configuration"]
     assert (routing["type"], routing["canary_size"]) == ("CANARY", {"type": "CAPACITY_PERCENT", "value": 10})
     alarms = {alarm["alarm_name"] for alarm in deployment["auto_rollback_configuration"]["alarms"]}
-    assert alarms == {"support-topic-primary-rollback-errors", "support-topic-primary-rollback-latency"}
+    assert alarms == {"support-topic.primary-rollback-errors", "support-topic.primary-rollback-latency"}
     assert len(stack.all("aws_lambda_event_source_mapping")) == 3
 
 
