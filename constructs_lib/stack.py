@@ -5,10 +5,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from constructs_lib.chains import async_capacity
 from constructs_lib.checks import check_pipeline
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
-from constructs_lib.settings import S3StateSettings, StackSettings
+from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
 from constructs_lib.validation import SettingsError, Violation, check
 
 from cdktf import App, LocalBackend, S3Backend, TerraformStack
@@ -58,7 +59,7 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
             )
     for name, pipeline in settings.pipelines.items():
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
-    return violations
+    return violations or list(_output_clashes(id_, settings.pipelines))
 
 
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
@@ -81,6 +82,20 @@ def synthesize(stacks: Mapping[str, StackSettings]) -> None:
         sys.exit(str(error))
     app.synth()
     sys.stdout.write(explain(stacks))
+
+
+def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iterator[Violation]:
+    """Yield pipelines with another one's output: `queue_url` of `a-results` is `results_queue_url` of `a`."""
+    for name, settings in pipelines.items():
+        taken = {
+            "dead-letter": True,
+            "results": settings.results.sink == "sqs",
+            "notification": async_capacity(settings.endpoint) is not None,
+        }
+        for word in (word for word, is_taken in taken.items() if is_taken):
+            if (other := f"{name}-{word}") in pipelines:
+                bound = f"another name than that of {id_}/{name} with -{word} after it"
+                yield Violation(f"{id_}/{other}", "name", other, bound, "both would have an output of the same name")
 
 
 def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import constructs_lib
 from constructs_lib import (
+    AsyncCapacity,
     EndpointSettings,
     EventSourceSettings,
     FunctionSettings,
@@ -13,12 +14,14 @@ from constructs_lib import (
     InferenceStack,
     PipelineSettings,
     QueueSettings,
+    ResultsSettings,
     S3StateSettings,
     ServerlessCapacity,
     SettingsError,
     StackSettings,
     add_stacks,
 )
+from constructs_lib.stack import check_stack
 
 import pytest
 from cdktf import Testing
@@ -198,6 +201,25 @@ def test_two_pipelines_that_would_have_the_same_names_are_refused(pipeline_setti
     assert str(raised.value).splitlines()[1:] == [
         "  dev-a/x name = 'dev-a-x': must be another name than that of dev/a-x (same region)"
     ]
+
+
+def test_two_pipelines_with_an_output_of_the_same_name_are_refused(pipeline_settings: PipelineSettings) -> None:
+    def refused(**changes: object) -> list[str]:
+        changed = replace(pipeline_settings, **changes)  # type: ignore[arg-type]
+        names = ("a", "a-dead-letter", "a-results", "a-notification", "a-inputs")
+        return [str(violation) for violation in check_stack("dev", _settings(**dict.fromkeys(names, changed)))]
+
+    def text(word: str) -> str:
+        return (
+            f"dev/a-{word} name = 'a-{word}': must be another name than that of dev/a with -{word} after it (both "
+            "would have an output of the same name)"
+        )
+
+    assert refused() == [text("dead-letter"), text("results")]
+    assert refused(results=ResultsSettings(sink="none")) == [text("dead-letter")]
+    capacity = AsyncCapacity(instance_type="ml.m5.large", input_location="s3://abc/i/", output_location="s3://abc/o/")
+    endpoint = EndpointSettings(model=pipeline_settings.endpoint.model, capacity=capacity)  # type: ignore[union-attr]
+    assert refused(endpoint=endpoint) == [text("dead-letter"), text("results"), text("notification")]
 
 
 WRONG = [
