@@ -27,10 +27,9 @@ from constructs_lib.settings import (
     InstanceCapacity,
     MonitoringSettings,
     PipelineSettings,
-    ScheduledCapacity,
     ServerlessCapacity,
 )
-from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
+from constructs_lib.validation import Violation, is_unresolved
 
 from handler.settings import request_timeout_seconds
 
@@ -53,7 +52,7 @@ def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | No
         return endpoint.concurrent_requests
     own = _capacity_requests(endpoint)
     weights = [endpoint.weight, *(variant.weight for variant in endpoint.more_variants)]
-    if own is None or len(weights) == 1 or any(map(is_unresolved, weights)):
+    if own is None or len(weights) == 1:
         return own
     shares = [(endpoint.weight, own)]
     for variant in endpoint.more_variants:
@@ -83,36 +82,6 @@ def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapaci
     """Return what an asynchronous endpoint runs on; None of any other endpoint."""
     capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
     return capacity if isinstance(capacity, AsyncCapacity) else None
-
-
-def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
-    """Return what is a Terraform reference although other settings derive from its value."""
-    endpoint = settings.endpoint
-    capacity = (
-        ("endpoint", endpoint) if isinstance(endpoint, ExistingEndpoint) else ("endpoint.capacity", endpoint.capacity)
-    )
-    variants = () if isinstance(endpoint, ExistingEndpoint) else endpoint.more_variants
-    objects: dict[str, object] = {
-        "function": settings.function,
-        "event_source": settings.event_source,
-        "inference": settings.inference,
-        "queue": settings.queue,
-        capacity[0]: capacity[1],
-        **({"monitoring": settings.monitoring} if settings.monitoring else {}),
-        **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
-        **{f"endpoint.more_variants[{i}].capacity": variant.capacity for i, variant in enumerate(variants)},
-    }
-    bound, reason = "known when synthesizing", "checks and derived settings need it"
-    return [
-        Violation(path, f"{prefix}.{name}", value, bound, reason, wrong_type=True)
-        for prefix, settings_object in objects.items()
-        for name, value in unknown_numbers(settings_object).items()
-    ]
-
-
-def _schedule(endpoint: EndpointSettings | ExistingEndpoint) -> tuple[ScheduledCapacity, ...]:
-    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
-    return capacity.schedule if isinstance(capacity, InstanceCapacity | AsyncCapacity) else ()
 
 
 def derive(settings: PipelineSettings) -> PipelineSettings:
@@ -261,7 +230,7 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
             bound = f"{False if value is True else None} with an asynchronous endpoint"
             yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
     inputs, requests = inference.input_location or "", capacity.input_location
-    if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
+    if inputs and (inputs.startswith(requests) or requests.startswith(inputs)):
         bound = f"apart from endpoint.capacity.input_location, {requests}"
         yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
 

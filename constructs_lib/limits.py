@@ -386,3 +386,15 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-central-1", "AWS regions"),
     ),
 }
+
+# Text that can't be a Terraform reference: constructs are named after it, or settings derive from it. Terraform itself
+# takes none where its state is.
+KNOWN: dict[type, tuple[str, ...]] = {
+    InferenceSettings: ("codec",),
+    EndpointSettings: ("variant_name",),
+    Variant: ("name",),
+    ExistingEndpoint: ("variant_name",),
+    ScheduledCapacity: ("name",),
+    StackSettings: ("region",),
+    S3StateSettings: ("bucket", "region", "key"),
+}
