@@ -1,14 +1,21 @@
 """Everything that is out of bounds in a pipeline: each setting, each object, and across them."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 from constructs_lib.chains import chain_violations, derive
-from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.limits import LONGEST_REGION, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.regions import misplaced
 from constructs_lib.settings import PipelineSettings
 from constructs_lib.validation import Violation, check, holds
 
 # The longest name made from the prefix: a role's, with the longest region name.
-MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-inference-ap-southeast-4")
+MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len(f"-inference-{LONGEST_REGION}")
+
+# A service sends from where it is, and a secret is read where it is.
+ANYWHERE = ("source_arn", "token_secret_arn")
 
 
 def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
@@ -30,3 +37,17 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
         parameters = settings.inference.parameters
         violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
     return violations + chain_violations(path, derive(settings))
+
+
+def region_violations(path: str, settings: Any, region: str, prefix: str = "") -> Iterator[Violation]:
+    """Yield what a settings object, and those inside it, name in another region or partition than the stack's."""
+    for f in fields(settings):
+        value, name = getattr(settings, f.name), prefix + f.name
+        items = (
+            [(f"{name}[{i}]", item) for i, item in enumerate(value)] if isinstance(value, tuple) else [(name, value)]
+        )
+        for item_name, item in items:
+            if is_dataclass(item):
+                yield from region_violations(path, item, region, f"{item_name}.")
+            elif isinstance(item, str) and (why := misplaced(item, region, anywhere=f.name in ANYWHERE)):
+                yield Violation(path, item_name, item, *why)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from constructs_lib.chains import async_capacity
-from constructs_lib.checks import check_pipeline
+from constructs_lib.checks import check_pipeline, region_violations
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
@@ -50,6 +50,7 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
     violations = check(id_, settings)
     if any(violation.property == "pipelines" for violation in violations):
         return violations
+    region_is_known = not any(violation.property == "region" for violation in violations)
     if not settings.pipelines:
         violations.append(Violation(id_, "pipelines", {}, "one or more pipelines", "an empty stack deploys nothing"))
     for path, name in ((id_, id_), *((f"{id_}/{name}", name) for name in settings.pipelines)):
@@ -59,6 +60,8 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
             )
     for name, pipeline in settings.pipelines.items():
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
+        if region_is_known:
+            violations += region_violations(f"{id_}/{name}", pipeline, settings.region)
     return violations or list(_output_clashes(id_, settings.pipelines))
 
 

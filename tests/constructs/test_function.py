@@ -431,6 +431,6 @@ def test_a_function_name_is_checked_as_it_comes_out() -> None:
             handler_settings=HandlerSettings(endpoint_name="e", result_target="r", dead_letter_queue_url="d"),
         )
     assert str(raised.value) == (
-        f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 49 letters, digits, - and _ "
+        f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 48 letters, digits, - and _ "
         "(IAM RoleName, with the region)"
     )

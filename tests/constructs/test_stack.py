@@ -154,14 +154,14 @@ def test_a_name_that_aws_would_refuse_is_named(pipeline_settings: PipelineSettin
     with pytest.raises(SettingsError) as raised:
         InferenceStack(Testing.app(), "dev", _settings(support_language=pipeline_settings))
     assert [str(violation) for violation in raised.value.violations] == [
-        "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and hyphens, a "
+        "dev/support_language name = 'dev-support_language': must be 1 to 38 letters, digits and hyphens, a "
         "letter first and no hyphen last (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"
     ]
 
 
 def test_the_longest_name_fits_everywhere(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
-    name = "x" * (39 - len("dev-"))
-    settings = StackSettings(region="ap-southeast-4", pipelines={name: pipeline_settings})
+    name = "x" * (38 - len("dev-"))
+    settings = StackSettings(region="us-isof-south-1", pipelines={name: pipeline_settings})
     synthesized = synth_stack(settings)
     limits = {
         "aws_iam_role": 64,
