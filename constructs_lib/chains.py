@@ -43,6 +43,9 @@ LATENCY_ALARM_PERCENT = 80
 INVOCATIONS_PER_POLLER = 10
 
 
+Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
+
+
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
     """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
 
@@ -50,25 +53,39 @@ def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | No
     """
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.concurrent_requests
-    own = _capacity_requests(endpoint)
-    weights = [endpoint.weight, *(variant.weight for variant in endpoint.more_variants)]
-    if own is None or len(weights) == 1:
+    own = capacity_requests(endpoint.capacity)
+    _, weight, capacity = first_full(endpoint)
+    if own is None or weight == 0:
         return own
-    shares = [(endpoint.weight, own)]
-    for variant in endpoint.more_variants:
-        requests = _capacity_requests(replace(endpoint, capacity=variant.capacity))
-        shares.append((variant.weight, requests or 0))
-    return min((requests * sum(weights) // weight for weight, requests in shares if weight), default=own)
+    return (capacity_requests(capacity) or 0) * total_weight(endpoint) // weight
 
 
-def _capacity_requests(endpoint: EndpointSettings) -> int | None:
-    match endpoint.capacity:
+def first_full(endpoint: EndpointSettings) -> tuple[str, int, Capacity]:
+    """Return name, weight and capacity of the variant that has its share of the requests first."""
+    variants: list[tuple[str, int, Capacity]] = [(endpoint.variant_name, endpoint.weight, endpoint.capacity)]
+    variants += [(variant.name, variant.weight, variant.capacity) for variant in endpoint.more_variants]
+    taking = [variant for variant in variants if variant[1]]
+    return min(taking, key=lambda variant: (capacity_requests(variant[2]) or 0) / variant[1], default=variants[0])
+
+
+def total_weight(endpoint: EndpointSettings) -> int:
+    return endpoint.weight + sum(variant.weight for variant in endpoint.more_variants)
+
+
+def capacity_requests(capacity: Capacity) -> int | None:
+    """Return how many requests a variant can take at once at its largest; None where it queues them itself."""
+    match capacity:
         case ServerlessCapacity(max_concurrency=requests):
             return requests
-        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests) as capacity:
-            return max(instances, *(entry.max_instances for entry in capacity.schedule), 0) * requests
+        case InstanceCapacity(concurrent_requests_per_instance=requests):
+            return most_instances(capacity) * requests
         case AsyncCapacity():
             return None
+
+
+def most_instances(capacity: InstanceCapacity) -> int:
+    """Return how many instances there may be at any time of the schedule."""
+    return max(capacity.max_instances, *(entry.max_instances for entry in capacity.schedule), 0)
 
 
 def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
@@ -94,9 +111,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     alarm on the model's latency: at 80 % of what a request may take.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
-    alone = inference.codec == "single" or async_capacity(settings.endpoint) is not None
-    per_request = 1 if alone else inference.max_records_per_request
-    full_batch = math.ceil(source.batch_size / max(1, per_request))
+    full_batch = math.ceil(source.batch_size / max(1, records_per_request(settings)))
     in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
     advised = _advised_visibility_seconds(settings)
     return replace(
@@ -106,6 +121,12 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
         monitoring=_monitoring(settings),
     )
+
+
+def records_per_request(settings: PipelineSettings) -> int:
+    """Return how many records a request has at most; an asynchronous endpoint gets each by itself."""
+    alone = settings.inference.codec == "single" or async_capacity(settings.endpoint) is not None
+    return 1 if alone else settings.inference.max_records_per_request
 
 
 def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
