@@ -6,9 +6,11 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from constructs_lib.chains import chain_violations, derive
+from constructs_lib.function import environment_violations
+from constructs_lib.handler_settings import handler_settings
 from constructs_lib.limits import LONGEST_REGION, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
 from constructs_lib.regions import misplaced
-from constructs_lib.settings import PipelineSettings
+from constructs_lib.settings import ExistingEndpoint, PipelineSettings
 from constructs_lib.validation import Violation, check, holds
 
 # The longest name made from the prefix: a role's, with the longest region name.
@@ -36,7 +38,25 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     except (TypeError, ValueError) as error:
         parameters = settings.inference.parameters
         violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    return violations + chain_violations(path, derive(settings))
+    derived = derive(settings)
+    violations += chain_violations(path, derived)
+    return violations or list(_environment_violations(path, name, derived))
+
+
+def _environment_violations(path: str, name: str, derived: PipelineSettings) -> Iterator[Violation]:
+    """Yield that Lambda would refuse what the function reads, but for what is known only once it is deployed."""
+    unknown = "${}"
+    endpoint = derived.endpoint.name if isinstance(derived.endpoint, ExistingEndpoint) else name
+    target = derived.results.location if derived.results.sink == "s3" else unknown
+    environment = handler_settings(
+        derived,
+        endpoint_name=endpoint,
+        queue_url=unknown,
+        dead_letter_queue_url=unknown,
+        result_target=target or "",
+        table_name=unknown,
+    )
+    yield from environment_violations(path, "function.environment", environment)
 
 
 def region_violations(path: str, settings: Any, region: str, prefix: str = "") -> Iterator[Violation]:

@@ -371,6 +371,21 @@ def test_text_that_is_passed_on_may_be_a_reference(synth_stack: SynthStack) -> N
     assert synthesized.one("aws_sns_topic_subscription")["endpoint"] == TEXT
 
 
+def test_an_environment_over_lambdas_limit_is_said_before_anything_is_built(
+    pipeline_settings: PipelineSettings,
+) -> None:
+    def said(characters: int) -> list[str]:
+        inference = InferenceSettings(parameters={"x": "x" * characters})
+        settings = _settings(a=replace(pipeline_settings, inference=inference), b=pipeline_settings)
+        return [str(violation) for violation in check_stack("dev", settings)]
+
+    assert said(4073) == [
+        "dev/a function.environment = '4585 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
+        "quotas)"
+    ]
+    assert said(3000) == []
+
+
 @pytest.mark.parametrize("pipelines", [{}, [], {"x": None}, {1: None}])
 def test_a_stack_without_proper_pipelines_is_refused(pipelines: object) -> None:
     with pytest.raises(SettingsError) as raised:
