@@ -47,6 +47,10 @@ class InferenceStack(TerraformStack):
 
 def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
     """Return everything that is out of bounds, without building anything."""
+    wrong = _wrong_type(str(id_), "name", id_, str, "text")
+    wrong += _wrong_type(str(id_), "settings", settings, StackSettings, "StackSettings")
+    if wrong:
+        return wrong
     violations = check(id_, settings)
     if any(violation.property == "pipelines" for violation in violations):
         return violations
@@ -65,8 +69,16 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
     return violations or list(_output_clashes(id_, settings.pipelines))
 
 
+def _wrong_type(path: str, property_: str, value: object, expected: type, bound: str) -> list[Violation]:
+    if isinstance(value, expected):
+        return []
+    return [Violation(path, property_, value, bound, f"it is a {type(value).__name__}", wrong_type=True)]
+
+
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
     """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
+    if wrong := _wrong_type("app", "stacks", stacks, Mapping, "a mapping of names to StackSettings"):
+        raise SettingsError(wrong)
     violations = [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]
     if violations := violations or list(_name_clashes(stacks)):
         raise SettingsError(violations)

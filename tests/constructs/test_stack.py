@@ -393,6 +393,21 @@ def test_a_stack_without_proper_pipelines_is_refused(pipelines: object) -> None:
     assert [violation.property for violation in raised.value.violations] == ["pipelines"]
 
 
+@pytest.mark.parametrize(
+    ("stacks", "text"),
+    [
+        (None, "app stacks = None: must be a mapping of names to StackSettings (it is a NoneType)"),
+        ("dev", "app stacks = 'dev': must be a mapping of names to StackSettings (it is a str)"),
+        ({"dev": None}, "dev settings = None: must be StackSettings (it is a NoneType)"),
+        ({1: _settings()}, "1 name = 1: must be text (it is a int)"),
+    ],
+)
+def test_what_is_no_stack_is_named(stacks: Any, text: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), stacks)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  {text}"
+
+
 def test_the_default_app_has_a_dev_and_a_prod_stack() -> None:
     stacks = main.build_app().node.children
     documents = {stack.node.id: json.loads(Testing.synth(stack, True)) for stack in stacks}  # type: ignore[arg-type]
