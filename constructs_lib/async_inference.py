@@ -99,7 +99,7 @@ class NotificationFunction(Construct):
         role.allow(
             "read-answers",
             object_statement(environment, "s3:GetObject", capacity.output_location),
-            *([key_statement(keys, "s3", environment.region, "Decrypt")] if keys else []),
+            *([key_statement(keys, "s3", environment, "Decrypt")] if keys else []),
         )
         results.grant_send(role)
         dead_letters.grant_send(role)
@@ -150,5 +150,5 @@ def grant_put_requests(role: ServiceRole, capacity: AsyncCapacity, bucket_keys: 
     role.allow(
         "put-requests",
         object_statement(environment, "s3:PutObject", capacity.input_location),
-        *([key_statement(bucket_keys, "s3", environment.region, "GenerateDataKey")] if bucket_keys else []),
+        *([key_statement(bucket_keys, "s3", environment, "GenerateDataKey")] if bucket_keys else []),
     )

@@ -27,10 +27,9 @@ from constructs_lib.settings import (
     InstanceCapacity,
     MonitoringSettings,
     PipelineSettings,
-    ScheduledCapacity,
     ServerlessCapacity,
 )
-from constructs_lib.validation import Violation, is_unresolved, unknown_numbers
+from constructs_lib.validation import Violation, is_unresolved
 
 from handler.settings import MIB, request_timeout_seconds
 
@@ -44,6 +43,9 @@ LATENCY_ALARM_PERCENT = 80
 INVOCATIONS_PER_POLLER = 10
 
 
+Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
+
+
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
     """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
 
@@ -51,25 +53,39 @@ def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | No
     """
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.concurrent_requests
-    own = _capacity_requests(endpoint)
-    weights = [endpoint.weight, *(variant.weight for variant in endpoint.more_variants)]
-    if own is None or len(weights) == 1 or any(map(is_unresolved, weights)):
+    own = capacity_requests(endpoint.capacity)
+    _, weight, capacity = first_full(endpoint)
+    if own is None or weight == 0:
         return own
-    shares = [(endpoint.weight, own)]
-    for variant in endpoint.more_variants:
-        requests = _capacity_requests(replace(endpoint, capacity=variant.capacity))
-        shares.append((variant.weight, requests or 0))
-    return min((requests * sum(weights) // weight for weight, requests in shares if weight), default=own)
+    return (capacity_requests(capacity) or 0) * total_weight(endpoint) // weight
 
 
-def _capacity_requests(endpoint: EndpointSettings) -> int | None:
-    match endpoint.capacity:
+def first_full(endpoint: EndpointSettings) -> tuple[str, int, Capacity]:
+    """Return name, weight and capacity of the variant that has its share of the requests first."""
+    variants: list[tuple[str, int, Capacity]] = [(endpoint.variant_name, endpoint.weight, endpoint.capacity)]
+    variants += [(variant.name, variant.weight, variant.capacity) for variant in endpoint.more_variants]
+    taking = [variant for variant in variants if variant[1]]
+    return min(taking, key=lambda variant: (capacity_requests(variant[2]) or 0) / variant[1], default=variants[0])
+
+
+def total_weight(endpoint: EndpointSettings) -> int:
+    return endpoint.weight + sum(variant.weight for variant in endpoint.more_variants)
+
+
+def capacity_requests(capacity: Capacity) -> int | None:
+    """Return how many requests a variant can take at once at its largest; None where it queues them itself."""
+    match capacity:
         case ServerlessCapacity(max_concurrency=requests):
             return requests
-        case InstanceCapacity(max_instances=instances, concurrent_requests_per_instance=requests) as capacity:
-            return max(instances, *(entry.max_instances for entry in capacity.schedule), 0) * requests
+        case InstanceCapacity(concurrent_requests_per_instance=requests):
+            return most_instances(capacity) * requests
         case AsyncCapacity():
             return None
+
+
+def most_instances(capacity: InstanceCapacity) -> int:
+    """Return how many instances there may be at any time of the schedule."""
+    return max(capacity.max_instances, *(entry.max_instances for entry in capacity.schedule), 0)
 
 
 def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
@@ -85,36 +101,6 @@ def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapaci
     return capacity if isinstance(capacity, AsyncCapacity) else None
 
 
-def unknown_at_synth(path: str, settings: PipelineSettings) -> list[Violation]:
-    """Return what is a Terraform reference although other settings derive from its value."""
-    endpoint = settings.endpoint
-    capacity = (
-        ("endpoint", endpoint) if isinstance(endpoint, ExistingEndpoint) else ("endpoint.capacity", endpoint.capacity)
-    )
-    variants = () if isinstance(endpoint, ExistingEndpoint) else endpoint.more_variants
-    objects: dict[str, object] = {
-        "function": settings.function,
-        "event_source": settings.event_source,
-        "inference": settings.inference,
-        "queue": settings.queue,
-        capacity[0]: capacity[1],
-        **({"monitoring": settings.monitoring} if settings.monitoring else {}),
-        **{f"{capacity[0]}.schedule[{number}]": entry for number, entry in enumerate(_schedule(settings.endpoint))},
-        **{f"endpoint.more_variants[{i}].capacity": variant.capacity for i, variant in enumerate(variants)},
-    }
-    bound, reason = "known when synthesizing", "checks and derived settings need it"
-    return [
-        Violation(path, f"{prefix}.{name}", value, bound, reason, wrong_type=True)
-        for prefix, settings_object in objects.items()
-        for name, value in unknown_numbers(settings_object).items()
-    ]
-
-
-def _schedule(endpoint: EndpointSettings | ExistingEndpoint) -> tuple[ScheduledCapacity, ...]:
-    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
-    return capacity.schedule if isinstance(capacity, InstanceCapacity | AsyncCapacity) else ()
-
-
 def derive(settings: PipelineSettings) -> PipelineSettings:
     """Return the settings with every derived default filled in.
 
@@ -125,9 +111,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     alarm on the model's latency: at 80 % of what a request may take.
     """
     source, inference, queue = settings.event_source, settings.inference, settings.queue
-    alone = inference.codec == "single" or async_capacity(settings.endpoint) is not None
-    per_request = 1 if alone else inference.max_records_per_request
-    full_batch = math.ceil(source.batch_size / max(1, per_request))
+    full_batch = math.ceil(source.batch_size / max(1, records_per_request(settings)))
     in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
     advised = _advised_visibility_seconds(settings)
     return replace(
@@ -137,6 +121,12 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
         monitoring=_monitoring(settings),
     )
+
+
+def records_per_request(settings: PipelineSettings) -> int:
+    """Return how many records a request has at most; an asynchronous endpoint gets each by itself."""
+    alone = settings.inference.codec == "single" or async_capacity(settings.endpoint) is not None
+    return 1 if alone else settings.inference.max_records_per_request
 
 
 def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
@@ -261,7 +251,7 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
             bound = f"{False if value is True else None} with an asynchronous endpoint"
             yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
     inputs, requests = inference.input_location or "", capacity.input_location
-    if inputs and not is_unresolved(requests) and (inputs.startswith(requests) or requests.startswith(inputs)):
+    if inputs and (inputs.startswith(requests) or requests.startswith(inputs)):
         bound = f"apart from endpoint.capacity.input_location, {requests}"
         yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
 

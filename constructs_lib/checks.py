@@ -2,15 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
-from constructs_lib.chains import chain_violations, derive, unknown_at_synth
-from constructs_lib.endpoint_relations import endpoint_models
-from constructs_lib.limits import NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
-from constructs_lib.settings import EndpointSettings, ExistingEndpoint, PipelineSettings
-from constructs_lib.validation import Violation, check, holds, is_unresolved
+from constructs_lib.chains import chain_violations, derive
+from constructs_lib.function import environment_violations
+from constructs_lib.handler_settings import handler_settings
+from constructs_lib.limits import LONGEST_REGION, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern
+from constructs_lib.regions import misplaced
+from constructs_lib.settings import ExistingEndpoint, PipelineSettings
+from constructs_lib.validation import Violation, check, holds
 
 # The longest name made from the prefix: a role's, with the longest region name.
-MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len("-inference-ap-southeast-4")
+MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len(f"-inference-{LONGEST_REGION}")
+
+# A service sends from where it is, and a secret is read where it is.
+ANYWHERE = ("source_arn", "token_secret_arn")
 
 
 def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Violation]:
@@ -26,29 +33,41 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
         violations.append(Violation(path, "name", name, prefix.description, prefix.reason))
     if any(violation.wrong_type for violation in violations):
         return violations
-    violations += [
-        Violation(path, f"endpoint.{place}", url, "s3:// and what follows", "the role's rights are made from it")
-        for place, url in _endpoint_urls(settings.endpoint)
-        if is_unresolved(url) and not url.startswith("s3://")  # no pattern was put to a reference
-    ]
     try:
         json.dumps(settings.inference.parameters, allow_nan=False)
     except (TypeError, ValueError) as error:
         parameters = settings.inference.parameters
         violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    violations += unknown_at_synth(path, settings)
-    if any(violation.wrong_type for violation in violations):
-        return violations
-    return violations + chain_violations(path, derive(settings))
+    derived = derive(settings)
+    violations += chain_violations(path, derived)
+    return violations or list(_environment_violations(path, name, derived))
 
 
-def _endpoint_urls(settings: EndpointSettings | ExistingEndpoint) -> Iterator[tuple[str, str]]:
-    """Yield the S3 URLs of an endpoint's settings, and where they are set."""
-    if isinstance(settings, ExistingEndpoint):
-        return
-    holders = {**dict(endpoint_models(settings)), "capacity": settings.capacity, "data_capture": settings.data_capture}
-    names = ("model_data_url", "model_data_prefix", "bundle_location", "location")
-    for place, holder in holders.items():
-        for name in (*names, "input_location", "output_location", "failure_location"):
-            if url := getattr(holder, name, None):
-                yield f"{place}.{name}", url
+def _environment_violations(path: str, name: str, derived: PipelineSettings) -> Iterator[Violation]:
+    """Yield that Lambda would refuse what the function reads, but for what is known only once it is deployed."""
+    unknown = "${}"
+    endpoint = derived.endpoint.name if isinstance(derived.endpoint, ExistingEndpoint) else name
+    target = derived.results.location if derived.results.sink == "s3" else unknown
+    environment = handler_settings(
+        derived,
+        endpoint_name=endpoint,
+        queue_url=unknown,
+        dead_letter_queue_url=unknown,
+        result_target=target or "",
+        table_name=unknown,
+    )
+    yield from environment_violations(path, "function.environment", environment)
+
+
+def region_violations(path: str, settings: Any, region: str, prefix: str = "") -> Iterator[Violation]:
+    """Yield what a settings object, and those inside it, name in another region or partition than the stack's."""
+    for f in fields(settings):
+        value, name = getattr(settings, f.name), prefix + f.name
+        items = (
+            [(f"{name}[{i}]", item) for i, item in enumerate(value)] if isinstance(value, tuple) else [(name, value)]
+        )
+        for item_name, item in items:
+            if is_dataclass(item):
+                yield from region_violations(path, item, region, f"{item_name}.")
+            elif isinstance(item, str) and (why := misplaced(item, region, anywhere=f.name in ANYWHERE)):
+                yield Violation(path, item_name, item, *why)

@@ -104,10 +104,10 @@ def _use_keys(environment: Environment, settings: EndpointSettings) -> Iterator[
     capture = settings.data_capture
     if settings.bucket_key_arns:
         actions = ["Decrypt", "GenerateDataKey"] if asynchronous or capture else ["Decrypt"]
-        yield key_statement(settings.bucket_key_arns, "s3", environment.region, *actions)
+        yield key_statement(settings.bucket_key_arns, "s3", environment, *actions)
     outputs = [capture.kms_key_arn if capture else None, asynchronous.output_key_arn if asynchronous else None]
     if keys := [key for key in dict.fromkeys(outputs) if key is not None and key not in settings.bucket_key_arns]:
-        yield key_statement(keys, "s3", environment.region, "Decrypt", "GenerateDataKey")
+        yield key_statement(keys, "s3", environment, "Decrypt", "GenerateDataKey")
     if settings.volume_key_arn is not None:
         # SageMaker grants the key on to the volumes of its instances (AWS KMS: grants for AWS services).
         yield Statement(

@@ -9,6 +9,10 @@ from constructs_lib.chains import (
     MIN_DERIVED_REQUESTS,
     derive,
     endpoint_requests,
+    first_full,
+    most_instances,
+    records_per_request,
+    total_weight,
 )
 from constructs_lib.limits import MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
 from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
@@ -49,8 +53,7 @@ def _lines(given: PipelineSettings) -> Iterator[tuple[str, str]]:
 def _in_flight(given: PipelineSettings) -> str:
     if given.inference.max_concurrency is not None:
         return ", as set"
-    source, inference = given.event_source, given.inference
-    per_request = 1 if inference.codec == "single" else inference.max_records_per_request
+    source, per_request = given.event_source, records_per_request(given)
     requests = math.ceil(source.batch_size / per_request)
     filled = f"a batch of {source.batch_size} fills {requests} request{'s' if requests > 1 else ''} of {per_request}"
     return f": {filled}; {MIN_DERIVED_REQUESTS} at least, {MAX_DERIVED_REQUESTS} at most"
@@ -80,7 +83,14 @@ def _capacity(given: PipelineSettings) -> str:
     """Return how many requests the endpoint takes at its largest, and where that comes from."""
     requests, endpoint = endpoint_requests(given.endpoint), given.endpoint
     text = "1 request" if requests == 1 else f"{requests} requests"
-    if isinstance(endpoint, ExistingEndpoint) or not isinstance(endpoint.capacity, InstanceCapacity):
+    if isinstance(endpoint, ExistingEndpoint):
         return f"{text} at once"
-    capacity = endpoint.capacity
-    return f"{text} at once ({capacity.max_instances} instances x {capacity.concurrent_requests_per_instance})"
+    name, weight, capacity = first_full(endpoint)
+    if not isinstance(capacity, InstanceCapacity):
+        return f"{text} at once"
+    instances = most_instances(capacity)
+    scheduled = " scheduled" if instances > capacity.max_instances else ""
+    most = f"{instances}{scheduled} instance{'s' if instances > 1 else ''}"
+    share = f", for {weight} of {total_weight(endpoint)} requests" if endpoint.more_variants else ""
+    of = f"{name}: " if endpoint.more_variants else ""
+    return f"{text} at once ({of}{most} x {capacity.concurrent_requests_per_instance}{share})"

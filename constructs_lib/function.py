@@ -1,7 +1,7 @@
 """The Lambda function that holds the handler: its role, its logs, its code, its network, its alias."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from constructs_lib.findings import accept
 from constructs_lib.iam import ServiceRole, Statement
@@ -174,18 +174,10 @@ class BatchInferenceFunction(Construct):
         )
 
     def _variables(self, handler_settings: HandlerSettings) -> dict[str, str]:
-        """Raises SettingsError if Lambda would refuse the environment; references count nothing."""
-        variables = handler_settings.to_environment()
-        sizes = {
-            name: len(name.encode()) + (0 if is_unresolved(value) else len(value.encode()))
-            for name, value in variables.items()
-        }
-        if sum(sizes.values()) > MAX_ENVIRONMENT_BYTES:
-            largest = max(sizes, key=lambda name: sizes[name])
-            bound = f"at most {MAX_ENVIRONMENT_BYTES} bytes; {largest} alone has {sizes[largest]}"
-            violation = Violation(self.node.path, "environment", f"{sum(sizes.values())} bytes", bound, "Lambda quotas")
-            raise SettingsError([violation])
-        return variables
+        """Raises SettingsError if Lambda would refuse the environment."""
+        if violations := list(environment_violations(self.node.path, "environment", handler_settings)):
+            raise SettingsError(violations)
+        return handler_settings.to_environment()
 
     def _make_alias(self, name: str) -> None:
         alias = LambdaAlias(
@@ -206,6 +198,18 @@ class BatchInferenceFunction(Construct):
                 provisioned_concurrent_executions=self.settings.provisioned_concurrency,
             )
             self.ready = [warm]
+
+
+def environment_violations(path: str, property_: str, handler_settings: HandlerSettings) -> Iterator[Violation]:
+    """Yield that Lambda would refuse the environment; references count nothing."""
+    sizes = {
+        name: len(name.encode()) + (0 if is_unresolved(value) else len(value.encode()))
+        for name, value in handler_settings.to_environment().items()
+    }
+    if sum(sizes.values()) > MAX_ENVIRONMENT_BYTES:
+        largest = max(sizes, key=lambda name: sizes[name])
+        bound = f"at most {MAX_ENVIRONMENT_BYTES} bytes; {largest} alone has {sizes[largest]}"
+        yield Violation(path, property_, f"{sum(sizes.values())} bytes", bound, "Lambda quotas")
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:

@@ -95,12 +95,12 @@ class ServiceRole(Construct):
         self.policies.append(policy)
 
 
-def key_statement(keys: Sequence[str], service: str, region: str, *actions: str) -> Statement:
+def key_statement(keys: Sequence[str], service: str, environment: Environment, *actions: str) -> Statement:
     """Return the right to use customer keys, through one AWS service alone, for instance `sqs`."""
     return Statement(
         actions=[f"kms:{action}" for action in actions],
         resources=keys,
-        conditions={"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com"}},
+        conditions={"StringEquals": {"kms:ViaService": f"{service}.{environment.region}.{environment.dns_suffix}"}},
     )
 
 

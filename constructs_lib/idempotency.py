@@ -59,6 +59,7 @@ class IdempotencyTable(Construct):
         actions = ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]
         statements = [Statement(actions=actions, resources=[self.arn])]
         if self.settings.kms_key_arn is not None:
-            region = Environment.of(self).region
-            statements.append(key_statement([self.settings.kms_key_arn], "dynamodb", region, *KEY_ACTIONS))
+            statements.append(
+                key_statement([self.settings.kms_key_arn], "dynamodb", Environment.of(self), *KEY_ACTIONS)
+            )
         role.allow("remember-results", *statements)

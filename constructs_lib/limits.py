@@ -79,6 +79,8 @@ MAX_ENVIRONMENT_BYTES = 4 * KIB
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
 # IAM: CreateRole
 ROLE_NAME_CHARACTERS = 64
+# How a region's name is built, and the longest of them, which the names of roles end in
+REGION_PATTERN, LONGEST_REGION = r"[a-z]{2,4}(-[a-z]+)+-\d", "us-isof-south-1"
 # SageMaker: EndpointName and the like, which stack and pipeline names become part of; Terraform: a letter first
 NAME_PATTERN = r"[a-zA-Z](-*[a-zA-Z0-9])*"
 NAME_DESCRIPTION = "letters, digits and hyphens, a letter first and no hyphen last"
@@ -132,9 +134,8 @@ def _queue_name(property_: str) -> Pattern:
 
 QUEUE_NAME = _queue_name("name")
 FUNCTION_NAME = Pattern("name", r"[\w-]{1,64}", "1 to 64 letters, digits, - and _", "Lambda FunctionName")
-# Its role's name has the region after it, at its longest that of ap-southeast-4.
 FUNCTION_NAME_WITH_ROLE = Pattern(
-    "name", r"[\w-]{1,49}", "1 to 49 letters, digits, - and _", "IAM RoleName, with the region"
+    "name", r"[\w-]{1,48}", "1 to 48 letters, digits, - and _", "IAM RoleName, with the region"
 )
 TABLE_NAME = Pattern("name", r"[\w.-]{3,255}", "3 to 255 letters, digits, - _ and .", "DynamoDB TableName")
 
@@ -246,7 +247,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ContainerModel: (
         Pattern(
             "image_uri",
-            r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+(?=[:@])(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
+            r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.(com(\.cn)?|eu)/[a-z0-9._/-]+(?=[:@])(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
             "an Amazon ECR image URI with a tag or digest",
             "SageMaker pulls from ECR; the role's rights are made for its repository",
         ),
@@ -382,9 +383,21 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("at_maximum_minutes", 1, 1440, "minutes", "CloudWatch: an alarm looks back a day"),
     ),
     PipelineSettings: (_key("bucket_key_arns"),),
-    StackSettings: (Pattern("region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-central-1", "AWS regions"),),
+    StackSettings: (Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),),
     S3StateSettings: (
         Pattern("bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "an S3 bucket name", "Amazon S3"),
-        Pattern("region", r"[a-z]{2}(-[a-z]+)+-\d", "an AWS region such as eu-central-1", "AWS regions"),
+        Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),
     ),
+}
+
+# Text that can't be a Terraform reference: constructs are named after it, or settings derive from it. Terraform itself
+# takes none where its state is.
+KNOWN: dict[type, tuple[str, ...]] = {
+    InferenceSettings: ("codec",),
+    EndpointSettings: ("variant_name",),
+    Variant: ("name",),
+    ExistingEndpoint: ("variant_name",),
+    ScheduledCapacity: ("name",),
+    StackSettings: ("region",),
+    S3StateSettings: ("bucket", "region", "key"),
 }

@@ -150,7 +150,7 @@ def _read_token(environment: Environment, model: HuggingFaceModel) -> Iterator[S
     if model.token_secret_arn is not None:
         yield Statement(actions=["secretsmanager:GetSecretValue"], resources=[model.token_secret_arn])
     if model.token_key_arn is not None:
-        yield key_statement([model.token_key_arn], "secretsmanager", environment.region, "Decrypt")
+        yield key_statement([model.token_key_arn], "secretsmanager", environment, "Decrypt")
 
 
 def _container_source(scope: Construct, model: ContainerModel, id_: str) -> ModelSource:

@@ -4,6 +4,8 @@ import hashlib
 import json
 from weakref import WeakKeyDictionary
 
+from constructs_lib.regions import partition
+
 from cdktf import DefaultTokenResolver, StringConcat, TerraformStack, Tokenization
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
 from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
@@ -18,9 +20,13 @@ class Environment(Construct):
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
-        self.partition = DataAwsPartition(self, "partition").partition
+        partition_data = DataAwsPartition(self, "partition")
+        self.partition = partition_data.partition
         self.account = DataAwsCallerIdentity(self, "caller").account_id
-        self.region: str = getattr(scope, "region", None) or DataAwsRegion(self, "region").region
+        known_region: str | None = getattr(scope, "region", None)
+        self.region: str = known_region or DataAwsRegion(self, "region").region
+        # What the names of services end in.
+        self.dns_suffix: str = partition(known_region)[1] if known_region else partition_data.dns_suffix
 
     @classmethod
     def of(cls, scope: IConstruct) -> "Environment":

@@ -147,9 +147,7 @@ class InferencePipeline(Construct):
         if location := self.settings.inference.input_location:
             environment, keys = Environment.of(self), self.settings.bucket_key_arns
             read = object_statement(environment, "s3:GetObject", location)
-            role.allow(
-                "read-inputs", read, *([key_statement(keys, "s3", environment.region, "Decrypt")] if keys else [])
-            )
+            role.allow("read-inputs", read, *([key_statement(keys, "s3", environment, "Decrypt")] if keys else []))
 
     def _watch(self, name: str) -> PipelineMonitoring | None:
         if self.settings.monitoring is None:

@@ -76,8 +76,7 @@ class Queue(Construct):
         """Return the right to this queue and, if it has one, to its customer key."""
         statements = [Statement(actions=actions, resources=[self.arn])]
         if self.settings.kms_key_arn is not None and key_actions:
-            region = self._environment.region
-            statements.append(key_statement([self.settings.kms_key_arn], "sqs", region, *key_actions))
+            statements.append(key_statement([self.settings.kms_key_arn], "sqs", self._environment, *key_actions))
         return statements
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:

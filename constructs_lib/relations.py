@@ -126,6 +126,8 @@ def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
 def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
     if settings.sink == "s3" and not settings.location:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
+    if settings.sink != "s3" and settings.location is not None:
+        yield Relation("location", settings.location, "None", f"sink is {settings.sink}: nothing is put there")
     if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
         reason = f"sink is {settings.sink}: nothing is made that it could encrypt"
         yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)

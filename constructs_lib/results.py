@@ -66,8 +66,7 @@ class ResultSink:
     def _grant_put(self, role: ServiceRole, policy_name: str, location: str) -> None:
         statements = [object_statement(self._environment, "s3:PutObject", location)]
         if self._bucket_keys:
-            region = self._environment.region
-            statements.append(key_statement(self._bucket_keys, "s3", region, "GenerateDataKey"))
+            statements.append(key_statement(self._bucket_keys, "s3", self._environment, "GenerateDataKey"))
         role.allow(policy_name, *statements)
 
     def _make_queue(self, scope: Construct, id_: str, name: str) -> None:

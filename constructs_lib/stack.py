@@ -5,10 +5,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from constructs_lib.checks import check_pipeline
+from constructs_lib.chains import async_capacity
+from constructs_lib.checks import check_pipeline, region_violations
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
-from constructs_lib.settings import S3StateSettings, StackSettings
+from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
 from constructs_lib.validation import SettingsError, Violation, check
 
 from cdktf import App, LocalBackend, S3Backend, TerraformStack
@@ -46,9 +47,14 @@ class InferenceStack(TerraformStack):
 
 def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
     """Return everything that is out of bounds, without building anything."""
+    wrong = _wrong_type(str(id_), "name", id_, str, "text")
+    wrong += _wrong_type(str(id_), "settings", settings, StackSettings, "StackSettings")
+    if wrong:
+        return wrong
     violations = check(id_, settings)
     if any(violation.property == "pipelines" for violation in violations):
         return violations
+    region_is_known = not any(violation.property == "region" for violation in violations)
     if not settings.pipelines:
         violations.append(Violation(id_, "pipelines", {}, "one or more pipelines", "an empty stack deploys nothing"))
     for path, name in ((id_, id_), *((f"{id_}/{name}", name) for name in settings.pipelines)):
@@ -58,11 +64,21 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
             )
     for name, pipeline in settings.pipelines.items():
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
-    return violations
+        if region_is_known:
+            violations += region_violations(f"{id_}/{name}", pipeline, settings.region)
+    return violations or list(_output_clashes(id_, settings.pipelines))
+
+
+def _wrong_type(path: str, property_: str, value: object, expected: type, bound: str) -> list[Violation]:
+    if isinstance(value, expected):
+        return []
+    return [Violation(path, property_, value, bound, f"it is a {type(value).__name__}", wrong_type=True)]
 
 
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:
     """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
+    if wrong := _wrong_type("app", "stacks", stacks, Mapping, "a mapping of names to StackSettings"):
+        raise SettingsError(wrong)
     violations = [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]
     if violations := violations or list(_name_clashes(stacks)):
         raise SettingsError(violations)
@@ -81,6 +97,20 @@ def synthesize(stacks: Mapping[str, StackSettings]) -> None:
         sys.exit(str(error))
     app.synth()
     sys.stdout.write(explain(stacks))
+
+
+def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iterator[Violation]:
+    """Yield pipelines with another one's output: `queue_url` of `a-results` is `results_queue_url` of `a`."""
+    for name, settings in pipelines.items():
+        taken = {
+            "dead-letter": True,
+            "results": settings.results.sink == "sqs",
+            "notification": async_capacity(settings.endpoint) is not None,
+        }
+        for word in (word for word, is_taken in taken.items() if is_taken):
+            if (other := f"{name}-{word}") in pipelines:
+                bound = f"another name than that of {id_}/{name} with -{word} after it"
+                yield Violation(f"{id_}/{other}", "name", other, bound, "both would have an output of the same name")
 
 
 def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:

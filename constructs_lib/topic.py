@@ -58,8 +58,7 @@ class Topic(Construct):
         """Let the role publish."""
         statements = [Statement(actions=["sns:Publish"], resources=[self.arn])]
         if self._key is not None:
-            region = self._environment.region
-            statements.append(key_statement([self._key], "sns", region, "GenerateDataKey", "Decrypt"))
+            statements.append(key_statement([self._key], "sns", self._environment, "GenerateDataKey", "Decrypt"))
         role.allow(policy_name, *statements)
 
     def _admit(self, publisher: str) -> dict[str, Any]:

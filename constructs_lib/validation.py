@@ -1,16 +1,18 @@
 """One checker for all settings: every violation at once, each with path, property, value, bound and reason."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from constructs_lib.endpoint_relations import ENDPOINT_RELATIONS
-from constructs_lib.limits import RULES, OneOf, Pattern, Range, Rule
+from constructs_lib.limits import KNOWN, RULES, OneOf, Pattern, Range, Rule
 from constructs_lib.relations import RELATIONS
 
 from constructs import Construct
+
+from handler.settings import LOCATION
 
 ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
 
@@ -55,7 +57,7 @@ def require_name(construct: Construct, name: str, rule: Pattern) -> None:
 
 
 def is_unresolved(value: object) -> bool:
-    """Whether the value is a Terraform reference, known only to Terraform: no check can apply to it.
+    """Whether the value is, or holds, a Terraform reference, known only to Terraform: no check can apply to it.
 
     cdktf encodes references in strings with a marker and in numbers as huge negative ones; asking cdktf itself
     (`Token.is_unresolved`) would be a call to Node for every setting.
@@ -66,24 +68,32 @@ def is_unresolved(value: object) -> bool:
 
 
 def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
-    """Check a settings object and those inside it against their types and `limits.RULES`."""
+    """Check a settings object and those inside it against their types and `limits.RULES`.
+
+    Only text that is passed on may be a Terraform reference; all else must be known.
+    """
     found: list[Violation] = []
     rules = [rule for cls in type(settings).__mro__ for rule in RULES.get(cls, ())]
     for f in fields(settings):
         value, name = getattr(settings, f.name), prefix + f.name
-        if is_unresolved(value):
+        own_rules = [rule for rule in rules if rule.property == f.name]
+        if is_unresolved(value) and not _may_be_reference(type(settings), f.name, value, f.type, own_rules):
+            reason = "checks and derived settings need it"
+            shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii tells nothing
+            found.append(Violation(path, name, shown, "known when synthesizing", reason, wrong_type=True))
             continue
         if not _has_type(value, f.type):
             found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value), wrong_type=True))
             continue
-        own_rules = [rule for rule in rules if rule.property == f.name]
         for item_name, item in _items(name, value):
             if is_dataclass(item):
                 found += check(path, item, f"{item_name}.")
-            elif item is not None and not is_unresolved(item):
+            elif isinstance(item, str) and is_unresolved(item):
+                found += [Violation(path, item_name, item, *why) for why in _hidden_urls(item, own_rules)]
+            elif item is not None:
                 broken = (rule for rule in own_rules if not holds(rule, item))
                 found += [Violation(path, item_name, item, _bound(rule), rule.reason) for rule in broken]
-    if not any(violation.wrong_type for violation in found) and not unknown_numbers(settings):
+    if not any(violation.wrong_type for violation in found):
         found += [
             Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
             for cls in type(settings).__mro__
@@ -93,10 +103,22 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
     return found
 
 
-def unknown_numbers(settings: Any) -> dict[str, object]:
-    """Return the numbers of a settings object that are Terraform references, and so can't be compared."""
-    values = {f.name: getattr(settings, f.name) for f in fields(settings) if f.type in (int, int | None)}
-    return {name: value for name, value in values.items() if is_unresolved(value)}
+def _may_be_reference(cls: type, name: str, value: object, expected: Any, rules: Iterable[Rule]) -> bool:
+    """Whether the value may be left to Terraform: text may that goes into the plan as it is."""
+    passed_on = expected in (str, str | None) and not any(isinstance(rule, OneOf) for rule in rules)
+    return isinstance(value, str) and passed_on and not any(name in KNOWN.get(base, ()) for base in cls.__mro__)
+
+
+def _hidden_urls(value: str, rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
+    """Yield bound and reason where a reference hides that the text is an S3 URL: policies are made from its parts."""
+    for rule in rules:
+        if not isinstance(rule, Pattern) or not rule.regex.startswith("s3://"):
+            continue
+        reason = "the role's rights are made from it"
+        if not value.startswith("s3://"):
+            yield "s3:// and what follows", reason
+        elif rule.regex == LOCATION.pattern and not value.endswith("/"):
+            yield rule.description, reason
 
 
 def _items(name: str, value: object) -> list[tuple[str, object]]:

@@ -15,7 +15,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
 
 Every setting with its unit and default, made from the code by `python -m tools.settings_table`. What is derived is
-checked when you set it by hand.
+checked when you set it by hand. Text that goes into the plan as it is, for instance an ARN, may be a Terraform
+reference; everything else must be known when synthesizing.
 """
 CLASSES: tuple[type[Any], ...] = (
     settings.StackSettings,

@@ -19,8 +19,10 @@ from constructs_lib.settings import (
     PipelineSettings,
     ProvisionedPollers,
     QueueSettings,
+    ScheduledCapacity,
     ServerlessCapacity,
     StackSettings,
+    Variant,
 )
 
 import pytest
@@ -28,6 +30,10 @@ import pytest
 MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 SMALLEST = PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ServerlessCapacity(max_concurrency=10)))
 INSTANCES = InstanceCapacity(instance_type="ml.c7i.large", max_instances=3, concurrent_requests_per_instance=8)
+
+DAY = ScheduledCapacity(name="day", schedule="cron(0 7 * * ? *)", min_instances=3, max_instances=9)
+NEWCOMER = Variant(name="newcomer", capacity=replace(INSTANCES, concurrent_requests_per_instance=4))
+ASYNC = AsyncCapacity(instance_type="ml.c7i.large", input_location="s3://abc/in/", output_location="s3://abc/out/")
 
 
 def _explain(pipeline: PipelineSettings) -> list[str]:
@@ -76,6 +82,24 @@ def _with_endpoint(endpoint: EndpointSettings | ExistingEndpoint, **changes: Any
             "12 at once = the endpoint's 24 requests at once (3 instances x 8) / 2 in flight",
         ),
         (
+            _with_endpoint(EndpointSettings(model=MODEL, capacity=replace(INSTANCES, max_instances=1))),
+            "4 at once = the endpoint's 8 requests at once (1 instance x 8) / 2 in flight",
+        ),
+        (
+            _with_endpoint(EndpointSettings(model=MODEL, capacity=replace(INSTANCES, schedule=(DAY,)))),
+            "36 at once = the endpoint's 72 requests at once (9 scheduled instances x 8) / 2 in flight",
+        ),
+        (
+            _with_endpoint(EndpointSettings(model=MODEL, capacity=INSTANCES, weight=9, more_variants=(NEWCOMER,))),
+            "13 at once = the endpoint's 26 requests at once (primary: 3 instances x 8, for 9 of 10 requests) / 2 in "
+            "flight",
+        ),
+        (
+            _with_endpoint(EndpointSettings(model=MODEL, capacity=INSTANCES, more_variants=(NEWCOMER,))),
+            "12 at once = the endpoint's 24 requests at once (newcomer: 3 instances x 4, for 1 of 2 requests) / 2 in "
+            "flight",
+        ),
+        (
             _with_endpoint(ExistingEndpoint(name="theirs", concurrent_requests=6)),
             "3 at once = the endpoint's 6 requests at once / 2 in flight",
         ),
@@ -88,14 +112,7 @@ def _with_endpoint(endpoint: EndpointSettings | ExistingEndpoint, **changes: Any
             "1000 at once = the endpoint's 9000 requests at once / 2 in flight, at most 1000 (Lambda)",
         ),
         (
-            _with_endpoint(
-                EndpointSettings(
-                    model=MODEL,
-                    capacity=AsyncCapacity(
-                        instance_type="ml.c7i.large", input_location="s3://a/in/", output_location="s3://a/out/"
-                    ),
-                )
-            ),
+            _with_endpoint(EndpointSettings(model=MODEL, capacity=ASYNC)),
             "as many at once as Lambda starts: the endpoint queues requests itself",
         ),
         (
@@ -127,6 +144,12 @@ def test_where_the_requests_in_flight_come_from(
     source: EventSourceSettings, inference: InferenceSettings, line: str
 ) -> None:
     assert _explain(replace(SMALLEST, event_source=source, inference=inference))[3] == f"  requests in flight  {line}"
+
+
+def test_an_asynchronous_endpoint_gets_each_record_by_itself() -> None:
+    assert _explain(_with_endpoint(EndpointSettings(model=MODEL, capacity=ASYNC)))[3] == (
+        "  requests in flight  8 per invocation: a batch of 10 fills 10 requests of 1; 2 at least, 8 at most"
+    )
 
 
 def test_the_batching_window_counts_in_the_visibility_timeout() -> None:

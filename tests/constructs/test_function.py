@@ -438,10 +438,20 @@ def test_an_environment_over_lambdas_limit_is_named(synth_pipeline: Callable[...
     with pytest.raises(SettingsError) as raised:
         synth_pipeline(inference=InferenceSettings(parameters={"candidate_labels": ["x" * 4000]}))
     assert re.fullmatch(
-        r"1 setting is out of bounds:\n  dev/language/function environment = '4\d\d\d bytes': must be at most 4096 "
+        r"1 setting is out of bounds:\n  dev/language function\.environment = '4\d\d\d bytes': must be at most 4096 "
         r"bytes; PARAMETERS alone has 40\d\d \(Lambda quotas\)",
         str(raised.value),
     )
+
+
+def test_a_function_by_itself_checks_its_environment() -> None:
+    handler = HandlerSettings(endpoint_name="e", dead_letter_queue_url="${var.url}", codec="x" * 4000)
+    stack = TerraformStack(Testing.app(), "plain")
+    with pytest.raises(SettingsError) as raised:
+        BatchInferenceFunction(stack, "function", name="scorer", handler_settings=handler)
+    (violation,) = raised.value.violations
+    assert (violation.path, violation.property) == ("plain/function", "environment")
+    assert violation.bound == "at most 4096 bytes; CODEC alone has 4005"
 
 
 def test_a_function_name_is_checked_as_it_comes_out() -> None:
@@ -454,7 +464,7 @@ def test_a_function_name_is_checked_as_it_comes_out() -> None:
             handler_settings=HandlerSettings(endpoint_name="e", result_target="r", dead_letter_queue_url="d"),
         )
     assert str(raised.value) == (
-        f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 49 letters, digits, - and _ "
+        f"1 setting is out of bounds:\n  plain/function name = '{'f' * 65}': must be 1 to 48 letters, digits, - and _ "
         "(IAM RoleName, with the region)"
     )
 

@@ -50,13 +50,13 @@ def test_a_role_that_has_its_rights_is_left_alone(synth_pipeline: Synth) -> None
 @pytest.mark.parametrize(
     ("settings", "name", "bound"),
     [
-        ({}, "f" * 50, "1 to 49 letters, digits, - and _ (IAM RoleName, with the region)"),
+        ({}, "f" * 50, "1 to 48 letters, digits, - and _ (IAM RoleName, with the region)"),
         (
             {"role": ExistingRole(arn="arn:aws:iam::123456789012:role/scoring")},
             "f" * 65,
             "1 to 64 letters, digits, - and _ (Lambda FunctionName)",
         ),
-        ({}, "a b", "1 to 49 letters, digits, - and _ (IAM RoleName, with the region)"),
+        ({}, "a b", "1 to 48 letters, digits, - and _ (IAM RoleName, with the region)"),
     ],
 )
 def test_a_functions_name_is_checked(settings: dict[str, Any], name: str, bound: str) -> None:

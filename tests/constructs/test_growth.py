@@ -84,7 +84,7 @@ def test_stacks_of_one_app_are_what_they_are_alone(pipeline: PipelineSettings) -
     stacks = {
         "dev": _settings(language=pipeline),
         "prod": StackSettings(
-            region="eu-west-1",
+            region=REGION,
             pipelines={"language": pipeline, "tone": pipeline},
             state=S3StateSettings(bucket="company-state", region="eu-west-1"),
         ),

@@ -167,6 +167,14 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
             ResultsSettings(sink="none", kms_key_arn=KEY),
             f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is made that it could encrypt)",
         ),
+        (
+            ResultsSettings(location="s3://scores/"),
+            "results.location = 's3://scores/': must be None (sink is sqs: nothing is put there)",
+        ),
+        (
+            ResultsSettings(sink="none", location="s3://scores/"),
+            "results.location = 's3://scores/': must be None (sink is none: nothing is put there)",
+        ),
         (ResultsSettings(sink="s3"), "results.location = None: must be s3://bucket/prefix/ (sink is s3)"),
         (
             ResultsSettings(overflow_location="s3://payloads/results"),

@@ -2,29 +2,42 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import constructs_lib
 from constructs_lib import (
+    AsyncCapacity,
+    ContainerModel,
+    Deployment,
     EndpointSettings,
     EventSourceSettings,
     FunctionSettings,
     HuggingFaceModel,
     InferenceSettings,
     InferenceStack,
+    InstanceCapacity,
+    MonitoringSettings,
     PipelineSettings,
     QueueSettings,
+    ResultsSettings,
     S3StateSettings,
+    ScheduledCapacity,
     ServerlessCapacity,
     SettingsError,
     StackSettings,
+    Variant,
+    VpcSettings,
     add_stacks,
 )
+from constructs_lib.stack import check_stack
 
 import pytest
-from cdktf import Testing
+from cdktf import Testing, Token
 
 import main
 from tests.constructs.synthesized import Synthesized
+
+MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 
 SynthStack = Callable[[StackSettings], Synthesized]
 
@@ -141,14 +154,14 @@ def test_a_name_that_aws_would_refuse_is_named(pipeline_settings: PipelineSettin
     with pytest.raises(SettingsError) as raised:
         InferenceStack(Testing.app(), "dev", _settings(support_language=pipeline_settings))
     assert [str(violation) for violation in raised.value.violations] == [
-        "dev/support_language name = 'dev-support_language': must be 1 to 39 letters, digits and hyphens, a "
+        "dev/support_language name = 'dev-support_language': must be 1 to 38 letters, digits and hyphens, a "
         "letter first and no hyphen last (SageMaker EndpointName, and IAM role names of 64 with suffix and region)"
     ]
 
 
 def test_the_longest_name_fits_everywhere(synth_stack: SynthStack, pipeline_settings: PipelineSettings) -> None:
-    name = "x" * (39 - len("dev-"))
-    settings = StackSettings(region="ap-southeast-4", pipelines={name: pipeline_settings})
+    name = "x" * (38 - len("dev-"))
+    settings = StackSettings(region="us-isof-south-1", pipelines={name: pipeline_settings})
     synthesized = synth_stack(settings)
     limits = {
         "aws_iam_role": 64,
@@ -200,6 +213,25 @@ def test_two_pipelines_that_would_have_the_same_names_are_refused(pipeline_setti
     ]
 
 
+def test_two_pipelines_with_an_output_of_the_same_name_are_refused(pipeline_settings: PipelineSettings) -> None:
+    def refused(**changes: object) -> list[str]:
+        changed = replace(pipeline_settings, **changes)  # type: ignore[arg-type]
+        names = ("a", "a-dead-letter", "a-results", "a-notification", "a-inputs")
+        return [str(violation) for violation in check_stack("dev", _settings(**dict.fromkeys(names, changed)))]
+
+    def text(word: str) -> str:
+        return (
+            f"dev/a-{word} name = 'a-{word}': must be another name than that of dev/a with -{word} after it (both "
+            "would have an output of the same name)"
+        )
+
+    assert refused() == [text("dead-letter"), text("results")]
+    assert refused(results=ResultsSettings(sink="none")) == [text("dead-letter")]
+    capacity = AsyncCapacity(instance_type="ml.m5.large", input_location="s3://abc/i/", output_location="s3://abc/o/")
+    endpoint = EndpointSettings(model=pipeline_settings.endpoint.model, capacity=capacity)  # type: ignore[union-attr]
+    assert refused(endpoint=endpoint) == [text("dead-letter"), text("results"), text("notification")]
+
+
 WRONG = [
     (lambda p: replace(p, inference=InferenceSettings(parameters={"x": {1}})), "inference.parameters"),
     (lambda p: replace(p, inference=InferenceSettings(parameters={"x": float("nan")})), "inference.parameters"),
@@ -221,11 +253,159 @@ def test_wrong_input_of_any_kind_is_named_without_a_traceback(
     assert [violation.property for violation in raised.value.violations] == [named]
 
 
+TEXT: Any = "${var.x}"
+NUMBER: Any = Token.as_number("${var.x}")
+BOOLEAN: Any = Token.as_any("${var.x}")
+INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2)
+
+
+def _made(**changes: Any) -> dict[str, Any]:
+    return {"endpoint": replace(EndpointSettings(model=MODEL, capacity=INSTANCES), **changes)}
+
+
+UNKNOWN: list[tuple[str, dict[str, Any]]] = [
+    ("function.tracing", {"function": FunctionSettings(tracing=TEXT)}),
+    ("function.log_level", {"function": FunctionSettings(log_level=TEXT)}),
+    ("function.vpc", {"function": FunctionSettings(vpc=TEXT)}),
+    ("function.layers", {"function": FunctionSettings(layers=TEXT)}),
+    ("queue.fifo", {"queue": QueueSettings(fifo=TEXT)}),
+    ("results.sink", {"results": ResultsSettings(sink=TEXT)}),
+    ("results", {"results": TEXT}),
+    ("inference.codec", {"inference": InferenceSettings(codec=TEXT)}),
+    ("inference.parameters", {"inference": InferenceSettings(parameters=TEXT)}),
+    ("endpoint", {"endpoint": TEXT}),
+    ("endpoint.capacity", _made(capacity=TEXT)),
+    ("endpoint.weight", _made(weight=TEXT)),
+    ("endpoint.variant_name", _made(variant_name=TEXT)),
+    ("endpoint.deployment", _made(deployment=TEXT)),
+    ("endpoint.deployment.strategy", _made(deployment=Deployment(strategy=TEXT))),
+    ("endpoint.deployment.rollback_error_percent", _made(deployment=Deployment(rollback_error_percent=TEXT))),
+    ("endpoint.more_variants[0].name", _made(more_variants=(Variant(name=TEXT, capacity=INSTANCES),))),
+    (
+        "endpoint.shadow.capacity.min_instances",
+        _made(shadow=Variant(name="s", capacity=replace(INSTANCES, min_instances=TEXT))),
+    ),
+    (
+        "endpoint.capacity.schedule[0].name",
+        _made(
+            capacity=replace(
+                INSTANCES,
+                schedule=(ScheduledCapacity(name=TEXT, schedule="rate(5 minutes)", min_instances=2, max_instances=4),),
+            )
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("property_", "changes"), UNKNOWN)
+def test_what_is_not_passed_on_as_text_must_be_known(
+    pipeline_settings: PipelineSettings, property_: str, changes: dict[str, Any]
+) -> None:
+    settings = _settings(language=replace(pipeline_settings, **changes))
+    assert [str(violation) for violation in check_stack("dev", settings)] == [
+        f"dev/language {property_} = '{TEXT}': must be known when synthesizing (checks and derived settings need it)"
+    ]
+
+
+def test_numbers_and_booleans_that_terraform_alone_knows_are_refused(pipeline_settings: PipelineSettings) -> None:
+    function = FunctionSettings(tracing=BOOLEAN)
+    changed = replace(pipeline_settings, function=function, **_made(deployment=Deployment(step_percent=NUMBER)))
+    violations = check_stack("dev", _settings(language=changed))
+    assert [(violation.property, violation.bound) for violation in violations] == [
+        ("endpoint.deployment.step_percent", "known when synthesizing"),
+        ("function.tracing", "known when synthesizing"),
+    ]
+    assert str(violations[1]) == (
+        "dev/language function.tracing = 'a reference': must be known when synthesizing (checks and derived settings "
+        "need it)"
+    )
+
+
+def test_region_and_state_must_be_known(pipeline_settings: PipelineSettings) -> None:
+    state = S3StateSettings(bucket=TEXT, region=TEXT, key=TEXT)
+    settings = StackSettings(region=TEXT, pipelines={"language": pipeline_settings}, state=state)
+    violations = check_stack("dev", settings)
+    assert [violation.property for violation in violations] == ["region", "state.bucket", "state.region", "state.key"]
+    assert {violation.bound for violation in violations} == {"known when synthesizing"}
+
+
+@pytest.mark.parametrize(
+    ("location", "bound"),
+    [
+        ("${var.x}", "s3:// and what follows"),
+        ("s3://${var.x}", "s3://bucket/ or s3://bucket/prefix/, with a slash last"),
+        ("s3://${var.x}/", None),
+        ("s3://bucket/${var.x}/", None),
+    ],
+)
+def test_a_location_shows_where_it_begins_and_ends(
+    pipeline_settings: PipelineSettings, location: str, bound: str | None
+) -> None:
+    results = ResultsSettings(sink="s3", location=location, overflow_location=location)
+    inference = InferenceSettings(input_location=location)
+    violations = check_stack(
+        "dev", _settings(language=replace(pipeline_settings, results=results, inference=inference))
+    )
+    assert [str(violation) for violation in violations] == [
+        f"dev/language {name} = '{location}': must be {bound} (the role's rights are made from it)"
+        for name in ("inference.input_location", "results.location", "results.overflow_location")
+        if bound
+    ]
+
+
+def test_text_that_is_passed_on_may_be_a_reference(synth_stack: SynthStack) -> None:
+    model = ContainerModel(image_uri=TEXT, model_data_url="s3://bucket/${var.x}", environment={"MODE": TEXT})
+    settings = PipelineSettings(
+        endpoint=EndpointSettings(model=model, capacity=INSTANCES, volume_key_arn=TEXT),
+        queue=QueueSettings(kms_key_arn=TEXT),
+        function=FunctionSettings(vpc=VpcSettings(subnet_ids=(TEXT,), security_group_ids=(TEXT,)), layers=(TEXT,)),
+        monitoring=MonitoringSettings(subscribers=(TEXT,)),
+    )
+    synthesized = synth_stack(_settings(language=settings))
+    container = synthesized.one("aws_sagemaker_model")["primary_container"]
+    assert container == {"image": TEXT, "model_data_url": "s3://bucket/${var.x}", "environment": {"MODE": TEXT}}
+    assert synthesized.one("aws_sqs_queue", "work_queue")["kms_master_key_id"] == TEXT
+    function = synthesized.one("aws_lambda_function")
+    assert function["layers"] == [TEXT]
+    assert function["vpc_config"] == {"subnet_ids": [TEXT], "security_group_ids": [TEXT]}
+    assert synthesized.one("aws_sns_topic_subscription")["endpoint"] == TEXT
+
+
+def test_an_environment_over_lambdas_limit_is_said_before_anything_is_built(
+    pipeline_settings: PipelineSettings,
+) -> None:
+    def said(characters: int) -> list[str]:
+        inference = InferenceSettings(parameters={"x": "x" * characters})
+        settings = _settings(a=replace(pipeline_settings, inference=inference), b=pipeline_settings)
+        return [str(violation) for violation in check_stack("dev", settings)]
+
+    assert said(4073) == [
+        "dev/a function.environment = '4585 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
+        "quotas)"
+    ]
+    assert said(3000) == []
+
+
 @pytest.mark.parametrize("pipelines", [{}, [], {"x": None}, {1: None}])
 def test_a_stack_without_proper_pipelines_is_refused(pipelines: object) -> None:
     with pytest.raises(SettingsError) as raised:
         InferenceStack(Testing.app(), "dev", StackSettings(region="eu-central-1", pipelines=pipelines))  # type: ignore[arg-type]
     assert [violation.property for violation in raised.value.violations] == ["pipelines"]
+
+
+@pytest.mark.parametrize(
+    ("stacks", "text"),
+    [
+        (None, "app stacks = None: must be a mapping of names to StackSettings (it is a NoneType)"),
+        ("dev", "app stacks = 'dev': must be a mapping of names to StackSettings (it is a str)"),
+        ({"dev": None}, "dev settings = None: must be StackSettings (it is a NoneType)"),
+        ({1: _settings()}, "1 name = 1: must be text (it is a int)"),
+    ],
+)
+def test_what_is_no_stack_is_named(stacks: Any, text: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), stacks)
+    assert str(raised.value) == f"1 setting is out of bounds:\n  {text}"
 
 
 def test_the_default_app_has_a_dev_and_a_prod_stack() -> None:
