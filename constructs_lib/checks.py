@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from constructs_lib.chains import chain_violations, derive
+from constructs_lib.chains import chain_violations
+from constructs_lib.derived import derive
 from constructs_lib.function import environment_violations
 from constructs_lib.handler_settings import handler_settings
 from constructs_lib.limits import LONGEST_REGION, NAME_DESCRIPTION, NAME_PATTERN, ROLE_NAME_CHARACTERS, Pattern

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from constructs_lib.chains import (
+from constructs_lib.derived import (
     ADVISED_VISIBILITY_FACTOR,
     MAX_DERIVED_REQUESTS,
     MIN_DERIVED_REQUESTS,

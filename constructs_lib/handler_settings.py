@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from constructs_lib.chains import async_capacity
+from constructs_lib.derived import async_capacity
 from constructs_lib.settings import PipelineSettings
 
 from handler.settings import HandlerSettings, request_timeout_seconds

@@ -1,8 +1,9 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
+from constructs_lib.advice import chain_warnings
 from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
-from constructs_lib.chains import async_capacity, chain_warnings, derive
 from constructs_lib.checks import check_pipeline
+from constructs_lib.derived import async_capacity, derive
 from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction

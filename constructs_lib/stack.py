@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from constructs_lib.chains import async_capacity
 from constructs_lib.checks import check_pipeline, region_violations
+from constructs_lib.derived import async_capacity
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings

@@ -20,7 +20,8 @@ from constructs_lib import (
     SettingsError,
     StackSettings,
 )
-from constructs_lib.chains import chain_warnings, derive
+from constructs_lib.advice import chain_warnings
+from constructs_lib.derived import derive
 
 import pytest
 

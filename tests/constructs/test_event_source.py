@@ -19,8 +19,10 @@ from constructs_lib import (
     ServerlessCapacity,
     SettingsError,
 )
-from constructs_lib.chains import chain_violations, chain_warnings, derive
+from constructs_lib.advice import chain_warnings
+from constructs_lib.chains import chain_violations
 from constructs_lib.checks import check_pipeline
+from constructs_lib.derived import derive
 
 import pytest
 from cdktf import TerraformStack, Testing

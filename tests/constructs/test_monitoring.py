@@ -28,8 +28,9 @@ from constructs_lib import (
     Variant,
 )
 from constructs_lib.alarms import MISSING_DATA
-from constructs_lib.chains import chain_violations, derive
+from constructs_lib.chains import chain_violations
 from constructs_lib.checks import MAX_PREFIX_CHARACTERS
+from constructs_lib.derived import derive
 from constructs_lib.metrics import WatchedPipeline
 
 import pytest

@@ -1,0 +1,142 @@
+"""Defaults that are derived along the chains that lead across resources, and the facts that they are derived from.
+
+Time: request -> function timeout -> visibility timeout. Concurrency: what the endpoint takes -> requests in flight ->
+invocations.
+"""
+
+import math
+from dataclasses import replace
+
+from constructs_lib.limits import MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
+from constructs_lib.settings import (
+    AsyncCapacity,
+    EndpointSettings,
+    ExistingEndpoint,
+    InstanceCapacity,
+    MonitoringSettings,
+    PipelineSettings,
+    ServerlessCapacity,
+)
+
+from handler.settings import request_timeout_seconds
+
+# Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
+MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
+ADVISED_VISIBILITY_FACTOR = 6
+LATENCY_ALARM_PERCENT = 80
+
+
+Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
+
+
+def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
+    """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
+
+    Of several variants, that is until the first of them has its share.
+    """
+    if isinstance(endpoint, ExistingEndpoint):
+        return endpoint.concurrent_requests
+    own = capacity_requests(endpoint.capacity)
+    _, weight, capacity = first_full(endpoint)
+    if own is None or weight == 0:
+        return own
+    return (capacity_requests(capacity) or 0) * total_weight(endpoint) // weight
+
+
+def first_full(endpoint: EndpointSettings) -> tuple[str, int, Capacity]:
+    """Return name, weight and capacity of the variant that has its share of the requests first."""
+    variants: list[tuple[str, int, Capacity]] = [(endpoint.variant_name, endpoint.weight, endpoint.capacity)]
+    variants += [(variant.name, variant.weight, variant.capacity) for variant in endpoint.more_variants]
+    taking = [variant for variant in variants if variant[1]]
+    return min(taking, key=lambda variant: (capacity_requests(variant[2]) or 0) / variant[1], default=variants[0])
+
+
+def total_weight(endpoint: EndpointSettings) -> int:
+    return endpoint.weight + sum(variant.weight for variant in endpoint.more_variants)
+
+
+def capacity_requests(capacity: Capacity) -> int | None:
+    """Return how many requests a variant can take at once at its largest; None where it queues them itself."""
+    match capacity:
+        case ServerlessCapacity(max_concurrency=requests):
+            return requests
+        case InstanceCapacity(concurrent_requests_per_instance=requests):
+            return most_instances(capacity) * requests
+        case AsyncCapacity():
+            return None
+
+
+def most_instances(capacity: InstanceCapacity) -> int:
+    """Return how many instances there may be at any time of the schedule."""
+    return max(capacity.max_instances, *(entry.max_instances for entry in capacity.schedule), 0)
+
+
+def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
+    """Whether requests have the limits of serverless endpoints."""
+    if isinstance(endpoint, ExistingEndpoint):
+        return endpoint.serverless
+    return isinstance(endpoint.capacity, ServerlessCapacity)
+
+
+def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapacity | None:
+    """Return what an asynchronous endpoint runs on; None of any other endpoint."""
+    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
+    return capacity if isinstance(capacity, AsyncCapacity) else None
+
+
+def derive(settings: PipelineSettings) -> PipelineSettings:
+    """Return the settings with every derived default filled in.
+
+    visibility timeout: 6 x function timeout + batching window (Lambda's advice).
+    requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
+    maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
+    pollers, and none for asynchronous endpoints, which queue requests themselves.
+    alarm on the model's latency: at 80 % of what a request may take.
+    """
+    source, inference, queue = settings.event_source, settings.inference, settings.queue
+    full_batch = math.ceil(source.batch_size / max(1, records_per_request(settings)))
+    in_flight = inference.max_concurrency or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
+    advised = advised_visibility_seconds(settings)
+    return replace(
+        settings,
+        queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
+        inference=replace(inference, max_concurrency=in_flight),
+        event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
+        monitoring=_monitoring(settings),
+    )
+
+
+def records_per_request(settings: PipelineSettings) -> int:
+    """Return how many records a request has at most; an asynchronous endpoint gets each by itself."""
+    alone = settings.inference.codec == "single" or async_capacity(settings.endpoint) is not None
+    return 1 if alone else settings.inference.max_records_per_request
+
+
+def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:
+    if settings.monitoring is None:
+        return None
+    latency = _or(settings.monitoring.model_latency_ms, 10 * LATENCY_ALARM_PERCENT * longest_request_seconds(settings))
+    return replace(settings.monitoring, model_latency_ms=latency)
+
+
+def longest_request_seconds(settings: PipelineSettings) -> int:
+    """Return how long the model may take for one request."""
+    if capacity := async_capacity(settings.endpoint):
+        return capacity.invocation_timeout_seconds
+    return request_timeout_seconds(settings.function.timeout_seconds)
+
+
+def _maximum_concurrency(settings: PipelineSettings, in_flight: int) -> int | None:
+    source, capacity = settings.event_source, endpoint_requests(settings.endpoint)
+    if source.maximum_concurrency is not None or source.provisioned_pollers is not None or capacity is None:
+        return source.maximum_concurrency
+    return max(MIN_MAXIMUM_CONCURRENCY, min(MAX_MAXIMUM_CONCURRENCY, capacity // max(1, in_flight)))
+
+
+def advised_visibility_seconds(settings: PipelineSettings) -> int:
+    """Return what Lambda advises for the settings."""
+    return ADVISED_VISIBILITY_FACTOR * settings.function.timeout_seconds + settings.event_source.batching_window_seconds
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
