@@ -72,7 +72,7 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
 def _wrong_type(path: str, property_: str, value: object, expected: type, bound: str) -> list[Violation]:
     if isinstance(value, expected):
         return []
-    return [Violation(path, property_, value, bound, f"it is a {type(value).__name__}", wrong_type=True)]
+    return [Violation(path, property_, value, bound, f"it is of type {type(value).__name__}", wrong_type=True)]
 
 
 def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, InferenceStack]:

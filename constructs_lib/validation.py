@@ -131,7 +131,7 @@ def _items(name: str, value: object) -> list[tuple[str, object]]:
 def _type_reason(value: object) -> str:
     if isinstance(value, Mapping):
         return "its keys or values are of another type"
-    return "an item is of another type" if isinstance(value, tuple) else f"it is a {type(value).__name__}"
+    return "an item is of another type" if isinstance(value, tuple) else f"it is of type {type(value).__name__}"
 
 
 def _has_type(value: object, expected: Any) -> bool:
@@ -154,7 +154,7 @@ def _type_name(expected: Any) -> str:
     if get_origin(expected) in (Union, UnionType):
         return " or ".join(_type_name(option) for option in get_args(expected))
     if get_origin(expected) is tuple:
-        return f"a tuple of {_type_name(get_args(expected)[0])}"
+        return "a tuple of " + _type_name(get_args(expected)[0]).replace("a mapping", "mappings")
     names = {int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
     if get_origin(expected) is Mapping:
         value_type = get_args(expected)[1]

@@ -134,11 +134,11 @@ def test_nothing_out_of_bounds_stops_the_check(pipeline_settings: PipelineSettin
 @pytest.mark.parametrize(
     ("queue", "text"),
     [
-        (QueueSettings(delay_seconds="5"), "queue.delay_seconds = '5': must be a whole number (it is a str)"),  # type: ignore[arg-type]
-        (QueueSettings(delay_seconds=True), "queue.delay_seconds = True: must be a whole number (it is a bool)"),
+        (QueueSettings(delay_seconds="5"), "queue.delay_seconds = '5': must be a whole number (it is of type str)"),  # type: ignore[arg-type]
+        (QueueSettings(delay_seconds=True), "queue.delay_seconds = True: must be a whole number (it is of type bool)"),
         (
             QueueSettings(visibility_timeout_seconds=1.5),  # type: ignore[arg-type]
-            "queue.visibility_timeout_seconds = 1.5: must be a whole number or None (it is a float)",
+            "queue.visibility_timeout_seconds = 1.5: must be a whole number or None (it is of type float)",
         ),
     ],
 )
@@ -396,10 +396,10 @@ def test_a_stack_without_proper_pipelines_is_refused(pipelines: object) -> None:
 @pytest.mark.parametrize(
     ("stacks", "text"),
     [
-        (None, "app stacks = None: must be a mapping of names to StackSettings (it is a NoneType)"),
-        ("dev", "app stacks = 'dev': must be a mapping of names to StackSettings (it is a str)"),
-        ({"dev": None}, "dev settings = None: must be StackSettings (it is a NoneType)"),
-        ({1: _settings()}, "1 name = 1: must be text (it is a int)"),
+        (None, "app stacks = None: must be a mapping of names to StackSettings (it is of type NoneType)"),
+        ("dev", "app stacks = 'dev': must be a mapping of names to StackSettings (it is of type str)"),
+        ({"dev": None}, "dev settings = None: must be StackSettings (it is of type NoneType)"),
+        ({1: _settings()}, "1 name = 1: must be text (it is of type int)"),
     ],
 )
 def test_what_is_no_stack_is_named(stacks: Any, text: str) -> None:
