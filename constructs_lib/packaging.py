@@ -1,7 +1,6 @@
 """What is shipped, reproducibly: the same files give the same hash everywhere."""
 
 import ast
-import functools
 import gzip
 import hashlib
 import io
@@ -28,20 +27,35 @@ def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_
     TerraformAsset's own archiving would hash caches, ignore renames, zip the checkout's times and modes, and calls
     `node` through a shell, which fails where Node is not on the PATH or the path has a space. So the asset is this
     file: entries in order, with fixed times and modes. The hash covers each relative path and its bytes. What is said
-    for readers stays behind: a quarter of the zip, which each cold start would fetch.
+    for readers stays behind: a quarter of the zip, which each cold start would fetch. Taking it out is most of the
+    work, so the zip that sources become is remembered.
     """
-    files = {
-        path.relative_to(package.parent).as_posix(): without_words(path.read_text(encoding="utf-8")).encode()
-        for path in package.rglob("*.py")
-    }
+    sources = {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
+    made_by = {Path(__file__).name: Path(__file__).read_bytes()}
+    remembered = build_folder / f"of-{_digest(sources | made_by)[:16]}"
+    if remembered.is_file():
+        digest = remembered.read_text()
+        target = _target(package, build_folder, digest)
+        if target.is_file():
+            return target, digest
+    files = {name: without_words(source.decode()).encode() for name, source in sources.items()}
+    digest = _digest(files)
+    target = _target(package, build_folder, digest)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _write_zip(target, files)
+    _write(remembered, digest.encode())
+    return target, digest
+
+
+def _digest(files: dict[str, bytes]) -> str:
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    target = build_folder / digest.hexdigest()[:16] / f"{package.name}.zip"
-    if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write_zip(target, files)
-    return target, digest.hexdigest()
+    return digest.hexdigest()
+
+
+def _target(package: Path, build_folder: Path, digest: str) -> Path:
+    return build_folder / digest[:16] / f"{package.name}.zip"
 
 
 def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) -> tuple[Path, str]:
@@ -55,7 +69,6 @@ def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) ->
     return target, digest
 
 
-@functools.cache  # most of what a pipeline takes to build, and the same for all of them
 def without_words(source: str) -> str:
     """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
     lines = source.splitlines()
@@ -79,24 +92,31 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def _write_zip(target: Path, files: dict[str, bytes]) -> None:
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
-    with os.fdopen(descriptor, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
         for name, content in sorted(files.items()):
             entry = zipfile.ZipInfo(name, EARLIEST_ZIP_TIME)
             entry.external_attr = READABLE_BY_ALL
             entry.create_system = 3  # Unix, on every system, so that the mode counts
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED, compresslevel=9)
-    Path(temporary).replace(target)  # at once, so that two processes can package the same content
+    _write(target, stream.getvalue())
 
 
 def _write_archive(target: Path, name: str, content: bytes) -> None:
     entry = tarfile.TarInfo(name)  # its owner, mode and time are the same everywhere
     entry.size = len(content)
-    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    stream = io.BytesIO()
     with (
-        os.fdopen(descriptor, "wb") as stream,
         gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as archive,
     ):
         archive.addfile(entry, io.BytesIO(content))
+    _write(target, stream.getvalue())
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write at once, so that two processes can make the same file."""
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
     Path(temporary).replace(target)

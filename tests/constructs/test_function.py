@@ -490,3 +490,21 @@ def test_messages_may_name_the_components_that_the_function_has_the_right_to(
         "1 setting is out of bounds:\n  dev/language inference.more_inference_components = ('fr', 'it'): must be none "
         "without targets_from_messages (only messages name others than inference_component_name)"
     )
+
+
+def test_the_zip_that_sources_became_is_remembered_until_they_or_the_zip_change(tmp_path: Path) -> None:
+    package, build = tmp_path / "scorer", tmp_path / "build"
+    package.mkdir()
+    (package / "__init__.py").write_text("A = 1\n")
+    target, digest = package_handler(package, build)
+    (remembered,) = build.glob("of-*")
+    remembered.write_text("0" * 64)  # names a zip that is not there
+    assert package_handler(package, build) == (target, digest)
+    assert remembered.read_text() == digest
+    target.unlink()
+    assert package_handler(package, build) == (target, digest)
+    assert target.is_file()
+    (package / "__init__.py").write_text("A = 2\n")
+    changed, other = package_handler(package, build)
+    assert other != digest
+    assert zipfile.ZipFile(changed).read("scorer/__init__.py") == b"A = 2\n"
