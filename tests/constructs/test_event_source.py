@@ -155,6 +155,15 @@ def test_what_cannot_work_across_resources_is_refused(
 
 WARNINGS = [
     (
+        {
+            "inference": InferenceSettings(input_location="s3://inputs/large/", max_request_bytes=4_194_304),
+            "event_source": EventSourceSettings(batch_size=100, batching_window_seconds=1),
+            "queue": QueueSettings(max_message_bytes=1024),
+        },
+        "event_source.batch_size x inference.max_request_bytes is 419430400 bytes: the function holds the inputs of a "
+        "batch at once, in function.memory_mib 512",
+    ),
+    (
         {"queue": QueueSettings(visibility_timeout_seconds=100)},
         "queue.visibility_timeout_seconds is 100: Lambda advises 540 (6 x function timeout + batching window), "
         "or throttled batches are delivered twice",

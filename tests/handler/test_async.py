@@ -225,6 +225,27 @@ def test_a_result_too_large_for_the_sink_stays_where_the_endpoint_put_it(
     assert data == {"endpoint": "dev-language", "resultLocation": "s3://payloads/out/m0.out"}
 
 
+def test_an_answer_too_large_to_hold_stays_where_it_is_whatever_the_sink_takes(
+    aws: LocalAws,
+) -> None:
+    settings = HandlerSettings(
+        endpoint_name="dev-language",
+        result_sink="s3",
+        result_target="s3://payloads/results/",
+        dead_letter_queue_url=f"{aws.url}/123456789012/dead",
+        queue_url=f"{aws.url}/123456789012/work",
+        asynchronous=True,
+        async_input_location="s3://payloads/in/",
+    )
+    aws.objects["payloads/out/m0.out"] = json.dumps([{"label": "x" * (notify.MAX_READ_BYTES + 1)}]).encode()
+    Notifications(settings).process(_notification(), FakeContext())
+    ((_, written),) = [(name, body) for name, body in aws.objects.items() if name.startswith("payloads/results/")]
+    assert json.loads(written)["data"] == {
+        "endpoint": "dev-language",
+        "resultLocation": "s3://payloads/out/m0.out",
+    }
+
+
 @pytest.mark.parametrize(
     ("changes", "output", "reason", "detail"),
     [
