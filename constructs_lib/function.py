@@ -1,6 +1,7 @@
 """The Lambda function that holds the handler: its role, its logs, its code, its network, its alias."""
 
 import base64
+import functools
 from collections.abc import Iterator, Sequence
 
 from constructs_lib.findings import accept
@@ -28,6 +29,9 @@ from cdktf_cdktf_provider_aws.lambda_provisioned_concurrency_config import Lambd
 from constructs import Construct
 
 from handler.settings import HandlerSettings
+
+# All functions of a process have the same code.
+_packaged = functools.cache(package_handler)
 
 
 class BatchInferenceFunction(Construct):
@@ -122,7 +126,7 @@ class BatchInferenceFunction(Construct):
 
     def _make_function(self, handler_settings: HandlerSettings, log_group: CloudwatchLogGroup) -> LambdaFunction:
         settings = self.settings
-        archive, content_hash = package_handler()
+        archive, content_hash = _packaged()
         code = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
         signed = (
             SignedCode(
