@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 
 from constructs_lib.derived import advised_visibility_seconds, async_capacity, endpoint_requests, is_serverless
-from constructs_lib.limits import LAMBDA_PAYLOAD_BYTES, MAX_RETENTION_SECONDS, REAL_TIME_PAYLOAD_BYTES
+from constructs_lib.limits import (
+    INVOCATIONS_PER_POLLER,
+    LAMBDA_PAYLOAD_BYTES,
+    MAX_RETENTION_SECONDS,
+    REAL_TIME_PAYLOAD_BYTES,
+)
 from constructs_lib.relations import DEFAULT_FILTERS
 from constructs_lib.settings import (
     EventSourceSettings,
@@ -14,8 +19,6 @@ from handler.settings import MIB, request_timeout_seconds
 
 # SageMaker: the time that a container has for an answer
 CONTAINER_SECONDS = 60
-# Lambda: concurrent invocations by one provisioned poller
-INVOCATIONS_PER_POLLER = 10
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[str]:

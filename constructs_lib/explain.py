@@ -14,7 +14,7 @@ from constructs_lib.derived import (
     records_per_request,
     total_weight,
 )
-from constructs_lib.limits import MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
+from constructs_lib.limits import INVOCATIONS_PER_POLLER, MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
 from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
 
 from handler.settings import request_timeout_seconds
@@ -63,7 +63,7 @@ def _invocations(given: PipelineSettings, derived: PipelineSettings) -> str:
     source = given.event_source
     if source.provisioned_pollers is not None:
         pollers = source.provisioned_pollers
-        return f"at most {pollers.maximum} provisioned pollers x 10 at once"
+        return f"at most {pollers.maximum} provisioned pollers x {INVOCATIONS_PER_POLLER} at once"
     concurrency = derived.event_source.maximum_concurrency
     requests = endpoint_requests(given.endpoint)
     if source.maximum_concurrency is not None:

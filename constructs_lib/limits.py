@@ -77,6 +77,8 @@ LAMBDA_PAYLOAD_BYTES = 6 * 1024 * KIB
 MAX_ENVIRONMENT_BYTES = 4 * KIB
 # Lambda: CreateEventSourceMapping, ScalingConfig
 MIN_MAXIMUM_CONCURRENCY, MAX_MAXIMUM_CONCURRENCY = 2, 1000
+# Lambda: concurrent invocations by one provisioned poller
+INVOCATIONS_PER_POLLER = 10
 # IAM: CreateRole
 ROLE_NAME_CHARACTERS = 64
 # How a region's name is built, and the longest of them, which the names of roles end in
