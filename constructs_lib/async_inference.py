@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from constructs_lib.findings import accept
 from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.iam import ServiceRole, key_statement, object_statement
+from constructs_lib.iam import ServiceRole, key_statements, object_statement
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue, Queue
 from constructs_lib.results import ResultSink
@@ -95,11 +95,11 @@ class NotificationFunction(Construct):
     ) -> None:
         """Let the function read answers, send results and dead letters, and leave what it fails on with the latter."""
         role, environment = self.function.role, Environment.of(self)
-        keys = [*bucket_keys, *([capacity.output_key_arn] if capacity.output_key_arn else [])]
+        keys = [*bucket_keys, capacity.output_key_arn]
         role.allow(
             "read-answers",
             object_statement(environment, "s3:GetObject", capacity.output_location),
-            *([key_statement(keys, "s3", environment, "Decrypt")] if keys else []),
+            *key_statements(keys, "s3", environment, "Decrypt"),
         )
         results.grant_send(role)
         dead_letters.grant_send(role)
@@ -150,5 +150,5 @@ def grant_put_requests(role: ServiceRole, capacity: AsyncCapacity, bucket_keys: 
     role.allow(
         "put-requests",
         object_statement(environment, "s3:PutObject", capacity.input_location),
-        *([key_statement(bucket_keys, "s3", environment, "GenerateDataKey")] if bucket_keys else []),
+        *key_statements(bucket_keys, "s3", environment, "GenerateDataKey"),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from constructs_lib.iam import ServiceRole, Statement, key_statement, object_statement
+from constructs_lib.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.models import ModelSource
 from constructs_lib.naming import Environment
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, VpcSettings
@@ -102,12 +102,11 @@ def _use_keys(environment: Environment, settings: EndpointSettings) -> Iterator[
     """Yield the rights to customer keys. Putting in parts takes Decrypt as well as GenerateDataKey (Amazon S3)."""
     asynchronous = settings.capacity if isinstance(settings.capacity, AsyncCapacity) else None
     capture = settings.data_capture
-    if settings.bucket_key_arns:
-        actions = ["Decrypt", "GenerateDataKey"] if asynchronous or capture else ["Decrypt"]
-        yield key_statement(settings.bucket_key_arns, "s3", environment, *actions)
+    actions = ["Decrypt", "GenerateDataKey"] if asynchronous or capture else ["Decrypt"]
+    yield from key_statements(settings.bucket_key_arns, "s3", environment, *actions)
     outputs = [capture.kms_key_arn if capture else None, asynchronous.output_key_arn if asynchronous else None]
-    if keys := [key for key in dict.fromkeys(outputs) if key is not None and key not in settings.bucket_key_arns]:
-        yield key_statement(keys, "s3", environment, "Decrypt", "GenerateDataKey")
+    others = [key for key in dict.fromkeys(outputs) if key not in settings.bucket_key_arns]
+    yield from key_statements(others, "s3", environment, "Decrypt", "GenerateDataKey")
     if settings.volume_key_arn is not None:
         # SageMaker grants the key on to the volumes of its instances (AWS KMS: grants for AWS services).
         yield Statement(

@@ -95,13 +95,20 @@ class ServiceRole(Construct):
         self.policies.append(policy)
 
 
-def key_statement(keys: Sequence[str], service: str, environment: Environment, *actions: str) -> Statement:
-    """Return the right to use customer keys, through one AWS service alone, for instance `sqs`."""
-    return Statement(
-        actions=[f"kms:{action}" for action in actions],
-        resources=keys,
-        conditions={"StringEquals": {"kms:ViaService": f"{service}.{environment.region}.{environment.dns_suffix}"}},
-    )
+def key_statements(
+    keys: Sequence[str | None], service: str, environment: Environment, *actions: str
+) -> Sequence[Statement]:
+    """Return the right to use customer keys, through one AWS service alone, for instance `sqs`; none without a key."""
+    if not (given := [key for key in keys if key is not None]):
+        return []
+    through = f"{service}.{environment.region}.{environment.dns_suffix}"
+    return [
+        Statement(
+            actions=[f"kms:{action}" for action in actions],
+            resources=given,
+            conditions={"StringEquals": {"kms:ViaService": through}},
+        )
+    ]
 
 
 def object_statement(environment: Environment, action: str, location: str) -> Statement:

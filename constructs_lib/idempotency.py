@@ -1,6 +1,6 @@
 """The table that makes a record delivered twice be scored once."""
 
-from constructs_lib.iam import ServiceRole, Statement, key_statement
+from constructs_lib.iam import ServiceRole, Statement, key_statements
 from constructs_lib.limits import TABLE_NAME
 from constructs_lib.naming import Environment
 from constructs_lib.settings import IdempotencySettings
@@ -57,9 +57,5 @@ class IdempotencyTable(Construct):
     def grant_remember(self, role: ServiceRole) -> None:
         """Let the role claim records, and write down or let go of what it claimed."""
         actions = ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]
-        statements = [Statement(actions=actions, resources=[self.arn])]
-        if self.settings.kms_key_arn is not None:
-            statements.append(
-                key_statement([self.settings.kms_key_arn], "dynamodb", Environment.of(self), *KEY_ACTIONS)
-            )
-        role.allow("remember-results", *statements)
+        key = key_statements([self.settings.kms_key_arn], "dynamodb", Environment.of(self), *KEY_ACTIONS)
+        role.allow("remember-results", Statement(actions=actions, resources=[self.arn]), *key)

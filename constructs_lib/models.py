@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.iam import Statement, key_statement, object_statement
+from constructs_lib.iam import Statement, key_statements, object_statement
 from constructs_lib.naming import Environment
 from constructs_lib.packaging import package_bundle
 from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFaceModel, ModelPackage
@@ -149,8 +149,7 @@ def _put_bundle(scope: Construct, name: str, location: str, id_: str) -> tuple[S
 def _read_token(environment: Environment, model: HuggingFaceModel) -> Iterator[Statement]:
     if model.token_secret_arn is not None:
         yield Statement(actions=["secretsmanager:GetSecretValue"], resources=[model.token_secret_arn])
-    if model.token_key_arn is not None:
-        yield key_statement([model.token_key_arn], "secretsmanager", environment, "Decrypt")
+    yield from key_statements([model.token_key_arn], "secretsmanager", environment, "Decrypt")
 
 
 def _container_source(scope: Construct, model: ContainerModel, id_: str) -> ModelSource:

@@ -8,7 +8,7 @@ from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
 from constructs_lib.handler_settings import handler_settings
-from constructs_lib.iam import key_statement, object_statement
+from constructs_lib.iam import key_statements, object_statement
 from constructs_lib.idempotency import IdempotencyTable
 from constructs_lib.metrics import WatchedPipeline
 from constructs_lib.monitoring import PipelineMonitoring
@@ -146,9 +146,10 @@ class InferencePipeline(Construct):
         if self.table is not None:
             self.table.grant_remember(role)
         if location := self.settings.inference.input_location:
-            environment, keys = Environment.of(self), self.settings.bucket_key_arns
+            environment = Environment.of(self)
             read = object_statement(environment, "s3:GetObject", location)
-            role.allow("read-inputs", read, *([key_statement(keys, "s3", environment, "Decrypt")] if keys else []))
+            keys = key_statements(self.settings.bucket_key_arns, "s3", environment, "Decrypt")
+            role.allow("read-inputs", read, *keys)
 
     def _watch(self, name: str) -> PipelineMonitoring | None:
         if self.settings.monitoring is None:

@@ -2,7 +2,7 @@
 
 import json
 
-from constructs_lib.iam import ServiceRole, Statement, key_statement, policy_document
+from constructs_lib.iam import ServiceRole, Statement, key_statements, policy_document
 from constructs_lib.limits import MAX_MESSAGE_BYTES, QUEUE_NAME
 from constructs_lib.naming import Environment
 from constructs_lib.settings import ExistingQueue, QueueSettings, ServicePrincipal
@@ -75,8 +75,8 @@ class Queue(Construct):
     def _statements(self, actions: list[str], *key_actions: str) -> list[Statement]:
         """Return the right to this queue and, if it has one, to its customer key."""
         statements = [Statement(actions=actions, resources=[self.arn])]
-        if self.settings.kms_key_arn is not None and key_actions:
-            statements.append(key_statement([self.settings.kms_key_arn], "sqs", self._environment, *key_actions))
+        if key_actions:
+            statements += key_statements([self.settings.kms_key_arn], "sqs", self._environment, *key_actions)
         return statements
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:

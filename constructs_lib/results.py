@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from constructs_lib.iam import ServiceRole, Statement, key_statement, object_statement
+from constructs_lib.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.limits import MAX_MESSAGE_BYTES
 from constructs_lib.naming import Environment
 from constructs_lib.queue import MessageQueue
@@ -64,10 +64,8 @@ class ResultSink:
             self._grant_put(role, "put-large-results", self.settings.overflow_location)
 
     def _grant_put(self, role: ServiceRole, policy_name: str, location: str) -> None:
-        statements = [object_statement(self._environment, "s3:PutObject", location)]
-        if self._bucket_keys:
-            statements.append(key_statement(self._bucket_keys, "s3", self._environment, "GenerateDataKey"))
-        role.allow(policy_name, *statements)
+        put = object_statement(self._environment, "s3:PutObject", location)
+        role.allow(policy_name, put, *key_statements(self._bucket_keys, "s3", self._environment, "GenerateDataKey"))
 
     def _make_queue(self, scope: Construct, id_: str, name: str) -> None:
         settings = QueueSettings(

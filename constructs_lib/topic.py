@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from constructs_lib.findings import accept
-from constructs_lib.iam import ServiceRole, Statement, key_statement, policy_document
+from constructs_lib.iam import ServiceRole, Statement, key_statements, policy_document
 from constructs_lib.naming import Environment
 
 from cdktf import ITerraformDependable
@@ -56,10 +56,9 @@ class Topic(Construct):
 
     def grant_publish(self, role: ServiceRole, policy_name: str) -> None:
         """Let the role publish."""
-        statements = [Statement(actions=["sns:Publish"], resources=[self.arn])]
-        if self._key is not None:
-            statements.append(key_statement([self._key], "sns", self._environment, "GenerateDataKey", "Decrypt"))
-        role.allow(policy_name, *statements)
+        publish = Statement(actions=["sns:Publish"], resources=[self.arn])
+        key = key_statements([self._key], "sns", self._environment, "GenerateDataKey", "Decrypt")
+        role.allow(policy_name, publish, *key)
 
     def _admit(self, publisher: str) -> dict[str, Any]:
         return {
