@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from constructs_lib.derived import advised_visibility_seconds, async_capacity, endpoint_requests, is_serverless
+from constructs_lib.derived import advised_visibility_seconds, endpoint_requests
 from constructs_lib.limits import (
     INVOCATIONS_PER_POLLER,
     LAMBDA_PAYLOAD_BYTES,
@@ -14,6 +14,7 @@ from constructs_lib.settings import (
     EventSourceSettings,
     PipelineSettings,
 )
+from constructs_lib.variants import async_capacity, is_serverless
 
 from handler.settings import MIB, request_timeout_seconds
 

@@ -5,6 +5,7 @@ from typing import Any
 from constructs_lib.scalable_target import INSTANCES, PROVISIONED_CONCURRENCY, ScalableTarget
 from constructs_lib.settings import AsyncCapacity, InstanceCapacity, QueueScaling, ServerlessCapacity
 from constructs_lib.validation import SettingsError, Violation
+from constructs_lib.variants import Capacity, fewest_instances
 
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
 from constructs import Construct
@@ -16,7 +17,7 @@ UTILIZATION = "SageMakerVariantProvisionedConcurrencyUtilization"
 FROM_ZERO_COOLDOWN_SECONDS = 300
 
 
-def owns_count(capacity: ServerlessCapacity | InstanceCapacity | AsyncCapacity) -> bool:
+def owns_count(capacity: Capacity) -> bool:
     """Whether Application Auto Scaling moves the count of instances, or warm containers, so that no apply may set it.
 
     Where SageMaker itself scales, the range stands in the configuration, and the count goes with it.
@@ -35,7 +36,7 @@ def make_autoscaling(
     endpoint: SagemakerEndpoint,
     endpoint_name: str,
     variant_name: str,
-    capacity: ServerlessCapacity | InstanceCapacity | AsyncCapacity,
+    capacity: Capacity,
     queue_name: str | None = None,
 ) -> None:
     """Make what scales a variant; `queue_name` is the work queue's, for `queue_scaling`."""
@@ -188,7 +189,7 @@ class AsyncAutoscaling(Construct):
             scale_in_cooldown_seconds=capacity.scale_in_cooldown_seconds,
             scale_out_cooldown_seconds=capacity.scale_out_cooldown_seconds,
         )
-        if min(capacity.min_instances, *(entry.min_instances for entry in capacity.schedule), 1) == 0:
+        if fewest_instances(capacity) == 0:
             target.alarm(
                 "scale-from-zero",
                 description=f"Adds the first instance of {endpoint_name} when requests wait; ALARM is part of its work",

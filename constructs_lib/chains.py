@@ -6,7 +6,7 @@ request -> endpoint. And what was asked for in one place and lacks its counterpa
 
 from collections.abc import Iterator
 
-from constructs_lib.derived import async_capacity, is_serverless, longest_request_seconds
+from constructs_lib.derived import longest_request_seconds
 from constructs_lib.event_source import binding_violations
 from constructs_lib.limits import SERVERLESS_PAYLOAD_BYTES
 from constructs_lib.settings import (
@@ -18,6 +18,7 @@ from constructs_lib.settings import (
     PipelineSettings,
 )
 from constructs_lib.validation import Violation, is_unresolved
+from constructs_lib.variants import async_capacity, is_serverless, production_variants
 
 
 def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
@@ -91,15 +92,13 @@ def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator
     if isinstance(settings.endpoint, ExistingEndpoint):
         return
     retention = settings.queue.message_retention_seconds
-    places = {"endpoint.capacity": settings.endpoint.capacity}
-    for position, variant in enumerate(settings.endpoint.more_variants):
-        places[f"endpoint.more_variants[{position}].capacity"] = variant.capacity
-    for place, capacity in places.items():
-        scaling = capacity.queue_scaling if isinstance(capacity, InstanceCapacity) else None
+    for variant in production_variants(settings.endpoint):
+        scaling = variant.capacity.queue_scaling if isinstance(variant.capacity, InstanceCapacity) else None
         if scaling is not None and (scaling.age_seconds or 0) >= retention:
             bound = f"less than queue.message_retention_seconds, {retention} seconds"
             reason = "no message grows so old"
-            yield Violation(path, f"{place}.queue_scaling.age_seconds", scaling.age_seconds, bound, reason)
+            place = f"endpoint.{variant.place}.queue_scaling.age_seconds"
+            yield Violation(path, place, scaling.age_seconds, bound, reason)
 
 
 def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
@@ -135,7 +134,7 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
         bound = "None, or endpoint an ExistingEndpoint that has components"
         reason = "each variant that is made has a model of its own"
         yield Violation(path, "inference.inference_component_name", inference.inference_component_name, bound, reason)
-    variants = [endpoint.variant_name, *(variant.name for variant in endpoint.more_variants)]
+    variants = [variant.name for variant in production_variants(endpoint)]
     if inference.target_variant is not None and inference.target_variant not in variants:
         bound = f"one of {', '.join(variants)}"
         yield Violation(path, "inference.target_variant", inference.target_variant, bound, "the endpoint's variants")

@@ -17,6 +17,7 @@ from constructs_lib.settings import (
     PipelineSettings,
     ServerlessCapacity,
 )
+from constructs_lib.variants import Capacity, ServingVariant, async_capacity, most_instances, production_variants
 
 from handler.settings import request_timeout_seconds
 
@@ -26,9 +27,6 @@ ADVISED_VISIBILITY_FACTOR = 6
 LATENCY_ALARM_PERCENT = 80
 
 
-Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
-
-
 def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | None:
     """Return how many requests an endpoint can take at once at its largest; None where it queues them itself.
 
@@ -36,23 +34,21 @@ def endpoint_requests(endpoint: EndpointSettings | ExistingEndpoint) -> int | No
     """
     if isinstance(endpoint, ExistingEndpoint):
         return endpoint.concurrent_requests
-    own = capacity_requests(endpoint.capacity)
-    _, weight, capacity = first_full(endpoint)
-    if own is None or weight == 0:
+    own, first = capacity_requests(endpoint.capacity), first_full(endpoint)
+    if own is None or first.weight == 0:
         return own
-    return (capacity_requests(capacity) or 0) * total_weight(endpoint) // weight
+    return (capacity_requests(first.capacity) or 0) * total_weight(endpoint) // first.weight
 
 
-def first_full(endpoint: EndpointSettings) -> tuple[str, int, Capacity]:
-    """Return name, weight and capacity of the variant that has its share of the requests first."""
-    variants: list[tuple[str, int, Capacity]] = [(endpoint.variant_name, endpoint.weight, endpoint.capacity)]
-    variants += [(variant.name, variant.weight, variant.capacity) for variant in endpoint.more_variants]
-    taking = [variant for variant in variants if variant[1]]
-    return min(taking, key=lambda variant: (capacity_requests(variant[2]) or 0) / variant[1], default=variants[0])
+def first_full(endpoint: EndpointSettings) -> ServingVariant:
+    """Return the variant that has its share of the requests first."""
+    variants = production_variants(endpoint)
+    taking = [variant for variant in variants if variant.weight]
+    return min(taking, key=lambda one: (capacity_requests(one.capacity) or 0) / one.weight, default=variants[0])
 
 
 def total_weight(endpoint: EndpointSettings) -> int:
-    return endpoint.weight + sum(variant.weight for variant in endpoint.more_variants)
+    return sum(variant.weight for variant in production_variants(endpoint))
 
 
 def capacity_requests(capacity: Capacity) -> int | None:
@@ -64,24 +60,6 @@ def capacity_requests(capacity: Capacity) -> int | None:
             return most_instances(capacity) * requests
         case AsyncCapacity():
             return None
-
-
-def most_instances(capacity: InstanceCapacity) -> int:
-    """Return how many instances there may be at any time of the schedule."""
-    return max(capacity.max_instances, *(entry.max_instances for entry in capacity.schedule), 0)
-
-
-def is_serverless(endpoint: EndpointSettings | ExistingEndpoint) -> bool:
-    """Whether requests have the limits of serverless endpoints."""
-    if isinstance(endpoint, ExistingEndpoint):
-        return endpoint.serverless
-    return isinstance(endpoint.capacity, ServerlessCapacity)
-
-
-def async_capacity(endpoint: EndpointSettings | ExistingEndpoint) -> AsyncCapacity | None:
-    """Return what an asynchronous endpoint runs on; None of any other endpoint."""
-    capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
-    return capacity if isinstance(capacity, AsyncCapacity) else None
 
 
 def derive(settings: PipelineSettings) -> PipelineSettings:

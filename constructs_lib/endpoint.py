@@ -5,13 +5,14 @@ from typing import Any
 
 from constructs_lib.autoscaling import make_autoscaling
 from constructs_lib.deployment import RollbackAlarms, deployment_config
-from constructs_lib.endpoint_configuration import make_endpoint_configuration, production_variants, shadow_variants
+from constructs_lib.endpoint_configuration import make_endpoint_configuration
 from constructs_lib.execution_role import make_execution_role
 from constructs_lib.iam import ServiceRole, Statement
 from constructs_lib.models import ModelSource, make_sources
 from constructs_lib.naming import Environment, content_hash
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
 from constructs_lib.validation import require_valid
+from constructs_lib.variants import production_variants, shadow_variants
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup

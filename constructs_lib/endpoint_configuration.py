@@ -1,7 +1,7 @@
 """The endpoint configuration: which variants there are, what each runs on, and what is kept of requests."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from constructs_lib.autoscaling import owns_count
 from constructs_lib.naming import content_hash
@@ -12,6 +12,7 @@ from constructs_lib.settings import (
     InstanceCapacity,
     ServerlessCapacity,
 )
+from constructs_lib.variants import Capacity, ServingVariant, production_variants, shadow_variants
 
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
@@ -27,27 +28,6 @@ from constructs import Construct
 
 # In the place of a number of warm containers that scaling owns: a configuration without any is another one.
 SCALED = "scaled"
-
-Capacity = ServerlessCapacity | InstanceCapacity | AsyncCapacity
-
-
-class ServingVariant(NamedTuple):
-    """A variant as the configuration has it."""
-
-    name: str
-    capacity: Capacity
-    weight: int
-
-
-def production_variants(settings: EndpointSettings) -> list[ServingVariant]:
-    """Return the variants whose answers are sent, the endpoint's own first."""
-    further = [ServingVariant(v.name, v.capacity, v.weight) for v in settings.more_variants]
-    return [ServingVariant(settings.variant_name, settings.capacity, settings.weight), *further]
-
-
-def shadow_variants(settings: EndpointSettings) -> list[ServingVariant]:
-    shadow = settings.shadow
-    return [ServingVariant(shadow.name, shadow.capacity, shadow.weight)] if shadow else []
 
 
 def make_endpoint_configuration(

@@ -19,6 +19,7 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
+from constructs_lib.variants import production_variants
 
 # SageMaker: CapacitySize, of which a step may be half
 MIN_STEPPED_INSTANCES = 2
@@ -226,12 +227,10 @@ def _step_relations(settings: EndpointSettings, deployment: Deployment) -> Itera
     """Yield variants too small for steps: a step is an instance at least, and half of them at most."""
     if deployment.strategy == "all-at-once":
         return
-    places = {"capacity": settings.capacity}
-    for position, variant in enumerate(settings.more_variants):
-        places[f"more_variants[{position}].capacity"] = variant.capacity
     bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
     reason = "SageMaker: a step is at most half of a variant's instances"
-    for place, capacity in places.items():
+    for variant in production_variants(settings):
+        place, capacity = variant.place, variant.capacity
         if isinstance(capacity, ServerlessCapacity):
             continue
         ranges = {place: capacity} | {f"{place}.schedule[{i}]": entry for i, entry in enumerate(capacity.schedule)}

@@ -10,12 +10,12 @@ from constructs_lib.derived import (
     derive,
     endpoint_requests,
     first_full,
-    most_instances,
     records_per_request,
     total_weight,
 )
 from constructs_lib.limits import INVOCATIONS_PER_POLLER, MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
 from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
+from constructs_lib.variants import most_instances
 
 from handler.settings import request_timeout_seconds
 
@@ -85,7 +85,7 @@ def _capacity(given: PipelineSettings) -> str:
     text = "1 request" if requests == 1 else f"{requests} requests"
     if isinstance(endpoint, ExistingEndpoint):
         return f"{text} at once"
-    name, weight, capacity = first_full(endpoint)
+    name, capacity, weight, _ = first_full(endpoint)
     if not isinstance(capacity, InstanceCapacity):
         return f"{text} at once"
     instances = most_instances(capacity)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from constructs_lib.derived import async_capacity
 from constructs_lib.settings import PipelineSettings
+from constructs_lib.variants import async_capacity
 
 from handler.settings import HandlerSettings, request_timeout_seconds
 

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from constructs_lib.settings import (
-    AsyncCapacity,
     ExistingEndpoint,
-    Hardware,
-    InstanceCapacity,
     PipelineSettings,
     ServerlessCapacity,
 )
+from constructs_lib.variants import Capacity, async_capacity, fewest_instances, most_instances, production_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,17 +123,13 @@ class WatchedPipeline:
 
     @property
     def is_async(self) -> bool:
-        endpoint = self.settings.endpoint
-        return not isinstance(endpoint, ExistingEndpoint) and isinstance(endpoint.capacity, AsyncCapacity)
+        return async_capacity(self.settings.endpoint) is not None
 
     @property
     def starts_from_zero(self) -> bool:
         """Whether scaling may take the last instance away."""
-        endpoint = self.settings.endpoint
-        capacity = None if isinstance(endpoint, ExistingEndpoint) else endpoint.capacity
-        if not isinstance(capacity, AsyncCapacity):
-            return False
-        return 0 in (capacity.min_instances, *(entry.min_instances for entry in capacity.schedule))
+        capacity = async_capacity(self.settings.endpoint)
+        return capacity is not None and fewest_instances(capacity) == 0
 
     @property
     def variants(self) -> tuple[Variant, ...]:
@@ -143,25 +137,24 @@ class WatchedPipeline:
         endpoint = self.settings.endpoint
         if isinstance(endpoint, ExistingEndpoint):
             return (Variant(name=endpoint.variant_name, serverless=endpoint.serverless),)
-        known = ((endpoint.variant_name, endpoint.capacity), *((v.name, v.capacity) for v in endpoint.more_variants))
         return tuple(
             Variant(
-                name=name,
-                serverless=isinstance(capacity, ServerlessCapacity),
-                max_instances=_max_instances(capacity),
+                name=variant.name,
+                serverless=isinstance(variant.capacity, ServerlessCapacity),
+                max_instances=_max_instances(variant.capacity),
             )
-            for name, capacity in known
+            for variant in production_variants(endpoint)
         )
 
 
-def _max_instances(capacity: ServerlessCapacity | Hardware) -> int | None:
-    if not isinstance(capacity, InstanceCapacity | AsyncCapacity):
+def _max_instances(capacity: Capacity) -> int | None:
+    if isinstance(capacity, ServerlessCapacity):
         return None
     ranges = [(capacity.min_instances, capacity.max_instances)]
     ranges += [(entry.min_instances, entry.max_instances) for entry in capacity.schedule]
     if len({count for bounds in ranges for count in bounds}) == 1:  # always at its maximum, and meant to be
         return None
-    return max(maximum for _, maximum in ranges)
+    return most_instances(capacity)
 
 
 def _sqs(queue_name: str, name: str, statistic: str) -> Metric:

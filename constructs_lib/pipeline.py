@@ -3,7 +3,7 @@
 from constructs_lib.advice import chain_warnings
 from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
 from constructs_lib.checks import check_pipeline
-from constructs_lib.derived import async_capacity, derive
+from constructs_lib.derived import derive
 from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.event_source import QueueEventSource
 from constructs_lib.function import BatchInferenceFunction
@@ -17,6 +17,7 @@ from constructs_lib.queue import ExistingMessageQueue, MessageQueue, Queue
 from constructs_lib.results import ResultSink
 from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
 from constructs_lib.validation import SettingsError
+from constructs_lib.variants import async_capacity
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
