@@ -30,6 +30,10 @@ def open_door() -> None:
         return
     _preload_lazy_index()
     _skip_package_init(PROVIDER_PACKAGE)
+    if "jsii" not in sys.modules:
+        from constructs_lib.jsii_node import start
+        start()
+        importlib.import_module(f"{PROVIDER_PACKAGE}._jsii")
 
 
 def _use_packaged_node() -> None:
