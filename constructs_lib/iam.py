@@ -63,7 +63,7 @@ class ServiceRole(Construct):
             if is_unresolved(existing.arn):
                 self._name = Token.as_string(Fn.regex("[^/]+$", existing.arn))
             return
-        environment = Environment.of(self)
+        environment = Environment.of(scope)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
         role = IamRole(
             self,

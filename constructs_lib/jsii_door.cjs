@@ -7,16 +7,13 @@ const threads = require("node:worker_threads");
 // Here its `exports.x = require("./x");` lines become getters that require on first use.
 const PROVIDER_INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
 const EAGER_EXPORT = /^exports\.(\w+) = require\("(\.\/[^"]+)"\);$/gm;
-const DEFINE_LAZY =
-  "for (const [name, path] of Object.entries(LAZY))" +
+const LAZY_EXPORT = 'lazily("$1", "$2");';
+const DEFINE_LAZILY =
+  "const lazily = (name, path) =>" +
   " Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => require(path) });";
-
-function lazily(text) {
-  const lazy = {};
-  const rest = text.replace(EAGER_EXPORT, (_, name, path) => ((lazy[name] = path), ""));
-  return `${rest.replace(SOURCE_MAP, "")}\nconst LAZY = ${JSON.stringify(lazy)};\n${DEFINE_LAZY}\n`;
-}
 const SOURCE_MAP = /^\/\/# sourceMappingURL=.*$/m;
+
+const lazyIndex = (text) => DEFINE_LAZILY + text.replace(EAGER_EXPORT, LAZY_EXPORT).replace(SOURCE_MAP, "");
 
 // Likewise cdktf requires archiver (170 modules), which it uses in another process only.
 const CDKTF_FS = /[\\/]cdktf[\\/]lib[\\/]private[\\/]fs\.js$/;
@@ -24,7 +21,7 @@ const EAGER_ARCHIVER = 'const archiver = require("archiver");';
 const LAZY_ARCHIVER = 'const archiver = (...options) => require("archiver")(...options);';
 
 function rewrite(text, filename) {
-  if (PROVIDER_INDEX.test(filename)) return lazily(text);
+  if (PROVIDER_INDEX.test(filename)) return lazyIndex(text);
   return CDKTF_FS.test(filename) ? text.replace(EAGER_ARCHIVER, LAZY_ARCHIVER) : text;
 }
 

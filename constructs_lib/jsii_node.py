@@ -1,28 +1,72 @@
-"""A Node process that starts, and loads jsii's assemblies, while Python goes on importing.
+"""jsii's Node, started so that nobody waits for it.
 
-jsii waits for Node four times before the first construct: until it has started, and until it has loaded constructs,
-cdktf and the provider. The answers say nothing but "done", so here they are read when one that matters is asked for.
-By then they are there.
+jsii starts one Node process to start another, which does the work, and passes each call and answer through both. Here
+the second is started at once. jsii also waits four times before the first construct: until Node is up, and until it
+has loaded constructs, cdktf and the provider. The answers say nothing but "done", so here they are read when one that
+matters is asked for, and Node loads while Python goes on importing.
 """
 
+import atexit
 import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
 from typing import Any
 
 from jsii._kernel.providers.process import ProcessProvider, _NodeProcess, jdefault
 from jsii._kernel.types import LoadRequest
 from jsii._runtime import kernel
 
+# The program talks through file descriptor 3, in both directions.
+CHANNEL = "readFD:3,writeFD:3"
+# As jsii has them.
+OPTIONS = ("--max-old-space-size=4069", "--preserve-symlinks")
+ON_CHANNEL = 'exec "$@" 3<&0 </dev/null'
 
-class _UnhurriedNode(_NodeProcess):
+
+class UnhurriedNode(_NodeProcess):
+    """The process behind jsii's kernel."""
+
     def __init__(self) -> None:
-        super().__init__()
-        self._greeted = False
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._is_greeted = False
         self._loading: list[str] = []
+
+    def start(self) -> None:
+        """Start Node; jsii's way where its program is another than this knows, or the system has no `sh`."""
+        node = shutil.which(os.environ.get("JSII_NODE", "node"))
+        program = Path(self._jsii_runtime()).parents[1] / "lib" / "program.js"
+        if node is None or os.name != "posix" or CHANNEL not in _text_of(program):
+            super().start()  # type: ignore[no-untyped-call]
+            return
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - the Node that jsii would start
+                ["/bin/sh", "-c", ON_CHANNEL, "sh", node, *OPTIONS, program],
+                stdin=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                env={**os.environ, "JSII_AGENT": f"Python/{platform.python_version()}"},
+            )
+            self._process.stdin, self._process.stdout = ours.makefile("wb"), ours.makefile("rb")
+        self.sink_thread = threading.Thread(target=self._pass_on_errors, daemon=True)
+        self.sink_thread.start()
+        atexit.register(self.stop)
+
+    def _pass_on_errors(self) -> None:
+        assert self._process.stderr
+        for line in self._process.stderr:
+            sys.stderr.write(line.decode(errors="replace"))
 
     def handshake(self) -> None:
         """Leave Node's greeting for later."""
 
     def send(self, request: Any, response_type: Any) -> Any:
+        """Send a request and return its answer; of one to load an assembly, none yet."""
         if isinstance(request, LoadRequest):
             self._begin(request)
             return None
@@ -31,13 +75,14 @@ class _UnhurriedNode(_NodeProcess):
 
     def _begin(self, request: LoadRequest) -> None:
         line = json.dumps(self._serializer.unstructure(request), default=jdefault)
+        assert self._process.stdin
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
         self._loading.append(request.name)
 
     def _catch_up(self) -> None:
-        if not self._greeted:
-            self._greeted = True
+        if not self._is_greeted:
+            self._is_greeted = True
             super().handshake()
         while self._loading:
             name, answer = self._loading.pop(0), self._next_message()
@@ -45,9 +90,15 @@ class _UnhurriedNode(_NodeProcess):
                 raise RuntimeError(f"jsii can't load {name}: {answer['error']}")
 
 
-class _UnhurriedProvider(ProcessProvider):
+def _text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+class UnhurriedProvider(ProcessProvider):
+    """What jsii's kernel calls instead of its own provider."""
+
     def __init__(self) -> None:
-        self._node = _UnhurriedNode()
+        self._node = UnhurriedNode()
         self._node.start()
 
     @property
@@ -57,4 +108,4 @@ class _UnhurriedProvider(ProcessProvider):
 
 def start() -> None:
     """Start Node for jsii, which must not have started it already."""
-    kernel.provider = _UnhurriedProvider()
+    kernel.provider = UnhurriedProvider()

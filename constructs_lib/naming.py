@@ -12,7 +12,7 @@ from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
 
-_environments: "WeakKeyDictionary[TerraformStack, Environment]" = WeakKeyDictionary()
+_environments: "WeakKeyDictionary[IConstruct, Environment]" = WeakKeyDictionary()
 
 
 class Environment(Construct):
@@ -30,11 +30,16 @@ class Environment(Construct):
 
     @classmethod
     def of(cls, scope: IConstruct) -> "Environment":
-        """Return the environment of the stack that the construct is in; the first call makes it."""
-        stack = TerraformStack.of(scope)
-        if stack not in _environments:
-            _environments[stack] = cls(stack, "environment")
-        return _environments[stack]
+        """Return the environment of the stack that the construct is in; the first call makes it.
+
+        Only Node knows which stack that is, so the answer is remembered: a construct may ask for its parent's.
+        """
+        if scope not in _environments:
+            stack = TerraformStack.of(scope)
+            if stack not in _environments:
+                _environments[stack] = cls(stack, "environment")
+            _environments[scope] = _environments[stack]
+        return _environments[scope]
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""

@@ -31,7 +31,7 @@ class Queue(Construct):
         require_name(self, name, QUEUE_NAME)
         self.id = id_
         self.name = name
-        self._environment = Environment.of(self)
+        self._environment = Environment.of(scope)
         self.arn = self._environment.arn("sqs", name)
 
     def grant_send(self, grantee: ServiceRole | ServicePrincipal) -> None:

@@ -35,7 +35,7 @@ class Topic(Construct):
         AWS's managed key for SNS, or, with a publisher, which could not use that, not at all.
         """
         super().__init__(scope, id_)
-        self._environment = Environment.of(self)
+        self._environment = Environment.of(scope)
         self._key = kms_key_arn
         name = f"{name}.fifo" if fifo else name
         self.arn = self._environment.arn("sns", name)

@@ -1,8 +1,9 @@
 """One checker for all settings: every violation at once, each with path, property, value, bound and reason."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -73,10 +74,8 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
     Only text that is passed on may be a Terraform reference; all else must be known.
     """
     found: list[Violation] = []
-    rules = [rule for cls in type(settings).__mro__ for rule in RULES.get(cls, ())]
-    for f in fields(settings):
+    for f, own_rules in _fields_and_rules(type(settings)):  # type: ignore[arg-type]  # a type is hashable
         value, name = getattr(settings, f.name), prefix + f.name
-        own_rules = [rule for rule in rules if rule.property == f.name]
         if is_unresolved(value) and not _may_be_reference(type(settings), f.name, value, f.type, own_rules):
             reason = "checks and derived settings need it"
             shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii tells nothing
@@ -101,6 +100,12 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
             if not is_unresolved(relation.value)
         ]
     return found
+
+
+@cache
+def _fields_and_rules(cls: type) -> Sequence[tuple[Field[Any], Sequence[Rule]]]:
+    rules = [rule for base in cls.__mro__ for rule in RULES.get(base, ())]
+    return [(f, [rule for rule in rules if rule.property == f.name]) for f in fields(cls)]
 
 
 def _may_be_reference(cls: type, name: str, value: object, expected: Any, rules: Iterable[Rule]) -> bool:

@@ -65,7 +65,7 @@ def test_a_provider_index_of_another_shape_is_left_as_it_is(tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert result.stdout == "1 2 3 a,c,b\n"
+    assert result.stdout == "1 2 3 a,b,c\n"
 
 
 def test_the_package_still_answers_for_its_modules() -> None:
@@ -89,3 +89,44 @@ def test_a_mistake_in_the_settings_ends_in_a_message_not_a_traceback(tmp_path: P
         "  dev/language function.timeout_seconds = 901: must be 1 to 900 seconds (Lambda Timeout)\n"
         "  prod/language function.timeout_seconds = 901: must be 1 to 900 seconds (Lambda Timeout)\n"
     )
+
+
+def _run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_an_assembly_that_cannot_be_loaded_is_named() -> None:
+    result = _run(
+        "import constructs_lib, cdktf; from jsii._runtime import kernel;"
+        "kernel.load('nowhere', '1.0.0', '/nowhere.tgz'); cdktf.App()"
+    )
+    assert result.returncode == 1
+    assert result.stderr.endswith(
+        "RuntimeError: jsii can't load nowhere: ENOENT: no such file or directory, open '/nowhere.tgz'\n"
+    )
+
+
+def test_a_program_of_jsii_that_is_not_known_is_started_as_jsii_does() -> None:
+    result = _run(
+        "from importlib.util import module_from_spec as make, spec_from_file_location as find;"
+        "spec = find('node', 'constructs_lib/jsii_node.py'); node = make(spec); spec.loader.exec_module(node);"
+        "node.CHANNEL = 'another'; node.start();"
+        "import constructs_lib, cdktf; cdktf.App(); print(node.kernel.provider._process._process.args[1:-1])"
+    )
+    assert result.stdout == "['--max-old-space-size=4069']\n", result.stderr
+
+
+def test_without_node_jsii_says_so() -> None:
+    result = _run("import main", JSII_NODE="/nowhere/node")
+    assert result.returncode == 1
+    assert "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/node'\n" in result.stderr
+
+
+def test_what_javascript_prints_comes_out(tmp_path: Path) -> None:
+    preload = tmp_path / "says.cjs"
+    preload.write_text('console.log("out"); console.error("err");\n')
+    result = _run("import constructs_lib, cdktf; cdktf.App()", NODE_OPTIONS=f"--require {preload}")
+    assert (result.stdout, result.stderr) == ("out\n", "err\n")
