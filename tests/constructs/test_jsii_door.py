@@ -113,7 +113,7 @@ def test_a_program_of_jsii_that_is_not_known_is_started_as_jsii_does() -> None:
     result = _run(
         "from importlib.util import module_from_spec as make, spec_from_file_location as find;"
         "spec = find('node', 'constructs_lib/jsii_node.py'); node = make(spec); spec.loader.exec_module(node);"
-        "node.CHANNEL = 'another'; node.start();"
+        "node.CHANNEL = 'no such thing'; node.start();"
         "import constructs_lib, cdktf; cdktf.App(); print(node.kernel.provider._process._process.args[1:-1])"
     )
     assert result.stdout == "['--max-old-space-size=4069']\n", result.stderr
