@@ -9,6 +9,7 @@ import tarfile
 import tempfile
 import tokenize
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import handler
@@ -70,25 +71,55 @@ def package_bundle(script: Path = BUNDLE, build_folder: Path = BUNDLE_FOLDER) ->
 
 
 def without_words(source: str) -> str:
-    """Return the module without docstrings and comments, each statement on its line, so that tracebacks fit."""
-    lines = source.splitlines()
-    for parent in ast.walk(ast.parse(source)):
+    """Return the module as the interpreter needs it: without docstrings, comments, and what annotates functions.
+
+    Each statement stays on its line, so that tracebacks fit. Of a class, annotations stay: its fields are made of them.
+    """
+    tree = ast.parse(source)
+    lines = source.encode().splitlines()  # ast counts bytes
+    for line, start, end in sorted(_annotations(tree), reverse=True):
+        lines[line] = lines[line][:start] + lines[line][end:]
+    for first, last, column, left in _docstrings(tree):
+        lines[first:last] = [(lines[first][:column] + left).rstrip(), *[b""] * (last - first - 1)]
+    text = [line.decode() for line in lines]
+    for token in tokenize.generate_tokens(io.StringIO("\n".join(text) + "\n").readline):
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            text[row - 1] = text[row - 1][:column].rstrip()
+    return "\n".join(text) + "\n"
+
+
+def _docstrings(tree: ast.Module) -> Iterator[tuple[int, int, int, bytes]]:
+    """Yield first line, the line after the last, column, and what must stand there instead."""
+    for parent in ast.walk(tree):
         body = parent.body if isinstance(parent, ast.Module | ast.ClassDef | ast.FunctionDef) else []
         texts = [node for node in body if _is_text(node)]
         for node in texts:
-            first, last = node.lineno - 1, node.end_lineno or node.lineno
             # A body needs a statement.
-            left = "..." if len(texts) == len(body) and node is texts[0] else ""
-            lines[first:last] = [(lines[first][: node.col_offset] + left).rstrip(), *[""] * (last - first - 1)]
-    for token in tokenize.generate_tokens(io.StringIO("\n".join(lines) + "\n").readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1][:column].rstrip()
-    return "\n".join(lines) + "\n"
+            left = b"..." if len(texts) == len(body) and node is texts[0] else b""
+            yield node.lineno - 1, node.end_lineno or node.lineno, node.col_offset, left
 
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _annotations(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
+    """Yield line, start and end of what annotates parameters, returned values, and variables that get a value."""
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        parameters = function.args
+        for parameter in ast.walk(parameters):
+            if isinstance(parameter, ast.arg) and parameter.annotation:
+                yield _span(parameter.col_offset + len(parameter.arg.encode()), parameter.annotation)
+        if function.returns:
+            yield _span(function.returns.col_offset - len(" -> "), function.returns)
+        for statement in ast.walk(function):
+            if isinstance(statement, ast.AnnAssign) and statement.value:
+                yield _span(statement.target.end_col_offset or 0, statement.annotation)
+
+
+def _span(start: int, annotation: ast.expr) -> tuple[int, int, int]:
+    return annotation.lineno - 1, start, annotation.end_col_offset or 0
 
 
 def _write_zip(target: Path, files: dict[str, bytes]) -> None:
