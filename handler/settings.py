@@ -14,6 +14,7 @@ MIB = 1024 * KIB
 CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single")
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
+PACKED_SINKS = ("sqs", "sns")
 LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -47,6 +48,9 @@ class HandlerSettings:
     """Where one CloudEvent per scored record goes: one of `RESULT_SINKS`."""
     result_target: str = ""
     """The sink's queue URL (`sqs`), topic ARN (`sns`), bus name (`eventbridge`), or s3://bucket/prefix/ (`s3`)."""
+    max_events_per_message: int = 1
+    """Most results in one message (1 or more): over 1 each message is a list of CloudEvents, however few they are. Only
+    for a standard queue (`sqs`) or topic (`sns`)."""
     overflow_location: str = ""
     """s3://bucket/prefix/ for results that are over the sink's limit; without it they are dead-lettered."""
     input_location: str = ""
@@ -143,6 +147,9 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
         yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"
     elif sink == "s3" and not LOCATION.fullmatch(target):
         yield f"RESULT_TARGET={target!r}: must be s3://bucket/ or s3://bucket/prefix/, with a slash last"
+    if settings.max_events_per_message > 1 and (sink not in PACKED_SINKS or target.endswith(".fifo")):
+        where = f"RESULT_SINK={sink!r}" if sink not in PACKED_SINKS else f"RESULT_TARGET={target!r}"
+        yield f"MAX_EVENTS_PER_MESSAGE='{settings.max_events_per_message}': must be 1 with {where}"
     if settings.asynchronous:
         yield from _asynchronous_relations(settings)
 

@@ -4,16 +4,16 @@ from typing import Any
 
 from handler.settings import HandlerSettings
 from handler.sinks.calls import call
-from handler.sinks.events import accepted_event, dead_letter_entry, event, result_event
-from handler.sinks.outbox import HELD, Entry, NotSentError, Outbox, Transport
-from handler.sinks.overflow import OverflowTransport, ResultTooLargeError, result_entry
-from handler.sinks.transports import (
-    EventBridgeTransport,
-    NoTransport,
-    S3Transport,
-    SnsTransport,
-    SqsTransport,
+from handler.sinks.events import (
+    ResultTooLargeError,
+    accepted_event,
+    dead_letter_entry,
+    event,
+    result_entry,
+    result_event,
 )
+from handler.sinks.outbox import HELD, Entry, NotSentError, Outbox, Transport
+from handler.sinks.sqs import SqsTransport
 
 __all__ = [
     "HELD",
@@ -33,23 +33,39 @@ __all__ = [
 ]
 
 
+# Most cold starts need none of what the next two import.
 def transport_for(settings: HandlerSettings, sqs: Any) -> Transport:
     """Return the way to the results' sink. Of the clients only those it needs are made: a cold start waits for each."""
     transport = _transport(settings, sqs)
-    overflows = settings.overflow_location and settings.result_sink not in ("s3", "none")
-    return OverflowTransport(transport) if overflows else transport
+    if settings.max_events_per_message > 1:
+        from handler.sinks.packed import PackedTransport  # noqa: PLC0415
+
+        transport = PackedTransport(transport, settings.max_events_per_message)
+    if settings.overflow_location and settings.result_sink not in ("s3", "none"):
+        from handler.sinks.overflow import OverflowTransport  # noqa: PLC0415
+
+        return OverflowTransport(transport)
+    return transport
 
 
 def _transport(settings: HandlerSettings, sqs: Any) -> Transport:
     target = settings.result_target
     match settings.result_sink:
         case "sns":
+            from handler.sinks.sns import SnsTransport  # noqa: PLC0415
+
             return SnsTransport(target)
         case "eventbridge":
+            from handler.sinks.eventbridge import EventBridgeTransport  # noqa: PLC0415
+
             return EventBridgeTransport(target)
         case "s3":
+            from handler.sinks.s3 import S3Transport  # noqa: PLC0415
+
             return S3Transport(target)
         case "none":
+            from handler.sinks.nothing import NoTransport  # noqa: PLC0415
+
             return NoTransport()
         case _:
             return SqsTransport(sqs, target)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from handler.records import Reason, Record
-from handler.sinks.outbox import Entry
+from handler.settings import HandlerSettings
+from handler.sinks.outbox import Aside, Entry, Transport
 
 # SQS: SendMessageBatch takes 10 entries, and 1 MiB in all.
 MAX_BYTES = 1_048_576
@@ -20,10 +21,36 @@ MAX_DETAIL_CHARACTERS = 512
 # What the handler itself reads again once a dead letter is redriven.
 _READ = ("TargetModel", "InferenceComponentName", "TargetVariant", "traceparent", "tracestate")
 
+# Escaped, because a model may answer with halves of surrogate pairs, which no message can hold as they are.
+to_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class ResultTooLargeError(ValueError):
+    """The sink can't take the result, and there is no place aside."""
+
 
 def result_event(record: Record, endpoint_name: str, result: Any) -> Entry:
     """Return the result as a CloudEvent 1.0."""
     return event(record, {"endpoint": endpoint_name, "result": result})
+
+
+def result_entry(record: Record, result: Any, settings: HandlerSettings, transport: Transport) -> Entry:
+    """Return the result's event, or one that points to where the result is put first.
+
+    Raises ResultTooLargeError.
+    """
+    try:
+        entry = result_event(record, settings.endpoint_name, result)
+        size, limit = transport.size(entry), transport.max_entry_bytes
+        if size <= limit:
+            return entry
+        if not settings.overflow_location:
+            raise ResultTooLargeError(f"the result has {size} bytes, {transport.name} takes {limit}")
+        location = f"{settings.overflow_location}{record.message_id}.json"
+        aside = Aside(location, to_json(result))
+    except RecursionError as error:
+        raise ResultTooLargeError("the result is nested too deeply") from error
+    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(aside=aside)
 
 
 def accepted_event(record: Record, endpoint_name: str, locations: Mapping[str, str]) -> Entry:
@@ -49,8 +76,7 @@ def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE,
     }
     return Entry(
         record.message_id,
-        # Escaped, because a model may answer with halves of surrogate pairs, which no message can hold as they are.
-        json.dumps(content, separators=(",", ":")),
+        to_json(content),
         {name: value for name, value in trace.items() if name == "traceparent"},
         record.group,
         record.trace_header,

@@ -1,38 +1,10 @@
 """Results that are too large for the sink: to S3, with an event that says where."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from handler.clients import new_client, split_location
-from handler.records import Record
-from handler.settings import HandlerSettings
 from handler.sinks.calls import call
-from handler.sinks.events import event, result_event
-from handler.sinks.outbox import Aside, Entry, NotSentError, Transport
-
-
-class ResultTooLargeError(ValueError):
-    """The sink can't take the result, and there is no place aside."""
-
-
-def result_entry(record: Record, result: Any, settings: HandlerSettings, transport: Transport) -> Entry:
-    """Return the result's event, or one that points to where the result is put first.
-
-    Raises ResultTooLargeError.
-    """
-    try:
-        entry = result_event(record, settings.endpoint_name, result)
-        size, limit = transport.size(entry), transport.max_entry_bytes
-        if size <= limit:
-            return entry
-        if not settings.overflow_location:
-            raise ResultTooLargeError(f"the result has {size} bytes, {transport.name} takes {limit}")
-        location = f"{settings.overflow_location}{record.message_id}.json"
-        aside = Aside(location, json.dumps(result, separators=(",", ":")))
-    except RecursionError as error:
-        raise ResultTooLargeError("the result is nested too deeply") from error
-    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(aside=aside)
+from handler.sinks.outbox import Entry, NotSentError, Transport
 
 
 class OverflowTransport:

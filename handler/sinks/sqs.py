@@ -1,0 +1,37 @@
+"""Results, and dead letters, to a queue."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
+from handler.sinks.events import MAX_BYTES, attribute_bytes, text_bytes
+from handler.sinks.outbox import Entry
+
+
+class SqsTransport:
+    """Sends to a queue; where its URL says FIFO, with group and deduplication id."""
+
+    name = "an SQS message"
+    max_entries = 10
+    max_batch_bytes = max_entry_bytes = MAX_BYTES
+    keeps_together = False
+
+    def __init__(self, client: Any, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+        self._fifo = queue_url.endswith(".fifo")
+
+    def size(self, entry: Entry) -> int:
+        return text_bytes(entry.body) + attribute_bytes(entry.attributes)
+
+    def send(self, entries: Sequence[Entry]) -> dict[str, str]:
+        batch = [self._as_message(str(number), entry) for number, entry in enumerate(entries)]
+        answer = call(self._queue_url, self._client.send_message_batch, QueueUrl=self._queue_url, Entries=batch)
+        return errors_by_id(self._queue_url, entries, answer)
+
+    def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
+        message = {"Id": id_, "MessageBody": entry.body, **string_attributes(entry)}
+        if entry.trace_header:
+            trace = {"DataType": "String", "StringValue": entry.trace_header}
+            message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
+        return {**message, **fifo_fields(entry)} if self._fifo else message
