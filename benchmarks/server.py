@@ -36,7 +36,7 @@ class State:
     """Seconds by which answers left later than they should, altogether."""
     cpu_before: float = field(default_factory=time.process_time)
     busy: int = 0
-    waiting: deque[tuple["Connection", int]] = field(default_factory=deque)
+    waiting: deque[tuple["Connection", int, float]] = field(default_factory=deque)
 
     def report(self) -> dict[str, float]:
         return {
@@ -47,28 +47,31 @@ class State:
             "cpu": time.process_time() - self.cpu_before,
         }
 
-    def admit(self, connection: "Connection", records: int) -> None:
+    def admit(self, connection: "Connection", records: int, arrived: float) -> None:
         self.requests += 1
         self.records += records
-        self.waiting.append((connection, records))
-        self._start()
+        self.waiting.append((connection, records, arrived))
+        self._start(arrived)
 
-    def _start(self) -> None:
+    def _start(self, moment: float) -> None:
+        """Serve what waits, from the moment on that it could: reading the request is part of the service."""
         loop = asyncio.get_running_loop()
         while self.waiting and self.busy < self.capacity:
-            connection, records = self.waiting.popleft()
+            connection, records, arrived = self.waiting.popleft()
             self.busy += 1
             seconds = self.fixed + self.per_record * records
+            due = max(moment, arrived) + seconds
             if seconds:
-                loop.call_later(seconds, self._finish, connection, records, loop.time() + seconds)
+                loop.call_at(due, self._finish, connection, records, due)
             else:
                 self._finish(connection, records, loop.time())
 
     def _finish(self, connection: "Connection", records: int, due: float) -> None:
+        now = asyncio.get_running_loop().time()
         self.busy -= 1
-        self.late += asyncio.get_running_loop().time() - due
+        self.late += now - due
         connection.answer([CHUNK_OF_ANSWER] * records)
-        self._start()
+        self._start(now)
 
 
 class Connection(asyncio.Protocol):
@@ -98,8 +101,9 @@ class Connection(asyncio.Protocol):
 
     def _serve(self, path: str, headers: dict[str, str], body: bytes) -> None:
         if path.startswith("/endpoints/"):
+            arrived = asyncio.get_running_loop().time()
             inputs = json.loads(body)["inputs"]
-            self.state.admit(self, len(inputs) if isinstance(inputs, list) else 1)
+            self.state.admit(self, len(inputs) if isinstance(inputs, list) else 1, arrived)
         elif path == "/configure":
             type(self).state = State(**json.loads(body))
             self.answer({})

@@ -22,6 +22,8 @@ from handler.settings import ConfigurationError, reserve_seconds
 MIN_SPLITS_CAP = 64
 # So many micro-batches that fail alike with no success between are not each holding a bad record.
 CIRCUIT_ORIGINS = 5
+# Requests that were sent together are answered together, more or less: what they bring leaves in one batch.
+LINGER_SECONDS = 0.005
 
 
 class Scorer(Protocol):
@@ -97,13 +99,15 @@ class Executor:
         deadline: Deadline,
         metrics: Metrics,
         is_final: Callable[[Failed], bool],
+        before_waiting: Callable[[], None],
     ) -> Iterator[Scored | Failed]:
         """Yield what became of every item, as it becomes known; the items of a message group in their order.
 
         After a failure in a group its later items are not sent, unless `is_final` says that the failed one will not
-        come again. Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
+        come again. Batches are asked for one by one as there is room for them, those with message groups all at once.
+        Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
         """
-        return _Run(self, list(batches), deadline, metrics, is_final).outcomes()
+        return _Run(self, batches, deadline, metrics, is_final).outcomes(before_waiting)
 
     def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
         return self._pool.submit(self._endpoint.score, items)
@@ -133,32 +137,36 @@ class _Run:
     def __init__(
         self,
         executor: Executor,
-        batches: list[MicroBatch],
+        batches: Iterable[MicroBatch],
         deadline: Deadline,
         metrics: Metrics,
         is_final: Callable[[Failed], bool],
     ) -> None:
         self._executor = executor
         self._is_final = is_final
-        self._ready = deque(_Attempt(batch, number, _groups(batch)) for number, batch in enumerate(batches))
+        self._batches = enumerate(batches)
+        self._all_taken = False
+        self._taken = 0
+        self._ready: deque[_Attempt] = deque()
         self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
         self._running: dict[Future[Sequence[Any]], _Attempt] = {}
         self._deadline = deadline
         self._metrics = metrics
         self._order = itertools.count()  # tells equal moments apart in the heap
         self._splits = 0
-        self._max_splits = max(MIN_SPLITS_CAP, sum(map(len, batches)) // 2)
         self._failed_origins: dict[Fault, set[int]] = {}
 
-    def outcomes(self) -> Iterator[Scored | Failed]:
+    def outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
         try:
-            yield from self._outcomes()
+            yield from self._outcomes(before_waiting)
         finally:
             self._executor.abandoned = bool(self._running)
 
-    def _outcomes(self) -> Iterator[Scored | Failed]:
-        while self._ready or self._paused or self._running:
+    def _outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
+        while True:
             self._launch()
+            if self._all_taken and not (self._ready or self._paused or self._running):
+                return
             now = time.monotonic()
             if now >= self._deadline.answer or (now >= self._deadline.launch and not self._running):
                 yield from self._abandon()
@@ -167,25 +175,47 @@ class _Run:
             if not self._running:
                 time.sleep(max(0.0, pause))
                 continue
-            done, _ = wait(self._running, timeout=max(0.0, pause), return_when=FIRST_COMPLETED)
+            done = self._done_within(min(pause, LINGER_SECONDS))
+            if not done:
+                before_waiting()
+                done = self._done_within(pause - LINGER_SECONDS)
             for future in done:
                 yield from self._settle(self._running.pop(future), future)
 
+    def _done_within(self, seconds: float) -> set["Future[Sequence[Any]]"]:
+        return wait(self._running, timeout=max(0.0, seconds), return_when=FIRST_COMPLETED).done
+
     def _launch(self) -> None:
-        now = time.monotonic()
-        while self._paused and self._paused[0][0] <= now:
+        while self._paused and self._paused[0][0] <= time.monotonic():
             self._ready.appendleft(heapq.heappop(self._paused)[2])
         busy = {group for attempt in (*self._running.values(), *self._paused_attempts()) for group in attempt.groups}
         waiting: list[_Attempt] = []
-        while self._ready and now < self._deadline.launch and len(self._running) < self._executor.limit:
-            attempt = self._ready.popleft()
+        while time.monotonic() < self._deadline.launch and len(self._running) < self._executor.limit:
+            attempt = self._ready.popleft() if self._ready else self._take()
+            if attempt is None:
+                break
             if busy.isdisjoint(attempt.groups):
-                attempt.tries, attempt.started = attempt.tries + 1, now
+                attempt.tries, attempt.started = attempt.tries + 1, time.monotonic()
                 self._running[self._executor.submit(attempt.items)] = attempt
             else:
                 waiting.append(attempt)
             busy |= attempt.groups
         self._ready.extendleft(reversed(waiting))
+
+    def _take(self) -> _Attempt | None:
+        """Return the first attempt at the next batch, if there is one more."""
+        attempts = map(self._first_attempt, self._batches)
+        attempt = next(attempts, None)
+        if attempt is None:
+            self._all_taken = True
+        elif attempt.groups:
+            self._ready.extend(attempts)  # all of them, so that what comes after a failure can be held back
+        return attempt
+
+    def _first_attempt(self, numbered: tuple[int, MicroBatch]) -> _Attempt:
+        number, batch = numbered
+        self._taken += len(batch)
+        return _Attempt(batch, number, _groups(batch))
 
     def _paused_attempts(self) -> Iterator[_Attempt]:
         return (attempt for _, _, attempt in self._paused)
@@ -261,10 +291,11 @@ class _Run:
         instead of being asked for once more in halves.
         """
         circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
-        return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
+        return self._splits < max(MIN_SPLITS_CAP, self._taken // 2) and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
-        for attempt in (*self._ready, *self._paused_attempts()):
+        taken = list(iter(self._take, None))  # first: it may make more of them ready
+        for attempt in (*taken, *self._ready, *self._paused_attempts()):
             alone = len(attempt.items) == 1 and attempt.tries > 0
             yield from (Failed(item.record, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():

@@ -109,7 +109,8 @@ class BatchInference:
         )
         failed: list[Failed] = []
         try:
-            for outcome in executor.run(batches, run.deadline, run.metrics, lambda f: self._is_final(f, run)):
+            is_final, flush = lambda failed: self._is_final(failed, run), run.results.send_if_idle
+            for outcome in executor.run(batches, run.deadline, run.metrics, is_final, flush):
                 if isinstance(outcome, Scored):
                     run.anything_scored = True
                     self._take_results([item.record for item in outcome.items], outcome.results, run)

@@ -6,7 +6,7 @@ from typing import Any
 from handler.clients import new_client
 from handler.sinks.calls import NO_WORD, call, refusal
 from handler.sinks.events import EVENT_TYPE, text_bytes
-from handler.sinks.outbox import Entry
+from handler.sinks.outbox import Entry, Leaves
 
 # Rules match on it; "aws." is not ours to begin with.
 SOURCE = EVENT_TYPE.rpartition(".")[0]
@@ -19,7 +19,7 @@ class EventBridgeTransport:
     # EventBridge: PutEvents takes 10 entries, and less than 1 MB in all.
     max_entries = 10
     max_batch_bytes = max_entry_bytes = 1_000_000 - 1
-    keeps_together = False
+    leaves = Leaves.FULL
 
     def __init__(self, bus: str) -> None:
         self._client = new_client("events")

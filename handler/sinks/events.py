@@ -60,9 +60,9 @@ def accepted_event(record: Record, endpoint_name: str, locations: Mapping[str, s
 
 def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE, id_suffix: str = "") -> Entry:
     """Return a CloudEvent 1.0 in structured JSON; it keeps the record's trace (CloudEvents distributed tracing)."""
-    trace = {name: record.attributes[name] for name in ("traceparent", "tracestate") if name in record.attributes}
-    if "traceparent" not in trace:
-        trace = {}
+    attributes, trace = record.attributes, {}
+    if "traceparent" in attributes:
+        trace = {name: attributes[name] for name in ("traceparent", "tracestate") if name in attributes}
     content = {
         "specversion": "1.0",
         "id": record.message_id + id_suffix,

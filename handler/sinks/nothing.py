@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from handler.sinks.outbox import Entry
+from handler.sinks.outbox import Entry, Leaves
 
 
 class NoTransport:
@@ -11,7 +11,7 @@ class NoTransport:
 
     name = "nothing"
     max_entries = max_batch_bytes = max_entry_bytes = sys.maxsize
-    keeps_together = False
+    leaves = Leaves.FULL
 
     def size(self, entry: Entry) -> int:
         return 0

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from handler.faults import jittered_seconds
@@ -41,6 +42,14 @@ class NotSentError(RuntimeError):
     """A call failed as a whole, and may succeed later."""
 
 
+class Leaves(Enum):
+    """When a batch is sent, besides when it is full, and last of all."""
+
+    FULL = "not before"
+    TOGETHER = "what was added together makes a batch of its own"
+    IDLE = "whenever there is nothing else to do, and no other is on its way"
+
+
 class Transport(Protocol):
     """Sends one batch of entries to a sink."""
 
@@ -48,8 +57,7 @@ class Transport(Protocol):
     max_entries: int
     max_batch_bytes: int
     max_entry_bytes: int
-    keeps_together: bool
-    """Whether entries that were added together are to leave in one batch."""
+    leaves: "Leaves"
 
     def size(self, entry: Entry) -> int:
         """Bytes as the sink counts them."""
@@ -91,11 +99,16 @@ class Outbox:
 
     def add_all(self, entries: Iterable[Entry]) -> None:
         """Take entries that belong together: one batch of their own where the sink keeps them so."""
-        if self._transport.keeps_together:
+        if self._transport.leaves is Leaves.TOGETHER:
             self._flush()
         for entry in entries:
             self.add(entry)
-        if self._transport.keeps_together:
+        if self._transport.leaves is Leaves.TOGETHER:
+            self._flush()
+
+    def send_if_idle(self) -> None:
+        """Send what was gathered, where the sink takes batches that are not full, unless another is on its way."""
+        if self._transport.leaves is Leaves.IDLE and all(call.done() for call in self._sent):
             self._flush()
 
     def close(self) -> Iterator[tuple[Entry, str | None]]:

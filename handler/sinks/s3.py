@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from handler.clients import new_client, split_location
 from handler.sinks.calls import call
 from handler.sinks.events import text_bytes
-from handler.sinks.outbox import Entry
+from handler.sinks.outbox import Entry, Leaves
 
 
 class S3Transport:
@@ -17,7 +17,7 @@ class S3Transport:
     max_entries = 10_000
     max_batch_bytes = 8 * 1024**2
     max_entry_bytes = 5 * 1024**3
-    keeps_together = True
+    leaves = Leaves.TOGETHER
 
     def __init__(self, location: str) -> None:
         self._client = new_client("s3")

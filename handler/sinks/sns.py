@@ -6,7 +6,7 @@ from typing import Any
 from handler.clients import new_client
 from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
 from handler.sinks.events import attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry
+from handler.sinks.outbox import Entry, Leaves
 
 
 class SnsTransport:
@@ -16,7 +16,7 @@ class SnsTransport:
     # SNS: PublishBatch takes 10 entries, and 256 KiB in all, attributes included.
     max_entries = 10
     max_batch_bytes = max_entry_bytes = 262_144
-    keeps_together = False
+    leaves = Leaves.FULL
 
     def __init__(self, topic_arn: str) -> None:
         self._client = new_client("sns")
