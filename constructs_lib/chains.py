@@ -66,6 +66,9 @@ def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Viola
         yield Violation(path, "inference.fifo_dead_letters", True, "False, or queue.fifo True", reason)
     if settings.inference.sort_by_length and queue.fifo:
         yield Violation(path, "inference.sort_by_length", True, "False with queue.fifo", "it would break the order")
+    if (packed := settings.results.max_events_per_message) > 1 and queue.fifo:
+        reason = "each message belongs to one message group"
+        yield Violation(path, "results.max_events_per_message", packed, "1 with queue.fifo", reason)
     if ":" in settings.inference.codec and not function.layers:
         reason = "the handler's zip holds no code but its own"
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)

@@ -25,6 +25,7 @@ def handler_settings(
         dead_letter_queue_url=dead_letter_queue_url,
         result_sink=settings.results.sink,
         result_target=result_target,
+        max_events_per_message=settings.results.max_events_per_message,
         overflow_location=settings.results.overflow_location or "",
         input_location=inference.input_location or "",
         codec=inference.codec,

@@ -161,6 +161,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ),
     ResultsSettings: (
         OneOf("sink", RESULT_SINKS, "the handler's sinks"),
+        Range("max_events_per_message", 1, 10_000, "events", "no batch is larger"),
         _location("location"),
         _location("overflow_location"),
         Range("message_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),

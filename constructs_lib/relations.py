@@ -24,6 +24,8 @@ from constructs_lib.settings import (
     ServerlessCapacity,
 )
 
+from handler.settings import PACKED_SINKS
+
 # Lambda quotas: layers of one function
 MAX_LAYERS = 5
 # Lambda SnapStart: supported runtimes and features
@@ -128,6 +130,9 @@ def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
     if settings.sink != "s3" and settings.location is not None:
         yield Relation("location", settings.location, "None", f"sink is {settings.sink}: nothing is put there")
+    if settings.max_events_per_message > 1 and settings.sink not in PACKED_SINKS:
+        reason = f"sink is {settings.sink}: only messages of a queue or topic hold several"
+        yield Relation("max_events_per_message", settings.max_events_per_message, "1", reason)
     if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
         reason = f"sink is {settings.sink}: nothing is made that it could encrypt"
         yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)

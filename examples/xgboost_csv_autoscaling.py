@@ -12,6 +12,7 @@ from constructs_lib import (
     MonitoringSettings,
     PipelineSettings,
     QueueScaling,
+    ResultsSettings,
     ScheduledCapacity,
     StackSettings,
     synthesize,
@@ -46,6 +47,8 @@ FRAUD = PipelineSettings(
     event_source=EventSourceSettings(batch_size=500, batching_window_seconds=1),
     # Outside batch transform this image answers with one row, a score each.
     inference=InferenceSettings(codec="csv-row", max_records_per_request=250),
+    # Scores are shorter still: a message holds those of a whole request.
+    results=ResultsSettings(max_events_per_message=250),
     monitoring=MonitoringSettings(subscribers=("payments-on-call@example.com",), queue_age_seconds=120),
 )
 

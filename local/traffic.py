@@ -205,12 +205,12 @@ class Traffic:
         return len(messages)
 
     def _take_result(self, message: "MessageTypeDef", at: float) -> None:
-        event = _read_event(message["Body"])
-        id_, result = event["id"], event["data"]["result"]
-        scored = Scored(at, result["label"], result["score"])
-        self._take(self.tally.scored, id_, scored)
-        with self._changed:
-            self.tally.contradicted += self.tally.scored[id_].label != scored.label
+        for event in _read_events(message["Body"]):
+            id_, result = event["id"], event["data"]["result"]
+            scored = Scored(at, result["label"], result["score"])
+            self._take(self.tally.scored, id_, scored)
+            with self._changed:
+                self.tally.contradicted += self.tally.scored[id_].label != scored.label
 
     def _take_dead_letter(self, message: "MessageTypeDef", at: float) -> None:
         attributes = {
@@ -233,17 +233,23 @@ class Traffic:
             arrivals.setdefault(id_, arrival)
 
 
-def _read_event(body: str) -> Mapping[str, Any]:
-    """Return a result's CloudEvent. Raises LocalRunError if it is none."""
+def _read_events(body: str) -> Sequence[Mapping[str, Any]]:
+    """Return the CloudEvents of a message: one, or a list. Raises LocalRunError if one is none."""
     try:
-        event: Mapping[str, Any] = json.loads(body)
-        fits = event["specversion"] == "1.0" and event["id"] and event["source"] and event["type"]
-        fits = fits and isinstance(event["data"]["result"]["label"], str) and event["data"]["result"]["score"] >= 0
+        content: Any = json.loads(body)
+        events = content if isinstance(content, list) else [content]
+        fit = all(map(_is_result, events))
     except (ValueError, LookupError, TypeError):
-        fits = False
-    if not fits:
+        fit = False
+    if not fit:
         raise LocalRunError(f"a result is not a CloudEvent with a label and a score: {body[:200]}")
-    return event
+    return events
+
+
+def _is_result(event: Mapping[str, Any]) -> bool:
+    named = event["specversion"] == "1.0" and event["id"] and event["source"] and event["type"]
+    result = event["data"]["result"]
+    return bool(named and isinstance(result["label"], str) and result["score"] >= 0)
 
 
 def _entry(number: int, message: Message) -> dict[str, str]:

@@ -33,9 +33,8 @@ __all__ = [
 ]
 
 
-# Most cold starts need none of what the next two import.
 def transport_for(settings: HandlerSettings, sqs: Any) -> Transport:
-    """Return the way to the results' sink. Of the clients only those it needs are made: a cold start waits for each."""
+    """Return the way to the results' sink. Only what it needs is imported, and made: a cold start waits for each."""
     transport = _transport(settings, sqs)
     if settings.max_events_per_message > 1:
         from handler.sinks.packed import PackedTransport  # noqa: PLC0415
@@ -50,22 +49,16 @@ def transport_for(settings: HandlerSettings, sqs: Any) -> Transport:
 
 def _transport(settings: HandlerSettings, sqs: Any) -> Transport:
     target = settings.result_target
+    if settings.result_sink == "sqs":
+        return SqsTransport(sqs, target)
+    from handler.sinks import transports  # noqa: PLC0415
+
     match settings.result_sink:
         case "sns":
-            from handler.sinks.sns import SnsTransport  # noqa: PLC0415
-
-            return SnsTransport(target)
+            return transports.SnsTransport(target)
         case "eventbridge":
-            from handler.sinks.eventbridge import EventBridgeTransport  # noqa: PLC0415
-
-            return EventBridgeTransport(target)
+            return transports.EventBridgeTransport(target)
         case "s3":
-            from handler.sinks.s3 import S3Transport  # noqa: PLC0415
-
-            return S3Transport(target)
-        case "none":
-            from handler.sinks.nothing import NoTransport  # noqa: PLC0415
-
-            return NoTransport()
+            return transports.S3Transport(target)
         case _:
-            return SqsTransport(sqs, target)
+            return transports.NoTransport()

@@ -72,6 +72,10 @@ def test_a_standard_queue_says_nothing_of_fifo(smallest: Synthesized) -> None:
             {"queue": QueueSettings(fifo=True), "inference": InferenceSettings(sort_by_length=True)},
             "inference.sort_by_length = True: must be False with queue.fifo (it would break the order)",
         ),
+        (
+            {"queue": QueueSettings(fifo=True), "results": ResultsSettings(max_events_per_message=2)},
+            "results.max_events_per_message = 2: must be 1 with queue.fifo (each message belongs to one message group)",
+        ),
     ],
 )
 def test_what_fifo_does_not_go_with_is_named(synth_pipeline: Synth, changes: dict[str, Any], text: str) -> None:

@@ -42,6 +42,12 @@ def test_by_default_results_go_to_a_queue(smallest: Synthesized) -> None:
     assert _outputs(smallest) == {"language_results_queue_url"}
 
 
+def test_many_results_may_share_a_message(smallest: Synthesized, synth_pipeline: Synth) -> None:
+    assert _handler_settings(smallest).max_events_per_message == 1
+    packed = synth_pipeline(results=ResultsSettings(max_events_per_message=100))
+    assert _handler_settings(packed).max_events_per_message == 100
+
+
 def test_a_topic_is_encrypted_and_takes_nothing_without_tls(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(results=ResultsSettings(sink="sns"))
     arn = "arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-results"
@@ -174,6 +180,15 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
         (
             ResultsSettings(sink="none", location="s3://scores/"),
             "results.location = 's3://scores/': must be None (sink is none: nothing is put there)",
+        ),
+        (
+            ResultsSettings(sink="eventbridge", max_events_per_message=2),
+            "results.max_events_per_message = 2: must be 1 (sink is eventbridge: only messages of a queue or topic "
+            "hold several)",
+        ),
+        (
+            ResultsSettings(max_events_per_message=10_001),
+            "results.max_events_per_message = 10001: must be 1 to 10000 events (no batch is larger)",
         ),
         (ResultsSettings(sink="s3"), "results.location = None: must be s3://bucket/prefix/ (sink is s3)"),
         (

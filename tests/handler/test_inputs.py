@@ -1,12 +1,13 @@
 """Messages that point to their body in S3."""
 
 import json
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from handler.index import BatchInference
-from tests.handler.aws import Answer, LocalAws, service_error
+from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
 
 Build = Callable[..., BatchInference]
@@ -42,6 +43,21 @@ def test_what_never_can_be_read_is_dead_lettered_with_the_pointer(
     assert returned(handler.process(make_event([*texts(1), _pointer(key)]), FakeContext())) == []
     letter = aws.dead_letters()["m1"]
     assert (letter["reason"], letter["detail"], letter["body"]) == (reason, detail, _pointer(key))
+
+
+def test_requests_start_while_others_still_wait_for_their_objects(aws: LocalAws, inference: Build) -> None:
+    requested = threading.Event()
+
+    def endpoint(request: Request) -> Answer:
+        requested.set()
+        return scored(request)
+
+    aws.endpoint = endpoint
+    aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
+    aws.refuse_object = lambda method, name: None if requested.wait(5) else service_error(500, "InternalError")
+    handler = inference(input_location=LOCATION, max_records=1, max_concurrency=2)
+    assert returned(handler.process(make_event([*texts(2), _pointer("inputs/a")]), FakeContext())) == []
+    assert set(aws.results()) == {"m0", "m1", "m2"}
 
 
 def test_an_object_that_is_not_there_is_waited_for_until_the_last_receive(aws: LocalAws, inference: Build) -> None:

@@ -164,7 +164,8 @@ def _sent(aws: LocalAws, sink: str) -> Iterator[Mapping[str, Any]]:
             if name.startswith("bucket/results/"):
                 yield from map(json.loads, content.splitlines())
     else:
-        yield from (json.loads(entry[SINKS[sink][1]]) for entry in aws.queues.get("results", ()))
+        for content in (json.loads(entry[SINKS[sink][1]]) for entry in aws.queues.get("results", ())):
+            yield from content if isinstance(content, list) else [content]
 
 
 def _letters(aws: LocalAws) -> set[str]:
@@ -189,6 +190,7 @@ REFUSED = service_error(403, "AccessDeniedException")
     overflow=st.booleans(),
     table=st.booleans(),
     fifo=st.booleans(),
+    packed=st.sampled_from([1, 1, 2, 5]),
 )
 def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the_end(
     monkeypatch: pytest.MonkeyPatch,
@@ -202,6 +204,7 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
     overflow: bool,
     table: bool,
     fifo: bool,
+    packed: int,
 ) -> None:
     """The faults run out with redelivery, so in the end there must be nothing left to deliver."""
     with local_aws(monkeypatch) as aws:
@@ -228,6 +231,7 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
             max_receives=99,
             result_sink=sink,
             result_target=SINKS[sink][0] or f"{aws.url}/123456789012/results",
+            max_events_per_message=packed if sink in ("sqs", "sns") and not fifo else 1,
             overflow_location="s3://bucket/large/" if overflow else "",
             idempotency_table="t" if table else "",
             fifo_dead_letters=fifo,

@@ -76,6 +76,14 @@ def test_what_is_left_out_has_its_default() -> None:
             "INPUT_LOCATION='s3://payloads/': must be apart from ASYNC_INPUT_LOCATION='s3://payloads/in/', "
             "which holds requests",
         ),
+        (
+            {"RESULT_SINK": "s3", "RESULT_TARGET": "s3://scores/", "MAX_EVENTS_PER_MESSAGE": "2"},
+            "MAX_EVENTS_PER_MESSAGE='2': must be 1 with RESULT_SINK='s3'",
+        ),
+        (
+            {"RESULT_TARGET": "https://sqs/1/results.fifo", "MAX_EVENTS_PER_MESSAGE": "9"},
+            "MAX_EVENTS_PER_MESSAGE='9': must be 1 with RESULT_TARGET='https://sqs/1/results.fifo'",
+        ),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
         ({"MAX_BYTES": "0"}, "MAX_BYTES='0': must be at least 1"),
         ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),

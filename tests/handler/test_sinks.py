@@ -16,8 +16,7 @@ from handler.records import Reason, Record
 from handler.settings import ConfigurationError
 from handler.sinks import Entry as SentEntry
 from handler.sinks import Outbox, SqsTransport, Transport, dead_letter_entry
-from handler.sinks.s3 import S3Transport
-from handler.sinks.sns import SnsTransport
+from handler.sinks.transports import S3Transport, SnsTransport
 from tests.handler.aws import Answer, LocalAws, service_error
 from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
 

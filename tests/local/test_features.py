@@ -43,7 +43,7 @@ def _synthesize(folder: Path, event_source: EventSourceSettings) -> Path:
         function=FUNCTION,
         event_source=event_source,
         inference=InferenceSettings(max_request_bytes=128 * 1024),
-        results=ResultsSettings(kms_key_arn=KEY),
+        results=ResultsSettings(kms_key_arn=KEY, max_events_per_message=100),
     )
     app = App(outdir=str(folder))
     add_stacks(app, {"dev": StackSettings(region="eu-central-1", pipelines={"language": pipeline})})
@@ -51,7 +51,9 @@ def _synthesize(folder: Path, event_source: EventSourceSettings) -> Path:
     return folder / "stacks" / "dev" / "cdk.tf.json"
 
 
-def test_an_alias_a_network_filters_pollers_and_keys_do_not_stop_a_run(run_locally: RunLocally, tmp_path: Path) -> None:
+def test_an_alias_a_network_filters_pollers_keys_and_lists_of_results_do_not_stop_a_run(
+    run_locally: RunLocally, tmp_path: Path
+) -> None:
     source = EventSourceSettings(
         provisioned_pollers=ProvisionedPollers(maximum=2), filters=({"body": {"lang": ["en"]}},), filter_key_arn=KEY
     )

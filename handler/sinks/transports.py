@@ -1,0 +1,125 @@
+"""The sinks other than a queue: how each takes a batch of entries, and what it acknowledges."""
+
+import hashlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from handler.clients import new_client, split_location
+from handler.sinks.calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
+from handler.sinks.events import EVENT_TYPE, attribute_bytes, text_bytes
+from handler.sinks.outbox import Entry, Leaves
+
+# Rules match on it; "aws." is not ours to begin with.
+SOURCE = EVENT_TYPE.rpartition(".")[0]
+
+
+class SnsTransport:
+    """Sends to a topic; where its ARN says FIFO, with group and deduplication id."""
+
+    name = "an SNS message"
+    # SNS: PublishBatch takes 10 entries, and 256 KiB in all, attributes included.
+    max_entries = 10
+    max_batch_bytes = max_entry_bytes = 262_144
+    leaves = Leaves.FULL
+
+    def __init__(self, topic_arn: str) -> None:
+        self._client = new_client("sns")
+        self._topic_arn = topic_arn
+        self._fifo = topic_arn.endswith(".fifo")
+
+    def size(self, entry: Entry) -> int:
+        return text_bytes(entry.body) + attribute_bytes(entry.attributes)
+
+    def send(self, entries: Sequence[Entry]) -> dict[str, str]:
+        batch = [self._as_message(str(number), entry) for number, entry in enumerate(entries)]
+        answer = call(
+            self._topic_arn, self._client.publish_batch, TopicArn=self._topic_arn, PublishBatchRequestEntries=batch
+        )
+        return errors_by_id(self._topic_arn, entries, answer)
+
+    def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
+        fifo = fifo_fields(entry) if self._fifo else {}
+        return {"Id": id_, "Message": entry.body, **string_attributes(entry), **fifo}
+
+
+class EventBridgeTransport:
+    """Sends to a bus; the event's detail is the whole CloudEvent."""
+
+    name = "an EventBridge event"
+    # EventBridge: PutEvents takes 10 entries, and less than 1 MB in all.
+    max_entries = 10
+    max_batch_bytes = max_entry_bytes = 1_000_000 - 1
+    leaves = Leaves.FULL
+
+    def __init__(self, bus: str) -> None:
+        self._client = new_client("events")
+        self._bus = bus
+
+    def size(self, entry: Entry) -> int:
+        """Bytes as EventBridge's user guide counts them: source, detail type, detail and resources."""
+        return len(SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
+
+    def send(self, entries: Sequence[Entry]) -> dict[str, str]:
+        answer = call(self._bus, self._client.put_events, Entries=[self._as_event(entry) for entry in entries])
+        results = [*answer.get("Entries", ()), *[{}] * len(entries)]
+        return {
+            entry.message_id: refusal(self._bus, result.get("ErrorCode", NO_WORD), result.get("ErrorMessage", ""))
+            for entry, result in zip(entries, results, strict=False)
+            if not result.get("EventId")
+        }
+
+    def _as_event(self, entry: Entry) -> dict[str, Any]:
+        return {
+            "EventBusName": self._bus,
+            "Source": SOURCE,
+            "DetailType": entry.event_type,
+            "Detail": entry.body,
+            "Resources": [entry.source_arn] if entry.source_arn else [],
+            **({"TraceHeader": entry.trace_header} if entry.trace_header else {}),
+        }
+
+
+class S3Transport:
+    """Puts one object per batch; its key comes of what is in it, so that a second PUT overwrites the first."""
+
+    name = "an S3 object"
+    # Lambda: an SQS event source hands over 10,000 records at most. S3: PutObject takes 5 GiB.
+    max_entries = 10_000
+    max_batch_bytes = 8 * 1024**2
+    max_entry_bytes = 5 * 1024**3
+    leaves = Leaves.TOGETHER
+
+    def __init__(self, location: str) -> None:
+        self._client = new_client("s3")
+        self._location = location
+        self._bucket, self._prefix = split_location(location)
+
+    def size(self, entry: Entry) -> int:
+        return text_bytes(entry.body) + 1
+
+    def send(self, entries: Sequence[Entry]) -> dict[str, str]:
+        ids = "\n".join(sorted(entry.message_id for entry in entries))
+        call(
+            self._location,
+            self._client.put_object,
+            Bucket=self._bucket,
+            Key=f"{self._prefix}{hashlib.sha256(ids.encode()).hexdigest()[:32]}.jsonl",
+            Body="".join(f"{entry.body}\n" for entry in entries).encode(),
+            ContentType="application/x-ndjson",
+        )
+        return {}
+
+
+class NoTransport:
+    """Acknowledges everything."""
+
+    name = "nothing"
+    max_entries = max_batch_bytes = max_entry_bytes = sys.maxsize
+    leaves = Leaves.FULL
+
+    def size(self, entry: Entry) -> int:
+        return 0
+
+    def send(self, entries: Sequence[Entry]) -> dict[str, str]:
+        return {}
