@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from handler.codecs import Item
@@ -65,18 +64,23 @@ class Deadline(NamedTuple):
         return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
 
 
-@dataclass(eq=False, repr=False)
 class _Attempt:
-    items: MicroBatch
-    origin: int
-    """Number of the micro-batch it was cut as, before any halving."""
-    groups: frozenset[str] = frozenset()
-    """Message groups in it: of each, one attempt at a time is in flight or paused."""
-    tries: int = 0
-    started: float = 0.0
-    fault: Fault = Fault.DEADLINE
-    """What stood in its way last, or in the way of what it is a half of."""
-    detail: str = "the invocation's time ran out"
+    def __init__(
+        self,
+        items: MicroBatch,
+        origin: int,
+        fault: Fault = Fault.DEADLINE,
+        detail: str = "the invocation's time ran out",
+    ) -> None:
+        self.items = items
+        self.origin = origin
+        """Number of the micro-batch it was cut as, before any halving."""
+        self.groups = _groups(items)
+        """Message groups in it: of each, one attempt at a time is in flight or paused."""
+        self.tries = 0
+        self.started = 0.0
+        self.fault, self.detail = fault, detail
+        """What stood in its way last, or in the way of what it is a half of."""
 
 
 class Executor:
@@ -215,7 +219,7 @@ class _Run:
     def _first_attempt(self, numbered: tuple[int, MicroBatch]) -> _Attempt:
         number, batch = numbered
         self._taken += len(batch)
-        return _Attempt(batch, number, _groups(batch))
+        return _Attempt(batch, number)
 
     def _paused_attempts(self) -> Iterator[_Attempt]:
         return (attempt for _, _, attempt in self._paused)
@@ -260,9 +264,7 @@ class _Run:
             half = len(attempt.items) // 2
             halves = attempt.items[:half], attempt.items[half:]
             # On the left: to isolate one bad record after the other frees more records than halving all alike.
-            self._ready.extendleft(
-                _Attempt(part, attempt.origin, _groups(part), fault=fault, detail=detail) for part in reversed(halves)
-            )
+            self._ready.extendleft(_Attempt(part, attempt.origin, fault, detail) for part in reversed(halves))
         else:
             alone = len(attempt.items) == 1 or treatment.of_each
             failures = [Failed(item.record, fault, detail, alone) for item in attempt.items]

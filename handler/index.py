@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
@@ -70,10 +69,8 @@ class BatchInference:
         records = read_records(event)
         deadline = Deadline.within(context.get_remaining_time_in_millis() / 1000)
         run = _Invocation(
-            deadline=deadline,
-            records={record.message_id: record for record in records},
-            ledger=Ledger(records),
-            metrics=Metrics(),
+            records,
+            deadline,
             results=Outbox(self._results, self._senders, deadline.deliver, ordered=True),
             dead_letters=Outbox(self._dead_letters, self._senders, deadline.deliver),
         )
@@ -267,23 +264,22 @@ class BatchInference:
         return Executor(_endpoint(self._settings, self._codec), self._settings.max_concurrency)
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class _Invocation:
     """What belongs to one invocation; nothing of it is left for the next."""
 
-    deadline: Deadline
-    records: Mapping[str, Record]
-    ledger: Ledger
-    metrics: Metrics
-    results: Outbox
-    dead_letters: Outbox
-    letters: list[Entry] = field(default_factory=list)
-    returned: dict[Record, Fault] = field(default_factory=dict)
-    anything_scored: bool = False
-    results_of: dict[str, Any] = field(default_factory=dict)
-    """What was scored, now or before, by message id."""
-    claimed: list[str] = field(default_factory=list)
-    """What this invocation is to score."""
+    def __init__(self, records: Sequence[Record], deadline: Deadline, results: Outbox, dead_letters: Outbox) -> None:
+        self.deadline = deadline
+        self.records = {record.message_id: record for record in records}
+        self.ledger = Ledger(records)
+        self.metrics = Metrics()
+        self.results, self.dead_letters = results, dead_letters
+        self.letters: list[Entry] = []
+        self.returned: dict[Record, Fault] = {}
+        self.anything_scored = False
+        self.results_of: dict[str, Any] = {}
+        """What was scored, now or before, by message id."""
+        self.claimed: list[str] = []
+        """What this invocation is to score."""
 
     def give_back(self, message_id: str, fault: Fault) -> None:
         """Return a record to the queue. What the fault said may quote the record, so it is not logged."""
