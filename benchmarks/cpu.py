@@ -11,6 +11,7 @@ from benchmarks.worker import OURS, Worker, function
 ONE_CALL = "one call a record"
 ONE_CALL_MODULE = "benchmarks.candidates.tutorial"
 MICRO_BATCHES = (1, 10, 25, 100)
+IN_LISTS = "micro-batches of 100, results in lists"
 RECORDS = 200
 # Bytes of a record, and how many of them an event has: Lambda hands over 6 MB at most.
 SIZES = {200: 200, 1024: 200, 16 * 1024: 100, 256 * 1024: 20}
@@ -31,6 +32,9 @@ def _by_micro_batch(server: LocalServer) -> Case:
         for size in MICRO_BATCHES:
             worker = stack.enter_context(function(OURS, server, max_records=size, max_concurrency=4))
             workers[f"micro-batches of {size}"] = worker
+        workers[IN_LISTS] = stack.enter_context(
+            function(OURS, server, max_records=100, max_concurrency=4, max_events_per_message=100)
+        )
         server.configure()
         samples = alternate({name: _run(worker, RECORDS, 1024) for name, worker in workers.items()}, rounds=ROUNDS)
     return _case("200 records of 1 KiB, by micro-batch", samples, reference=f"micro-batches of {MICRO_BATCH}")

@@ -82,11 +82,11 @@ class Worker:
         """
         assert self._process.stdin
         assert self._process.stdout
-        before = self._server.report()["messages"]
+        before = self._server.report()["results"]
         self._process.stdin.write(json.dumps([records, record_bytes, times]) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
-        sent = self._server.report()["messages"] - before
+        sent = self._server.report()["results"] - before
         if not line or sent != records * times:
             raise BenchmarkError(f"{sent:g} of {records * times} results came from {self._process.args!r}")
         values: dict[str, float] = json.loads(line)

@@ -38,14 +38,16 @@ def test_GIVEN_several_inputs_WHEN_invoked_THEN_there_is_a_result_for_each_and_t
     assert (report["requests"], report["records"]) == (1, 3)
 
 
+@pytest.mark.parametrize("events_per_message", [1, 5])
 def test_GIVEN_the_handler_as_a_warm_process_WHEN_invoked_THEN_each_record_s_result_is_in_the_queue(
-    server: LocalServer,
+    server: LocalServer, events_per_message: int
 ) -> None:
     server.configure()
-    with function(OURS, server, max_records=8, max_concurrency=2) as worker:
+    settings = {"max_records": 8, "max_concurrency": 2, "max_events_per_message": events_per_message}
+    with function(OURS, server, **settings) as worker:
         values = worker.invoke(25, times=2)
     report = server.report()
-    assert (report["records"], report["messages"], report["requests"]) == (50, 50, 8)
+    assert (report["records"], report["results"], report["requests"]) == (50, 50, 8)
     assert set(values) == {"wall", "cpu"}
 
 
