@@ -29,7 +29,7 @@ OPTIONS = ("--max-old-space-size=4069", "--preserve-symlinks")
 ON_CHANNEL = 'exec "$@" 3<&0 </dev/null'
 
 
-class UnhurriedNode(_NodeProcess):
+class PipelinedNode(_NodeProcess):
     """The process behind jsii's kernel."""
 
     def __init__(self) -> None:
@@ -94,11 +94,11 @@ def _text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-class UnhurriedProvider(ProcessProvider):
+class PipelinedProvider(ProcessProvider):
     """What jsii's kernel calls instead of its own provider."""
 
     def __init__(self) -> None:
-        self._node = UnhurriedNode()
+        self._node = PipelinedNode()
         self._node.start()
 
     @property
@@ -108,4 +108,4 @@ class UnhurriedProvider(ProcessProvider):
 
 def start() -> None:
     """Start Node for jsii, which must not have started it already."""
-    kernel.provider = UnhurriedProvider()
+    kernel.provider = PipelinedProvider()

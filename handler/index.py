@@ -106,8 +106,13 @@ class BatchInference:
         )
         failed: list[Failed] = []
         try:
-            is_final, flush = lambda failed: self._is_final(failed, run), run.results.send_if_idle
-            for outcome in executor.run(batches, run.deadline, run.metrics, is_final, flush):
+            for outcome in executor.run(
+                batches,
+                run.deadline,
+                run.metrics,
+                is_final=lambda failed: self._is_final(failed, run),
+                before_waiting=run.results.flush_if_idle,
+            ):
                 if isinstance(outcome, Scored):
                     run.anything_scored = True
                     self._take_results([item.record for item in outcome.items], outcome.results, run)

@@ -42,7 +42,7 @@ class NotSentError(RuntimeError):
     """A call failed as a whole, and may succeed later."""
 
 
-class Leaves(Enum):
+class FlushPolicy(Enum):
     """When a batch is sent, besides when it is full, and last of all."""
 
     FULL = "not before"
@@ -57,7 +57,7 @@ class Transport(Protocol):
     max_entries: int
     max_batch_bytes: int
     max_entry_bytes: int
-    leaves: "Leaves"
+    flush_policy: FlushPolicy
 
     def size(self, entry: Entry) -> int:
         """Bytes as the sink counts them."""
@@ -99,16 +99,16 @@ class Outbox:
 
     def add_all(self, entries: Iterable[Entry]) -> None:
         """Take entries that belong together: one batch of their own where the sink keeps them so."""
-        if self._transport.leaves is Leaves.TOGETHER:
+        if self._transport.flush_policy is FlushPolicy.TOGETHER:
             self._flush()
         for entry in entries:
             self.add(entry)
-        if self._transport.leaves is Leaves.TOGETHER:
+        if self._transport.flush_policy is FlushPolicy.TOGETHER:
             self._flush()
 
-    def send_if_idle(self) -> None:
+    def flush_if_idle(self) -> None:
         """Send what was gathered, where the sink takes batches that are not full, unless another is on its way."""
-        if self._transport.leaves is Leaves.IDLE and all(call.done() for call in self._sent):
+        if self._transport.flush_policy is FlushPolicy.IDLE and all(call.done() for call in self._sent):
             self._flush()
 
     def close(self) -> Iterator[tuple[Entry, str | None]]:

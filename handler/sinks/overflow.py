@@ -13,7 +13,7 @@ class OverflowTransport:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._client = new_client("s3")
-        self.name, self.leaves = transport.name, transport.leaves
+        self.name, self.flush_policy = transport.name, transport.flush_policy
         self.max_entries, self.max_batch_bytes = transport.max_entries, transport.max_batch_bytes
         self.max_entry_bytes = transport.max_entry_bytes
         self.size = transport.size

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from handler.sinks.events import text_bytes
-from handler.sinks.outbox import Entry, Leaves, Transport
+from handler.sinks.outbox import Entry, FlushPolicy, Transport
 
 
 class PackedTransport:
@@ -12,7 +12,7 @@ class PackedTransport:
     What a message could carry beside its body is of one event, so it stays behind: each event has its own trace.
     """
 
-    leaves = Leaves.IDLE
+    flush_policy = FlushPolicy.IDLE
 
     def __init__(self, transport: Transport, most: int) -> None:
         self._transport = transport

@@ -5,7 +5,7 @@ from typing import Any
 
 from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
 from handler.sinks.events import MAX_BYTES, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, Leaves
+from handler.sinks.outbox import Entry, FlushPolicy
 
 
 class SqsTransport:
@@ -14,7 +14,7 @@ class SqsTransport:
     name = "an SQS message"
     max_entries = 10
     max_batch_bytes = max_entry_bytes = MAX_BYTES
-    leaves = Leaves.FULL
+    flush_policy = FlushPolicy.FULL
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client

@@ -8,7 +8,7 @@ from typing import Any
 from handler.clients import new_client, split_location
 from handler.sinks.calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
 from handler.sinks.events import EVENT_TYPE, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, Leaves
+from handler.sinks.outbox import Entry, FlushPolicy
 
 # Rules match on it; "aws." is not ours to begin with.
 SOURCE = EVENT_TYPE.rpartition(".")[0]
@@ -21,7 +21,7 @@ class SnsTransport:
     # SNS: PublishBatch takes 10 entries, and 256 KiB in all, attributes included.
     max_entries = 10
     max_batch_bytes = max_entry_bytes = 262_144
-    leaves = Leaves.FULL
+    flush_policy = FlushPolicy.FULL
 
     def __init__(self, topic_arn: str) -> None:
         self._client = new_client("sns")
@@ -50,7 +50,7 @@ class EventBridgeTransport:
     # EventBridge: PutEvents takes 10 entries, and less than 1 MB in all.
     max_entries = 10
     max_batch_bytes = max_entry_bytes = 1_000_000 - 1
-    leaves = Leaves.FULL
+    flush_policy = FlushPolicy.FULL
 
     def __init__(self, bus: str) -> None:
         self._client = new_client("events")
@@ -88,7 +88,7 @@ class S3Transport:
     max_entries = 10_000
     max_batch_bytes = 8 * 1024**2
     max_entry_bytes = 5 * 1024**3
-    leaves = Leaves.TOGETHER
+    flush_policy = FlushPolicy.TOGETHER
 
     def __init__(self, location: str) -> None:
         self._client = new_client("s3")
@@ -116,7 +116,7 @@ class NoTransport:
 
     name = "nothing"
     max_entries = max_batch_bytes = max_entry_bytes = sys.maxsize
-    leaves = Leaves.FULL
+    flush_policy = FlushPolicy.FULL
 
     def size(self, entry: Entry) -> int:
         return 0

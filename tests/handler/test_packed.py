@@ -13,7 +13,7 @@ import pytest
 from handler.index import BatchInference
 from handler.sinks import Entry, Outbox, SqsTransport
 from handler.sinks.packed import PackedTransport
-from tests.handler.aws import Answer, LocalAws
+from tests.handler.aws import Answer, LocalAws, Request, model_error, scored
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
@@ -119,8 +119,21 @@ def test_what_is_gathered_while_a_call_is_on_its_way_leaves_in_one_message(aws: 
         outbox = Outbox(transport, pool, time.monotonic() + 10)
         for numbers in (range(2), range(2, 5), range(5, 9)):
             outbox.add_all(Entry(f"m{number}", f'{{"id":"m{number}"}}') for number in numbers)
-            outbox.send_if_idle()
+            outbox.flush_if_idle()
             assert arrived.wait(5)
         go_on.set()
         assert [error for _, error in outbox.close()] == [None] * 9
     assert [len(events) for events in lists(aws)] == [2, 7]
+
+
+def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, inference: Build) -> None:
+    sent = threading.Event()
+    aws.refuse = lambda queue, entry: sent.set()
+
+    def endpoint(request: Request) -> Answer:
+        return scored(request) if request.inputs == ["text 0"] or sent.wait(5) else model_error(500)
+
+    aws.endpoint = endpoint
+    handler = inference(max_events_per_message=100, max_records=1, max_concurrency=2)
+    assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
+    assert [[event["id"] for event in events] for events in lists(aws)] == [["m0"], ["m1"]]
