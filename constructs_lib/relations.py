@@ -24,7 +24,7 @@ from constructs_lib.settings import (
     ServerlessCapacity,
 )
 
-from handler.settings import PACKED_SINKS
+from handler.settings import PACKED_SINKS, RESULT_SINKS
 
 # Lambda quotas: layers of one function
 MAX_LAYERS = 5
@@ -130,7 +130,7 @@ def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
         yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
     if settings.sink != "s3" and settings.location is not None:
         yield Relation("location", settings.location, "None", f"sink is {settings.sink}: nothing is put there")
-    if settings.max_events_per_message > 1 and settings.sink not in PACKED_SINKS:
+    if settings.max_events_per_message > 1 and settings.sink in set(RESULT_SINKS) - set(PACKED_SINKS):
         reason = f"sink is {settings.sink}: only messages of a queue or topic hold several"
         yield Relation("max_events_per_message", settings.max_events_per_message, "1", reason)
     if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):

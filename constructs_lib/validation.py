@@ -82,7 +82,7 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
             found.append(Violation(path, name, shown, "known when synthesizing", reason, wrong_type=True))
             continue
         if not _has_type(value, f.type):
-            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value), wrong_type=True))
+            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value, f.type), wrong_type=True))
             continue
         for item_name, item in _items(name, value):
             if is_dataclass(item):
@@ -133,10 +133,13 @@ def _items(name: str, value: object) -> list[tuple[str, object]]:
     return [(name, value)]
 
 
-def _type_reason(value: object) -> str:
-    if isinstance(value, Mapping):
+def _type_reason(value: object, expected: Any) -> str:
+    kinds = {get_origin(option) for option in (expected, *get_args(expected))}
+    if isinstance(value, Mapping) and Mapping in kinds:
         return "its keys or values are of another type"
-    return "an item is of another type" if isinstance(value, tuple) else f"it is of type {type(value).__name__}"
+    if isinstance(value, tuple) and tuple in kinds:
+        return "an item is of another type"
+    return f"it is of type {type(value).__name__}"
 
 
 def _has_type(value: object, expected: Any) -> bool:

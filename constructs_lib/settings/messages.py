@@ -115,7 +115,8 @@ class ResultsSettings:
     max_events_per_message: int = 1
     """Most results in one message of a standard queue or topic; by default 1. Over 1 a message is a list of CloudEvents
     (their JSON batch format), however few: fewer calls, and most of the function's CPU time saved where results are
-    small, but a message then carries neither trace header nor attributes."""
+    small, but a message then carries neither trace header nor attributes. A list is of one batch, so `batch_size` is to
+    be large too."""
     message_retention_seconds: int = 4 * DAY_SECONDS
     """`sqs` only: how long an unread result is kept; by default 4 days."""
     location: str | None = None

@@ -166,7 +166,7 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
     ("results", "text"),
     [
         (
-            ResultsSettings(sink="kafka"),
+            ResultsSettings(sink="kafka", max_events_per_message=2),
             "results.sink = 'kafka': must be one of sqs, sns, eventbridge, s3, none (the handler's sinks)",
         ),
         (
