@@ -149,6 +149,19 @@ def test_a_target_and_a_codec_from_a_layer_reach_the_handler(synth_pipeline: Cal
             {"function": FunctionSettings(layers=(1,))},  # type: ignore[arg-type]
             "dev/language function.layers = (1,): must be a tuple of text (an item is of another type)",
         ),
+        (
+            {"function": FunctionSettings(memory_mib=(512,))},  # type: ignore[arg-type]
+            "dev/language function.memory_mib = (512,): must be a whole number (it is of type tuple)",
+        ),
+        (
+            {"results": {"sink": "sns"}},
+            "dev/language results = {'sink': 'sns'}: must be ResultsSettings (it is of type dict)",
+        ),
+        (
+            {"inference": InferenceSettings(parameters={1: 2})},  # type: ignore[dict-item]
+            "dev/language inference.parameters = {1: 2}: must be a mapping of text to JSON values (its keys or values "
+            "are of another type)",
+        ),
     ],
 )
 def test_targets_codecs_and_layers_are_checked(
