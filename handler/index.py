@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
@@ -16,7 +17,7 @@ from handler.executor import Deadline, Executor, Failed, Scored, Scorer
 from handler.faults import TREATMENTS, Fault
 from handler.intake import Intake, Remembered, Unfit, Unready
 from handler.metrics import Metrics
-from handler.microbatch import cut
+from handler.microbatch import MicroBatch, cut
 from handler.records import BatchResponse, Ledger, Reason, Record, read_records
 from handler.settings import HandlerSettings
 from handler.sinks import (
@@ -95,35 +96,40 @@ class BatchInference:
     def _score(self, run: "_Invocation") -> None:
         """Bring every record to a result, to a dead letter, or back to the queue."""
         started = time.monotonic()
-        settings, executor = self._settings, self._executor
-        batches = cut(
-            self._codec,
-            self._admit(run),
-            max_records=1 if settings.asynchronous else settings.max_records,
-            max_bytes=min(settings.max_bytes, executor.max_bytes),
-            max_receives=settings.max_receives,
-            sort_by_length=settings.sort_by_length,
-        )
-        failed: list[Failed] = []
+        executor, failed = self._executor, list[Failed]()
         try:
-            for outcome in executor.run(
-                batches,
-                run.deadline,
-                run.metrics,
-                is_final=lambda failed: self._is_final(failed, run),
-                before_waiting=run.results.flush_if_idle,
-            ):
-                if isinstance(outcome, Scored):
-                    run.anything_scored = True
-                    self._take_results([item.record for item in outcome.items], outcome.results, run)
-                else:
-                    failed.append(outcome)
+            # Closed at once when something raises: left to garbage collection, it would end in a later invocation.
+            with closing(self._cut(run)) as batches:
+                for outcome in executor.run(
+                    # With a table all are taken first: so what was claimed is known, and let go of, whatever comes.
+                    list(batches) if self._memory else batches,
+                    run.deadline,
+                    run.metrics,
+                    is_final=lambda failure: self._is_final(failure, run),
+                    before_waiting=run.results.flush_if_idle,
+                ):
+                    if isinstance(outcome, Scored):
+                        run.anything_scored = True
+                        self._take_results([item.record for item in outcome.items], outcome.results, run)
+                    else:
+                        failed.append(outcome)
         finally:
             if executor.abandoned:
                 self._executor = self._new_executor().with_knowledge_of(executor)
         for failure in failed:
             self._settle_failure(failure, run)
         run.metrics.scoring_seconds = time.monotonic() - started
+
+    def _cut(self, run: "_Invocation") -> Generator[MicroBatch, None, None]:
+        settings = self._settings
+        return cut(
+            self._codec,
+            self._admit(run),
+            max_records=1 if settings.asynchronous else settings.max_records,
+            max_bytes=min(settings.max_bytes, self._executor.max_bytes),
+            max_receives=settings.max_receives,
+            sort_by_length=settings.sort_by_length,
+        )
 
     def _admit(self, run: "_Invocation") -> Iterator[Item]:
         """Yield what is to be sent to the endpoint; dead-letter what never can be; give back what can't be now."""

@@ -68,10 +68,12 @@ class Intake:
         S3 and the table are not waited for after a moment of the monotonic clock. Raises ConfigurationError if the
         idempotency table can't be used.
         """
+        is_done = False
         try:
             yield from self._admit(records, seconds, until)
+            is_done = True
         finally:
-            if time.monotonic() >= until:
+            if not is_done or time.monotonic() >= until:
                 self._pool.shutdown(wait=False, cancel_futures=True)  # threads may still be busy
                 self._pool = _new_pool()
 

@@ -1,6 +1,6 @@
 """Cuts items into micro-batches by count and by bytes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from handler.codecs import Codec, Item
 from handler.records import Target
@@ -21,7 +21,7 @@ def cut(
     max_bytes: int,
     max_receives: int,
     sort_by_length: bool = False,
-) -> Iterator[MicroBatch]:
+) -> Generator[MicroBatch, None, None]:
     """Yield micro-batches in order, none over `max_records` or over `max_bytes` as a request body.
 
     Items that may not share a request are gathered side by side. Each item must fit by itself: see `request_bytes`.

@@ -116,7 +116,7 @@ def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
     handler = inference(idempotency_table="t", max_records=1)
     aws.script(scored, service_error(403, "AccessDeniedException"))
     with pytest.raises(ConfigurationError):
-        handler.process(make_event(texts(3)), FakeContext())
+        handler.process(make_event(texts(6)), FakeContext())
     assert {id_: "result" in item for id_, item in table.items()} == {"m0": True}
 
 

@@ -2,11 +2,13 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from handler.index import BatchInference
+from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
 
@@ -58,6 +60,25 @@ def test_requests_start_while_others_still_wait_for_their_objects(aws: LocalAws,
     handler = inference(input_location=LOCATION, max_records=1, max_concurrency=2)
     assert returned(handler.process(make_event([*texts(2), _pointer("inputs/a")]), FakeContext())) == []
     assert set(aws.results()) == {"m0", "m1", "m2"}
+
+
+def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, inference: Build) -> None:
+    reads: list[str] = []
+
+    def read(method: str, name: str) -> None:
+        reads.append(name)
+        time.sleep(0.02)
+
+    aws.refuse_object = read
+    aws.objects.update({f"payloads/inputs/{number}": b'{"inputs": "from S3"}' for number in range(200)})
+    aws.endpoint = lambda request: service_error(403, "AccessDeniedException")
+    handler = inference(input_location=LOCATION, max_records=1)
+    bodies = [_pointer(f"inputs/{number}") for number in range(200)]
+    with pytest.raises(ConfigurationError) as raised:  # which holds on to all that the invocation was about
+        handler.process(make_event(bodies), FakeContext())
+    assert raised.value
+    time.sleep(0.3)
+    assert len(reads) < 100
 
 
 def test_an_object_that_is_not_there_is_waited_for_until_the_last_receive(aws: LocalAws, inference: Build) -> None:
