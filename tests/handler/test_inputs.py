@@ -67,7 +67,7 @@ def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, 
 
     def read(method: str, name: str) -> None:
         reads.append(name)
-        time.sleep(0.02)
+        time.sleep(0.01)
 
     aws.refuse_object = read
     aws.objects.update({f"payloads/inputs/{number}": b'{"inputs": "from S3"}' for number in range(200)})
@@ -77,7 +77,7 @@ def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, 
     with pytest.raises(ConfigurationError) as raised:  # which holds on to all that the invocation was about
         handler.process(make_event(bodies), FakeContext())
     assert raised.value
-    time.sleep(0.3)
+    time.sleep(1)
     assert len(reads) < 100
 
 
