@@ -30,6 +30,13 @@ def test_after_a_failure_the_rest_of_its_group_is_returned_and_other_groups_go_o
     assert not any("text 4" in request.inputs for request in aws.requests)
 
 
+def test_what_was_not_yet_cut_is_held_back_too(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = _refuse("text 0", model_error(400))  # fails at once, before there is room for another
+    handler = inference(max_records=1, max_concurrency=1)
+    assert sorted(returned(handler.process(make_fifo_event("aab"), FakeContext()))) == ["m0", "m1"]
+    assert [request.inputs for request in aws.requests] == [["text 0"], ["text 2"]]
+
+
 def test_one_micro_batch_of_a_group_is_in_flight_while_groups_go_side_by_side(aws: LocalAws, inference: Build) -> None:
     lock, in_flight, most_of_a_group, most = threading.Lock(), [], 0, 0
 

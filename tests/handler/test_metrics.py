@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 
 from handler.index import BatchInference
-from tests.handler.aws import LocalAws, model_error, service_error
-from tests.handler.conftest import FakeContext, make_event, texts
+from tests.handler.aws import LocalAws, model_error, scored, service_error
+from tests.handler.conftest import FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
 
@@ -114,3 +115,14 @@ def test_a_second_invocation_counts_anew(aws: LocalAws, inference: Build, capsys
     handler.process(make_event(texts(1)), FakeContext())
     _, second = _lines(capsys.readouterr().out)
     assert (second["RecordsReceived"], second["RecordsDeadLettered"], second["ColdStart"]) == (1, 0, 0)
+
+
+def test_what_there_was_no_time_to_begin_with_is_counted_and_pauses(
+    aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.5)
+    handler = inference(max_records=1, max_concurrency=1)
+    back = returned(handler.process(make_event(texts(9)), FakeContext(remaining_ms=2000)))
+    (line,) = _lines(capsys.readouterr().out)
+    assert line["RecordsReturned"] == line["DeadlineDeferred"] == len(back) >= 5
+    assert len(aws.hidden) == len(back)

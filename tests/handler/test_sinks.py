@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -17,7 +17,7 @@ from handler.settings import ConfigurationError
 from handler.sinks import Entry as SentEntry
 from handler.sinks import Outbox, SqsTransport, Transport, dead_letter_entry
 from handler.sinks.transports import S3Transport, SnsTransport
-from tests.handler.aws import Answer, LocalAws, service_error
+from tests.handler.aws import Answer, LocalAws, scored, service_error
 from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
@@ -146,6 +146,13 @@ def test_traces_leave_with_the_event_on_eventbridge(aws: LocalAws, inference: Bu
 def test_a_tracestate_without_its_traceparent_says_nothing(aws: LocalAws, inference: Build) -> None:
     inference().process(traced(make_event(texts(1)), tracestate="a=b"), FakeContext())
     assert "tracestate" not in aws.results()["m0"]
+
+
+@SINKS
+def test_a_call_waits_until_it_is_full_however_slowly_results_come(aws: LocalAws, inference: Build, sink: Sink) -> None:
+    aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.02)
+    inference(**sink.settings, max_records=5).process(make_event(texts(20)), FakeContext())
+    assert [len(entries) for _, entries in aws.batches] == [10, 10]
 
 
 @SINKS
