@@ -28,8 +28,8 @@ def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_
     TerraformAsset's own archiving would hash caches, ignore renames, zip the checkout's times and modes, and calls
     `node` through a shell, which fails where Node is not on the PATH or the path has a space. So the asset is this
     file: entries in order, with fixed times and modes. The hash covers each relative path and its bytes. What is said
-    for readers stays behind: a quarter of the zip, which each cold start would fetch. Taking it out is most of the
-    work, so the zip that sources become is remembered.
+    to readers and to checkers stays behind: a good quarter of the zip, which each cold start would fetch and compile.
+    Taking it out is most of the work, so the zip that sources become is remembered.
     """
     sources = {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
     made_by = {Path(__file__).name: Path(__file__).read_bytes()}
