@@ -126,7 +126,21 @@ def test_what_is_gathered_while_a_call_is_on_its_way_leaves_in_one_message(aws: 
     assert [len(events) for events in lists(aws)] == [2, 7]
 
 
-def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, inference: Build) -> None:
+def test_the_brackets_count_in_what_a_call_may_hold(aws: LocalAws) -> None:
+    transport = PackedTransport(SqsTransport(boto3.client("sqs"), f"{aws.url}/123456789012/results"), 2)
+    lengths = [52_427] * 19 + [52_437]
+    assert sum(lengths) + len(lengths) + 10 > 1_048_576 > sum(lengths) + len(lengths)  # commas alone would fit
+    with ThreadPoolExecutor(1) as pool:
+        outbox = Outbox(transport, pool, time.monotonic() + 10)
+        outbox.add_all(Entry(f"m{number}", json.dumps("x" * (size - 2))) for number, size in enumerate(lengths))
+        assert [error for _, error in outbox.close()] == [None] * 20
+    sizes = [sum(len(entry["MessageBody"]) for entry in entries) for _, entries in aws.batches]
+    assert len(sizes) == 2
+    assert max(sizes) <= 1_048_576
+
+
+@pytest.mark.parametrize("overflow", ["", "s3://payloads/large/"])
+def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, inference: Build, overflow: str) -> None:
     sent = threading.Event()
     aws.refuse = lambda queue, entry: sent.set()
 
@@ -134,6 +148,6 @@ def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, infe
         return scored(request) if request.inputs == ["text 0"] or sent.wait(5) else model_error(500)
 
     aws.endpoint = endpoint
-    handler = inference(max_events_per_message=100, max_records=1, max_concurrency=2)
+    handler = inference(max_events_per_message=100, max_records=1, max_concurrency=2, overflow_location=overflow)
     assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
     assert [[event["id"] for event in events] for events in lists(aws)] == [["m0"], ["m1"]]
