@@ -41,6 +41,7 @@ class State:
     waiting: deque[tuple["Connection", int, float]] = field(default_factory=deque)
 
     def report(self) -> dict[str, float]:
+        cpu = time.process_time() - self.cpu_before  # before what is counted only here
         contents = [json.loads(body) for body in self.bodies]
         self.results += sum(len(content) if isinstance(content, list) else 1 for content in contents)
         self.bodies.clear()
@@ -49,7 +50,7 @@ class State:
             "records": self.records,
             "results": self.results,
             "late": self.late,
-            "cpu": time.process_time() - self.cpu_before,
+            "cpu": cpu,
         }
 
     def admit(self, connection: "Connection", records: int, arrived: float) -> None:
@@ -72,11 +73,10 @@ class State:
                 self._finish(connection, records, loop.time())
 
     def _finish(self, connection: "Connection", records: int, due: float) -> None:
-        now = asyncio.get_running_loop().time()
         self.busy -= 1
-        self.late += now - due
+        self.late += asyncio.get_running_loop().time() - due
         connection.answer([CHUNK_OF_ANSWER] * records)
-        self._start(now)
+        self._start(due)
 
 
 class Connection(asyncio.Protocol):

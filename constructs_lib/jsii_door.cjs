@@ -8,12 +8,14 @@ const threads = require("node:worker_threads");
 const PROVIDER_INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
 const EAGER_EXPORT = /^exports\.(\w+) = require\("(\.\/[^"]+)"\);$/gm;
 const LAZY_EXPORT = 'lazily("$1", "$2");';
-const DEFINE_LAZILY =
-  "const lazily = (name, path) =>" +
-  " Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => require(path) });";
+const LAZILY = `
+function lazily(name, path) {
+  Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => require(path) });
+}
+`;
 const SOURCE_MAP = /^\/\/# sourceMappingURL=.*$/m;
 
-const lazyIndex = (text) => DEFINE_LAZILY + text.replace(EAGER_EXPORT, LAZY_EXPORT).replace(SOURCE_MAP, "");
+const lazyIndex = (text) => text.replace(EAGER_EXPORT, LAZY_EXPORT).replace(SOURCE_MAP, "") + LAZILY;
 
 // Likewise cdktf requires archiver (170 modules), which it uses in another process only.
 const CDKTF_FS = /[\\/]cdktf[\\/]lib[\\/]private[\\/]fs\.js$/;

@@ -1,8 +1,8 @@
 """The fast way into cdktf: a whole synth in less than a second instead of a dozen or more.
 
-Two things make `from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue` slow. Python first runs the package's
-`__init__`, which imports 2,200 submodules; Node then requires 2,200 JavaScript modules. `open_door` removes both,
-and leaves imports as they are written everywhere:
+Some things make `from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue` slow. Python first runs the package's
+`__init__`, which imports 2,200 submodules; Node then requires 2,200 JavaScript modules; each waits for the other.
+`open_door` mends that, and leaves imports as they are written everywhere:
 
 * the package enters `sys.modules` without its `__init__` being run, so that an import loads only what it names;
 * Node preloads `jsii_door.cjs`, which makes the provider's index lazy;
@@ -37,8 +37,15 @@ def open_door() -> None:
     _skip_package_init(PROVIDER_PACKAGE)
     _remember_type_hints()
     if "jsii" not in sys.modules:
+        _start_node()
+
+
+def _start_node() -> None:
+    try:
         importlib.import_module("constructs_lib.jsii_node").start()
-        importlib.import_module(f"{PROVIDER_PACKAGE}._jsii")  # Node's longest work first
+    except (ImportError, AttributeError):
+        return  # a jsii with other insides, or none
+    importlib.import_module(f"{PROVIDER_PACKAGE}._jsii")  # Node's longest work first
 
 
 def _use_packaged_node() -> None:

@@ -21,11 +21,13 @@ from typing import Any
 from jsii._kernel.providers.process import ProcessProvider, _NodeProcess, jdefault
 from jsii._kernel.types import LoadRequest
 from jsii._runtime import kernel
+from jsii.errors import JavaScriptError
 
 # The program talks through file descriptor 3, in both directions.
 CHANNEL = "readFD:3,writeFD:3"
 # As jsii has them.
 OPTIONS = ("--max-old-space-size=4069", "--preserve-symlinks")
+SHELL = "/bin/sh"
 ON_CHANNEL = 'exec "$@" 3<&0 </dev/null'
 
 
@@ -38,16 +40,19 @@ class PipelinedNode(_NodeProcess):
         self._loading: list[str] = []
 
     def start(self) -> None:
-        """Start Node; jsii's way where its program is another than this knows, or the system has no `sh`."""
+        """Start Node; jsii's way where its program is another than this knows, or there is no `sh` to start it with."""
         node = shutil.which(os.environ.get("JSII_NODE", "node"))
         program = Path(self._jsii_runtime()).parents[1] / "lib" / "program.js"
-        if node is None or os.name != "posix" or CHANNEL not in _text_of(program):
+        is_known = "JSII_RUNTIME" not in os.environ and CHANNEL in _text_of(program)
+        if node is None or not is_known or not os.access(SHELL, os.X_OK):
             super().start()  # type: ignore[no-untyped-call]
             return
         ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setblocking(True)  # whatever socket.setdefaulttimeout says
         with ours, theirs:
             self._process = subprocess.Popen(  # noqa: S603 - the Node that jsii would start
-                ["/bin/sh", "-c", ON_CHANNEL, "sh", node, *OPTIONS, program],
+                [SHELL, "-c", ON_CHANNEL, "sh", node, *OPTIONS, program],
                 stdin=theirs.fileno(),
                 stderr=subprocess.PIPE,
                 env={**os.environ, "JSII_AGENT": f"Python/{platform.python_version()}"},
@@ -82,12 +87,13 @@ class PipelinedNode(_NodeProcess):
 
     def _catch_up(self) -> None:
         if not self._is_greeted:
-            self._is_greeted = True
             super().handshake()
+            self._is_greeted = True
         while self._loading:
             name, answer = self._loading.pop(0), self._next_message()
             if "error" in answer:
-                raise RuntimeError(f"jsii can't load {name}: {answer['error']}")
+                cause = JavaScriptError(answer.get("stack", ""))  # type: ignore[no-untyped-call]
+                raise RuntimeError(f"jsii can't load {name}: {answer['error']}") from cause
 
 
 def _text_of(path: Path) -> str:

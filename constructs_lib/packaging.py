@@ -113,9 +113,17 @@ def _annotations(tree: ast.Module) -> Iterator[tuple[int, int, int]]:
                 yield _span(parameter.col_offset + len(parameter.arg.encode()), parameter.annotation)
         if function.returns:
             yield _span(function.returns.col_offset - len(" -> "), function.returns)
-        for statement in ast.walk(function):
-            if isinstance(statement, ast.AnnAssign) and statement.value:
-                yield _span(statement.target.end_col_offset or 0, statement.annotation)
+        for node in _inside(function):
+            if isinstance(node, ast.AnnAssign) and node.value:
+                yield _span(node.target.end_col_offset or 0, node.annotation)
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is in a function, but not in functions and classes inside it."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.ClassDef):
+            yield child
+            yield from _inside(child)
 
 
 def _span(start: int, annotation: ast.expr) -> tuple[int, int, int]:

@@ -78,7 +78,7 @@ class _Attempt:
         self.groups = _groups(items)
         """Message groups in it: of each, one attempt at a time is in flight or paused."""
         self.tries = 0
-        self.started = 0.0
+        self.started = self.ended = 0.0
         self.fault, self.detail = fault, detail
         """What stood in its way last, or in the way of what it is a half of."""
 
@@ -102,19 +102,29 @@ class Executor:
         batches: Iterable[MicroBatch],
         deadline: Deadline,
         metrics: Metrics,
+        *,
         is_final: Callable[[Failed], bool],
         before_waiting: Callable[[], None],
+        records: int,
     ) -> Iterator[Scored | Failed]:
         """Yield what became of every item, as it becomes known; the items of a message group in their order.
 
         After a failure in a group its later items are not sent, unless `is_final` says that the failed one will not
         come again. Batches are asked for one by one as there is room for them, those with message groups all at once.
-        Raises ConfigurationError if the deployment is at fault (no such endpoint, no right to invoke it).
+        `records` is how many there are in all, for the bound on halving. Raises ConfigurationError if the deployment is
+        at fault (no such endpoint, no right to invoke it).
         """
-        return _Run(self, batches, deadline, metrics, is_final).outcomes(before_waiting)
+        run = _Run(self, batches, deadline, metrics, is_final=is_final, records=records)
+        return run.outcomes(before_waiting)
 
-    def submit(self, items: MicroBatch) -> "Future[Sequence[Any]]":
-        return self._pool.submit(self._endpoint.score, items)
+    def submit(self, attempt: "_Attempt") -> "Future[Sequence[Any]]":
+        return self._pool.submit(self._score, attempt)
+
+    def _score(self, attempt: "_Attempt") -> Sequence[Any]:
+        try:
+            return self._endpoint.score(attempt.items)
+        finally:
+            attempt.ended = time.monotonic()  # here, since whoever waits may be busy with the intake
 
     def with_knowledge_of(self, other: "Executor") -> "Executor":
         """Take over what another executor has learned of the endpoint."""
@@ -144,13 +154,14 @@ class _Run:
         batches: Iterable[MicroBatch],
         deadline: Deadline,
         metrics: Metrics,
+        *,
         is_final: Callable[[Failed], bool],
+        records: int,
     ) -> None:
         self._executor = executor
         self._is_final = is_final
         self._batches = enumerate(batches)
         self._all_taken = False
-        self._taken = 0
         self._ready: deque[_Attempt] = deque()
         self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
         self._running: dict[Future[Sequence[Any]], _Attempt] = {}
@@ -158,6 +169,7 @@ class _Run:
         self._metrics = metrics
         self._order = itertools.count()  # tells equal moments apart in the heap
         self._splits = 0
+        self._max_splits = max(MIN_SPLITS_CAP, records // 2)
         self._failed_origins: dict[Fault, set[int]] = {}
 
     def outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
@@ -177,6 +189,7 @@ class _Run:
                 return
             pause = min(self._next_event(), self._deadline.answer) - now
             if not self._running:
+                before_waiting()
                 time.sleep(max(0.0, pause))
                 continue
             done = self._done_within(min(pause, LINGER_SECONDS))
@@ -200,7 +213,7 @@ class _Run:
                 break
             if busy.isdisjoint(attempt.groups):
                 attempt.tries, attempt.started = attempt.tries + 1, time.monotonic()
-                self._running[self._executor.submit(attempt.items)] = attempt
+                self._running[self._executor.submit(attempt)] = attempt
             else:
                 waiting.append(attempt)
             busy |= attempt.groups
@@ -208,18 +221,13 @@ class _Run:
 
     def _take(self) -> _Attempt | None:
         """Return the first attempt at the next batch, if there is one more."""
-        attempts = map(self._first_attempt, self._batches)
+        attempts = (_Attempt(batch, number) for number, batch in self._batches)
         attempt = next(attempts, None)
         if attempt is None:
             self._all_taken = True
         elif attempt.groups:
             self._ready.extend(attempts)  # all of them, so that what comes after a failure can be held back
         return attempt
-
-    def _first_attempt(self, numbered: tuple[int, MicroBatch]) -> _Attempt:
-        number, batch = numbered
-        self._taken += len(batch)
-        return _Attempt(batch, number)
 
     def _paused_attempts(self) -> Iterator[_Attempt]:
         return (attempt for _, _, attempt in self._paused)
@@ -232,7 +240,7 @@ class _Run:
         return self._deadline.answer
 
     def _settle(self, attempt: _Attempt, future: "Future[Sequence[Any]]") -> Iterator[Scored | Failed]:
-        self._metrics.request(time.monotonic() - attempt.started, len(attempt.items))
+        self._metrics.request(attempt.ended - attempt.started, len(attempt.items))
         error = future.exception()
         if error is None:
             self._executor.learn(None, attempt.items)
@@ -293,7 +301,7 @@ class _Run:
         instead of being asked for once more in halves.
         """
         circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
-        return self._splits < max(MIN_SPLITS_CAP, self._taken // 2) and not (TREATMENTS[fault].circuit and circuit_open)
+        return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
         taken = list(iter(self._take, None))  # first: it may make more of them ready

@@ -107,6 +107,7 @@ class BatchInference:
                     run.metrics,
                     is_final=lambda failure: self._is_final(failure, run),
                     before_waiting=run.results.flush_if_idle,
+                    records=len(run.records),
                 ):
                     if isinstance(outcome, Scored):
                         run.anything_scored = True

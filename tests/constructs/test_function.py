@@ -253,12 +253,17 @@ class B:
         """Says so."""
         i: list[str] = []
         self.j: int = 1
+        def k() -> None:
+            l: int = 1
+        class M:
+            n: int = 1
         return """not
 words"""
 '''
     assert without_words(source).splitlines() == [
         *["", "", "", "", 'A = "# no comment"', "", "", "class B:", "", "", "    c: int = 1", "", "", ""],
         *['    def d(self, e = "→ e", *f, g = None, **h):', "", "        i = []", "        self.j = 1"],
+        *["        def k():", "            l = 1", "        class M:", "            n: int = 1"],
         *['        return """not', 'words"""'],
     ]
 
@@ -282,6 +287,12 @@ class _Bare(ast.NodeTransformer):
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         outside, self._in_function = self._in_function, True
         node.returns = None
+        self.generic_visit(node)
+        self._in_function = outside
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        outside, self._in_function = self._in_function, False
         self.generic_visit(node)
         self._in_function = outside
         return node

@@ -130,3 +130,16 @@ def test_what_javascript_prints_comes_out(tmp_path: Path) -> None:
     preload.write_text('console.log("out"); console.error("err");\n')
     result = _run("import constructs_lib, cdktf; cdktf.App()", NODE_OPTIONS=f"--require {preload}")
     assert (result.stdout, result.stderr) == ("out\n", "err\n")
+
+
+def test_a_default_timeout_of_sockets_is_no_timeout_of_node() -> None:
+    result = _run(
+        "import socket; socket.setdefaulttimeout(0.05); import constructs_lib, cdktf; print(cdktf.App().outdir)"
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_runtime_of_the_user_s_own_is_used() -> None:
+    result = _run("import main", JSII_RUNTIME="/nowhere/runtime.js")
+    assert result.returncode == 1
+    assert "Cannot find module '/nowhere/runtime.js'" in result.stderr

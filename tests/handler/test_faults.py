@@ -499,3 +499,11 @@ def test_a_request_cut_off_by_the_deadline_is_no_proof_against_its_record(aws: L
 
 def test_an_answer_that_ends_early_is_a_broken_connection() -> None:
     assert classify(IncompleteReadError(actual_bytes=1, expected_bytes=2)) is Fault.CONNECTION
+
+
+def test_bad_records_that_come_first_may_use_the_whole_bound_on_halving(aws: LocalAws, inference: Build) -> None:
+    bad = {f"text {number}" for number in range(140)}
+    aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
+    handler = inference(max_records=10, max_concurrency=1)
+    assert returned(handler.process(make_event(texts(400)), FakeContext(remaining_ms=120_000))) == []
+    assert len(aws.dead_letters()) == 140

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from handler.index import BatchInference
-from tests.handler.aws import LocalAws, model_error, scored, service_error
+from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
 Build = Callable[..., BatchInference]
@@ -126,3 +126,15 @@ def test_what_there_was_no_time_to_begin_with_is_counted_and_pauses(
     (line,) = _lines(capsys.readouterr().out)
     assert line["RecordsReturned"] == line["DeadlineDeferred"] == len(back) >= 5
     assert len(aws.hidden) == len(back)
+
+
+def test_a_request_s_latency_is_its_own_however_long_an_object_is_waited_for(
+    aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aws.refuse_object = lambda method, name: Answer(body=b'{"inputs": "from S3"}', delay_seconds=1)
+    handler = inference(input_location="s3://payloads/", max_records=1, max_concurrency=4)
+    event = make_event([*texts(2), json.dumps({"s3": "s3://payloads/a"})])
+    assert returned(handler.process(event, FakeContext())) == []
+    (line,) = _lines(capsys.readouterr().out)
+    assert len(line["RequestLatency"]) == 3
+    assert max(line["RequestLatency"]) < 900
