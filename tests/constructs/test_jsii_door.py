@@ -140,6 +140,6 @@ def test_a_default_timeout_of_sockets_is_no_timeout_of_node() -> None:
 
 
 def test_a_runtime_of_the_user_s_own_is_used() -> None:
-    result = _run("import main", JSII_RUNTIME="/nowhere/runtime.js")
+    result = _run("import main; main.build_app()", JSII_RUNTIME="/nowhere/runtime.js")
     assert result.returncode == 1
     assert "Cannot find module '/nowhere/runtime.js'" in result.stderr

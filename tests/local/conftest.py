@@ -15,6 +15,9 @@ from local.emulator import ACCOUNT, PROJECT
 Document = dict[str, Any]
 RunLocally = Callable[..., "subprocess.CompletedProcess[str]"]
 
+# A bad message that is alone in its batch is only believed to be bad on its last receive, after pauses that grow.
+TIMEOUT_SECONDS = 240
+
 
 @functools.cache
 def synthesized_template() -> Path:
@@ -54,7 +57,12 @@ def run_locally(tmp_path: Path) -> RunLocally:
 
     def run(*arguments: object) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            local_command(tmp_path, *arguments), cwd=PROJECT, capture_output=True, text=True, timeout=60, check=False
+            local_command(tmp_path, *arguments),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_SECONDS,
+            check=False,
         )
 
     return run
