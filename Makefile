@@ -23,7 +23,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench test check format synth security diff deploy destroy app lock clean
+.PHONY: help demo soak bench test check addresses format synth security diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,9 @@ check: .venv/.ready ## formatting, lint, types, and which way imports may point
 	$(RUN) -m ruff check $(CHECKED)
 	$(RUN) -m mypy
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-cache
+
+addresses: .venv/.ready ## write tests/addresses/golden.txt anew, after docs/upgrading.md says what changes and why
+	@$(RUN) -m tests.addresses.addresses
 
 format: .venv/.ready ## format the code and mend what lint can mend
 	$(RUN) -m ruff check --fix-only $(CHECKED)
