@@ -44,7 +44,6 @@ NAMES = (
     "protocol",
     "resource_id",
     "scalable_dimension",
-    "service_namespace",
     "statement_id",
 )
 # The function's code is part of some names, and changes with every line of the handler.
@@ -106,7 +105,7 @@ def _lines(stack: str, construct: TerraformStack) -> Iterator[str]:
 
 def _names(block: Mapping[str, Any]) -> Iterator[str]:
     for name in NAMES:
-        if isinstance(value := block.get(name), str):
+        if isinstance(value := block.get(name), str) and not value.startswith("${aws_"):
             yield f"{name}={CODE_HASH.sub('CODE', value)}"
 
 
@@ -114,7 +113,7 @@ def differences(golden: str, now: str) -> list[str]:
     """Return what an upgrade from one content of the file to the other would do, a sentence each."""
     old, new = (_by_address(content) for content in (golden, now))
     gone, added = old.keys() - new.keys(), new.keys() - old.keys()
-    moved = {names: address for address in sorted(added) if (names := (_kind(address), new[address]))}
+    moved = {(_kind(address), new[address]): address for address in added}
     found = []
     for address in old:
         if address in gone and " output." in address:
@@ -124,8 +123,8 @@ def differences(golden: str, now: str) -> list[str]:
             where = f"; the same thing is now at {home.partition(' ')[2]}" if home else ""
             found.append(f"an upgrade would destroy {address}{where}")
         elif old[address] != new[address]:
-            names = f"{old[address]} would become {new[address]}"
-            found.append(f"an upgrade would destroy and create anew: {address}, since {names}")
+            change = f"{old[address]} would become {new[address]}"
+            found.append(f"an upgrade would destroy and create anew: {address}, since {change}")
     return [*found, *(f"not in {GOLDEN.name} yet: {address}" for address in new if address in added)]
 
 

@@ -1,7 +1,6 @@
 """Addresses and physical names are a contract: a change of one replaces what users have deployed."""
 
-import importlib
-import pkgutil
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import MISSING, fields, is_dataclass
@@ -89,7 +88,7 @@ def test_every_option_of_every_setting_is_in_one_of_the_stacks() -> None:
 
 def _owner(cls: type, field: str) -> str:
     """Return the name of the class that defines a field, which others may inherit."""
-    return next(base.__name__ for base in cls.__mro__ if field in base.__dict__.get("__annotations__", {}))
+    return next(base.__name__ for base in cls.__mro__ if field in inspect.get_annotations(base))
 
 
 def _is_required(field: Any) -> bool:
