@@ -3,7 +3,10 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from constructs_lib.derived import (
+from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
+from constructs_lib.settings.handler import request_timeout_seconds
+from constructs_lib.settings.variants import most_instances
+from constructs_lib.validation.derived import (
     ADVISED_VISIBILITY_FACTOR,
     MAX_DERIVED_REQUESTS,
     MIN_DERIVED_REQUESTS,
@@ -13,11 +16,7 @@ from constructs_lib.derived import (
     records_per_request,
     total_weight,
 )
-from constructs_lib.limits import INVOCATIONS_PER_POLLER, MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
-from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
-from constructs_lib.variants import most_instances
-
-from handler.settings import request_timeout_seconds
+from constructs_lib.validation.limits import INVOCATIONS_PER_POLLER, MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
 
 WIDTH = len("visibility timeout")
 

@@ -1,28 +1,27 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
-from constructs_lib.advice import chain_warnings
-from constructs_lib.async_inference import NotificationFunction, NotificationTopics, grant_put_requests
-from constructs_lib.checks import check_pipeline
-from constructs_lib.derived import derive
-from constructs_lib.endpoint import ExistingModelEndpoint, ModelEndpoint
-from constructs_lib.event_source import QueueEventSource
-from constructs_lib.function import BatchInferenceFunction
-from constructs_lib.handler_settings import handler_settings
-from constructs_lib.iam import key_statements, object_statement
-from constructs_lib.idempotency import IdempotencyTable
-from constructs_lib.metrics import WatchedPipeline
-from constructs_lib.monitoring import PipelineMonitoring
-from constructs_lib.naming import Environment
-from constructs_lib.queue import ExistingMessageQueue, MessageQueue, Queue
-from constructs_lib.results import ResultSink
+from constructs_lib.core.iam import key_statements, object_statement
+from constructs_lib.core.naming import Environment
+from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
+from constructs_lib.function.event_source import QueueEventSource
+from constructs_lib.function.function import BatchInferenceFunction
+from constructs_lib.function.idempotency import IdempotencyTable
+from constructs_lib.function.notification import NotificationFunction, NotificationTopics, grant_put_requests
+from constructs_lib.messaging.queue import ExistingMessageQueue, MessageQueue, Queue
+from constructs_lib.messaging.results import ResultSink
+from constructs_lib.monitoring.metrics import WatchedPipeline
+from constructs_lib.monitoring.monitoring import PipelineMonitoring
 from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
-from constructs_lib.validation import SettingsError
-from constructs_lib.variants import async_capacity
+from constructs_lib.settings.handler import HandlerSettings
+from constructs_lib.settings.variants import async_capacity
+from constructs_lib.validation.checker import SettingsError
+from constructs_lib.validation.derived import derive
+from constructs_lib.validation.environment import handler_settings
+from constructs_lib.validation.pipeline_checks import check_pipeline
+from constructs_lib.validation.warnings import chain_warnings
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
-
-from handler.settings import HandlerSettings
 
 
 class InferencePipeline(Construct):

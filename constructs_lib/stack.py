@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from constructs_lib.checks import check_pipeline, region_violations
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
-from constructs_lib.validation import SettingsError, Violation, check
-from constructs_lib.variants import async_capacity
+from constructs_lib.settings.variants import async_capacity
+from constructs_lib.validation.checker import SettingsError, Violation, check
+from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 
 from cdktf import App, LocalBackend, S3Backend, TerraformStack
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from constructs_lib import settings
-from constructs_lib.limits import RULES, Range
+from constructs_lib.validation.limits import RULES, Range
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from handler.settings import KIB
+from constructs_lib.settings.handler import KIB
 
 DAY_SECONDS = 86_400
 

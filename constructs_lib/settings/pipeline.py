@@ -6,10 +6,9 @@ from typing import Any
 
 from constructs_lib.settings.endpoint import EndpointSettings, ExistingEndpoint
 from constructs_lib.settings.function import FunctionSettings
+from constructs_lib.settings.handler import MIB
 from constructs_lib.settings.messages import EventSourceSettings, IdempotencySettings, QueueSettings, ResultsSettings
 from constructs_lib.settings.monitoring import MonitoringSettings
-
-from handler.settings import MIB
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,8 @@ from constructs_lib import (
     SettingsError,
     StackSettings,
 )
-from constructs_lib.advice import chain_warnings
-from constructs_lib.derived import derive
+from constructs_lib.validation.derived import derive
+from constructs_lib.validation.warnings import chain_warnings
 
 import pytest
 

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import IO, Any, cast
 
-from constructs_lib.packaging import BUNDLE, package_bundle
+from constructs_lib.endpoint.model_archive import BUNDLE, package_bundle
 
 import pytest
 

@@ -19,10 +19,10 @@ from constructs_lib import (
     ServerlessCapacity,
     SettingsError,
 )
-from constructs_lib.advice import chain_warnings
-from constructs_lib.chains import chain_violations
-from constructs_lib.checks import check_pipeline
-from constructs_lib.derived import derive
+from constructs_lib.validation.cross_resource import chain_violations
+from constructs_lib.validation.derived import derive
+from constructs_lib.validation.pipeline_checks import check_pipeline
+from constructs_lib.validation.warnings import chain_warnings
 
 import pytest
 from cdktf import TerraformStack, Testing

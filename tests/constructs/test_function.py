@@ -1,13 +1,7 @@
-import ast
-import base64
-import hashlib
 import json
-import os
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from constructs_lib import (
     BatchInferenceFunction,
@@ -21,7 +15,7 @@ from constructs_lib import (
     StackSettings,
     VpcSettings,
 )
-from constructs_lib.packaging import HANDLER_PACKAGE, package_handler, without_words
+from constructs_lib.function.packaging import package_handler
 
 import pytest
 from cdktf import TerraformStack, Testing
@@ -205,130 +199,6 @@ def test_logs_exist_before_the_function_writes_them(smallest: Synthesized) -> No
     group = smallest.reference("aws_cloudwatch_log_group", "function")
     assert function["logging_config"]["log_group"] == f"${{{group}.name}}"
     assert smallest.reference("aws_iam_role_policy", "function_role_write-logs") in function["depends_on"]
-
-
-def _package(folder: Path, files: dict[str, str]) -> Path:
-    package = folder / "handler"
-    for name, text in files.items():
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        (package / name).write_text(text)
-    return package
-
-
-def test_two_clones_give_the_same_bytes(tmp_path: Path) -> None:
-    files = {"__init__.py": "", "index.py": "a = 1\n", "inner/more.py": "b = 2\n"}
-    here, there = _package(tmp_path / "here", files), _package(tmp_path / "a far away place", files)
-    for path in there.rglob("*"):
-        path.chmod(0o700)
-        os.utime(path, (1_000_000_000, 1_000_000_000))
-    (there / "__pycache__").mkdir()
-    (there / "__pycache__" / "index.cpython-311.pyc").write_bytes(b"cache")
-
-    first, first_hash = package_handler(here, tmp_path / "build-1")
-    second, second_hash = package_handler(there, tmp_path / "build-2")
-    assert first.read_bytes() == second.read_bytes()
-    assert first_hash == second_hash
-    with zipfile.ZipFile(second) as archive:
-        assert archive.namelist() == ["handler/__init__.py", "handler/index.py", "handler/inner/more.py"]
-        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-        assert {info.external_attr >> 16 for info in archive.infolist()} == {0o100644}
-
-
-def test_what_is_said_for_readers_stays_behind_and_lines_keep_their_numbers() -> None:
-    source = '''"""Says
-what it is."""
-
-# why
-A = "# no comment"  # a comment
-
-
-class B:
-    """Only words."""
-
-    c: int = 1
-    """What c is,
-    at length."""
-
-    def d(self, e: str = "→ e", *f: int, g: "dict[str, int] | None" = None, **h: object) -> str:
-        """Says so."""
-        i: list[str] = []
-        self.j: int = 1
-        def k() -> None:
-            l: int = 1
-        class M:
-            n: int = 1
-        return """not
-words"""
-'''
-    assert without_words(source).splitlines() == [
-        *["", "", "", "", 'A = "# no comment"', "", "", "class B:", "", "", "    c: int = 1", "", "", ""],
-        *['    def d(self, e = "→ e", *f, g = None, **h):', "", "        i = []", "        self.j = 1"],
-        *["        def k():", "            l = 1", "        class M:", "            n: int = 1"],
-        *['        return """not', 'words"""'],
-    ]
-
-
-def test_a_body_of_words_alone_keeps_a_statement() -> None:
-    source = 'class A(Exception):\n    """Raised."""\n'
-    assert without_words(source) == "class A(Exception):\n    ...\n"
-
-
-def test_the_handler_without_words_is_the_same_program_line_by_line() -> None:
-    for path in HANDLER_PACKAGE.rglob("*.py"):
-        source = path.read_text()
-        assert _program(without_words(source)) == _program(source), path
-
-
-class _Bare(ast.NodeTransformer):
-    """Takes out docstrings, and what annotates functions; of a class the annotations stay."""
-
-    _in_function = False
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        outside, self._in_function = self._in_function, True
-        node.returns = None
-        self.generic_visit(node)
-        self._in_function = outside
-        return node
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        outside, self._in_function = self._in_function, False
-        self.generic_visit(node)
-        self._in_function = outside
-        return node
-
-    def visit_arg(self, node: ast.arg) -> ast.AST:
-        node.annotation = None
-        return node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        if not self._in_function or node.value is None:
-            return node
-        return ast.copy_location(ast.Assign(targets=[node.target], value=node.value), node)
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return None if isinstance(node.value, ast.Constant) else node
-
-
-def _program(source: str) -> list[tuple[int, str]]:
-    """Return each statement with its line."""
-    statements = [node for node in ast.walk(_Bare().visit(ast.parse(source))) if isinstance(node, ast.stmt)]
-    return [(node.lineno, ast.dump(node)) for node in statements]
-
-
-def test_a_rename_changes_the_hash(tmp_path: Path) -> None:
-    _, before = package_handler(_package(tmp_path / "1", {"a.py": "x = 1\n"}), tmp_path / "build")
-    _, after = package_handler(_package(tmp_path / "2", {"b.py": "x = 1\n"}), tmp_path / "build")
-    assert before != after
-
-
-def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesized) -> None:
-    archive, content_hash = package_handler()
-    assert archive.stat().st_size <= 40 * 1024
-    function = smallest.one("aws_lambda_function")
-    assert base64.b64decode(function["source_code_hash"]).hex() == content_hash
-    assert len(content_hash) == hashlib.sha256().digest_size * 2
-    assert function["filename"].endswith(f"/{content_hash[:32]}/handler.zip")
 
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
@@ -549,21 +419,3 @@ def test_messages_may_name_the_components_that_the_function_has_the_right_to(
         "1 setting is out of bounds:\n  dev/language inference.more_inference_components = ('fr', 'it'): must be none "
         "without targets_from_messages (only messages name others than inference_component_name)"
     )
-
-
-def test_the_zip_that_sources_became_is_remembered_until_they_or_the_zip_change(tmp_path: Path) -> None:
-    package, build = tmp_path / "scorer", tmp_path / "build"
-    package.mkdir()
-    (package / "__init__.py").write_text("A = 1\n")
-    target, digest = package_handler(package, build)
-    (remembered,) = build.glob("of-*")
-    remembered.write_text("0" * 64)  # names a zip that is not there
-    assert package_handler(package, build) == (target, digest)
-    assert remembered.read_text() == digest
-    target.unlink()
-    assert package_handler(package, build) == (target, digest)
-    assert target.is_file()
-    (package / "__init__.py").write_text("A = 2\n")
-    changed, other = package_handler(package, build)
-    assert other != digest
-    assert zipfile.ZipFile(changed).read("scorer/__init__.py") == b"A = 2\n"

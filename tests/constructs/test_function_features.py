@@ -9,7 +9,7 @@ from constructs_lib import (
     FunctionSettings,
     SettingsError,
 )
-from constructs_lib.idempotency import IdempotencyTable
+from constructs_lib.function.idempotency import IdempotencyTable
 
 import pytest
 from cdktf import TerraformStack, Testing

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from constructs_lib.fast_synth.jsii_door import PRELOAD, packaged_node
+
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -55,11 +57,10 @@ def test_a_provider_index_of_another_shape_is_left_as_it_is(tmp_path: Path) -> N
     index.with_name("b.js").write_text("module.exports = 2;\n")
     program = tmp_path / "program.js"
     program.write_text(f"const m = require({str(index)!r}); console.log(m.a, m.b, m.c, Object.keys(m).join());\n")
-    import constructs_lib  # noqa: F401, PLC0415  # sets JSII_NODE
-
-    preload = ROOT / "constructs_lib" / "jsii_door.cjs"
+    node = packaged_node()
+    assert node is not None
     result = subprocess.run(
-        [os.environ["JSII_NODE"], "--require", str(preload), str(program)],
+        [str(node), "--require", str(PRELOAD), str(program)],
         env={"PATH": ""},
         capture_output=True,
         text=True,
@@ -98,45 +99,49 @@ def _run(code: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_an_assembly_that_cannot_be_loaded_is_named() -> None:
-    result = _run(
-        "import constructs_lib, cdktf; from jsii._runtime import kernel;"
-        "kernel.load('nowhere', '1.0.0', '/nowhere.tgz'); cdktf.App()"
-    )
-    assert result.returncode == 1
-    assert result.stderr.endswith(
-        "RuntimeError: jsii can't load nowhere: ENOENT: no such file or directory, open '/nowhere.tgz'\n"
-    )
+LOADED = "[name for name in sys.modules if name.partition('.')[0] in ('cdktf', 'constructs', 'jsii', 'subprocess')]"
 
 
-def test_a_program_of_jsii_that_is_not_known_is_started_as_jsii_does() -> None:
+def test_settings_load_nothing_start_nothing_and_change_nothing() -> None:
     result = _run(
-        "from importlib.util import module_from_spec as make, spec_from_file_location as find;"
-        "spec = find('node', 'constructs_lib/jsii_node.py'); node = make(spec); spec.loader.exec_module(node);"
-        "node.CHANNEL = 'no such thing'; node.start();"
-        "import constructs_lib, cdktf; cdktf.App(); print(node.kernel.provider._process._process.args[1:-1])"
+        "import os, sys; before = dict(os.environ);"
+        "import constructs_lib.settings, constructs_lib; constructs_lib.PipelineSettings;"
+        f"print({LOADED}, dict(os.environ) == before)"
     )
-    assert result.stdout == "['--max-old-space-size=4069']\n", result.stderr
+    assert result.stdout == "[] True\n", result.stderr
+
+
+def test_only_node_gets_the_variables_that_are_for_it() -> None:
+    result = _run(
+        "import os; before = dict(os.environ); import constructs_lib, cdktf; cdktf.App();"
+        "print(dict(os.environ) == before)"
+    )
+    assert result.stdout == "True\n", result.stderr
+
+
+@pytest.mark.parametrize("fast", ["0", "1"])
+def test_cdktf_may_be_imported_first_or_after_settings(fast: str) -> None:
+    for first in ("constructs_lib.settings", "constructs_lib", "cdktf"):
+        result = _run(
+            f"import {first}, constructs_lib, cdktf; print(constructs_lib.InferenceStack.__name__)",
+            CONSTRUCTS_LIB_FAST_SYNTH=fast if first != "cdktf" else "1",
+        )
+        assert result.stdout == "InferenceStack\n", f"{first} first: {result.stderr}"
+
+
+def test_every_public_name_loads_and_is_listed() -> None:
+    import constructs_lib  # noqa: PLC0415
+
+    assert all(getattr(constructs_lib, name) is not None for name in constructs_lib.__all__)
+    assert set(constructs_lib.__all__) <= set(dir(constructs_lib))
+    with pytest.raises(AttributeError, match="module 'constructs_lib' has no attribute 'Infernce'"):
+        constructs_lib.Infernce  # noqa: B018
 
 
 def test_without_node_jsii_says_so() -> None:
     result = _run("import main", JSII_NODE="/nowhere/node")
     assert result.returncode == 1
     assert "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/node'\n" in result.stderr
-
-
-def test_what_javascript_prints_comes_out(tmp_path: Path) -> None:
-    preload = tmp_path / "says.cjs"
-    preload.write_text('console.log("out"); console.error("err");\n')
-    result = _run("import constructs_lib, cdktf; cdktf.App()", NODE_OPTIONS=f"--require {preload}")
-    assert (result.stdout, result.stderr) == ("out\n", "err\n")
-
-
-def test_a_default_timeout_of_sockets_is_no_timeout_of_node() -> None:
-    result = _run(
-        "import socket; socket.setdefaulttimeout(0.05); import constructs_lib, cdktf; print(cdktf.App().outdir)"
-    )
-    assert result.returncode == 0, result.stderr
 
 
 def test_a_runtime_of_the_user_s_own_is_used() -> None:

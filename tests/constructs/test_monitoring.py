@@ -27,11 +27,11 @@ from constructs_lib import (
     SettingsError,
     Variant,
 )
-from constructs_lib.alarms import MISSING_DATA
-from constructs_lib.chains import chain_violations
-from constructs_lib.checks import MAX_PREFIX_CHARACTERS
-from constructs_lib.derived import derive
-from constructs_lib.metrics import WatchedPipeline
+from constructs_lib.monitoring.alarms import MISSING_DATA
+from constructs_lib.monitoring.metrics import WatchedPipeline
+from constructs_lib.validation.cross_resource import chain_violations
+from constructs_lib.validation.derived import derive
+from constructs_lib.validation.pipeline_checks import MAX_PREFIX_CHARACTERS
 
 import pytest
 from cdktf import TerraformStack, TerraformVariable

@@ -11,7 +11,7 @@ from constructs_lib import (
     ServiceRole,
     SettingsError,
 )
-from constructs_lib.queue import ExistingMessageQueue
+from constructs_lib.messaging.queue import ExistingMessageQueue
 
 import pytest
 from cdktf import TerraformStack, Testing

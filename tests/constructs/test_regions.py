@@ -19,9 +19,9 @@ from constructs_lib import (
     ServicePrincipal,
     StackSettings,
 )
-from constructs_lib.limits import LONGEST_REGION
-from constructs_lib.regions import partition
 from constructs_lib.stack import check_stack
+from constructs_lib.validation.limits import LONGEST_REGION
+from constructs_lib.validation.regions import partition
 
 import botocore
 import pytest

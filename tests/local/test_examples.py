@@ -93,7 +93,7 @@ def test_an_example_that_cannot_run_says_why(run_locally: RunLocally, name: str,
     ("arguments", "message"),
     [
         (["--app", "examples.none"], "there is no module examples.none"),
-        (["--app", "constructs_lib.limits"], "constructs_lib.limits synthesizes no stacks"),
+        (["--app", "constructs_lib.validation.limits"], "constructs_lib.validation.limits synthesizes no stacks"),
         (["--app", "examples.fifo_per_group", "--stack", "x"], "there is no stack x; examples.fifo_per_group has chat"),
         (["--pipeline", "topic"], "there is no pipeline topic; the stack dev has language"),
     ],

@@ -1,0 +1,1 @@
+"""Roles and policies, names and ARNs, and reasons for accepted findings: used by every construct."""

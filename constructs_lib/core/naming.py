@@ -1,0 +1,63 @@
+"""Names and ARNs that are known when a plan is read, so that every policy in it can be read in full."""
+
+import hashlib
+import json
+from weakref import WeakKeyDictionary
+
+from constructs_lib.validation.regions import partition
+
+from cdktf import DefaultTokenResolver, StringConcat, TerraformStack, Tokenization
+from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
+from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
+from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
+from constructs import Construct, IConstruct
+
+_environments: "WeakKeyDictionary[IConstruct, Environment]" = WeakKeyDictionary()
+
+
+class Environment(Construct):
+    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans."""
+
+    def __init__(self, scope: Construct, id_: str) -> None:
+        super().__init__(scope, id_)
+        partition_data = DataAwsPartition(self, "partition")
+        self.partition = partition_data.partition
+        self.account = DataAwsCallerIdentity(self, "caller").account_id
+        known_region: str | None = getattr(scope, "region", None)
+        self.region: str = known_region or DataAwsRegion(self, "region").region
+        # What the names of services end in.
+        self.dns_suffix: str = partition(known_region)[1] if known_region else partition_data.dns_suffix
+
+    @classmethod
+    def of(cls, scope: IConstruct) -> "Environment":
+        """Return the environment of the stack that the construct is in; the first call makes it.
+
+        Only Node knows which stack that is, so the answer is remembered: a construct may ask for its parent's.
+        """
+        if scope not in _environments:
+            stack = TerraformStack.of(scope)
+            if stack not in _environments:
+                _environments[stack] = cls(stack, "environment")
+            _environments[scope] = _environments[stack]
+        return _environments[scope]
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    def log_group_arn(self, name: str) -> str:
+        return self.arn("logs", f"log-group:{name}")
+
+
+def variant_prefix(endpoint: str, variant: str) -> str:
+    """Return what names of a variant's own begin with; neither name can have a dot, so no two variants share it."""
+    return f"{endpoint}.{variant}"
+
+
+def content_hash(scope: IConstruct, content: object) -> str:
+    """Return 8 hex digits that change with the content; references count by what they refer to."""
+    text = json.dumps(content, sort_keys=True)
+    if "${TfToken" in text:
+        resolver = DefaultTokenResolver(StringConcat())
+        text = Tokenization.resolve(text, scope=scope, preparing=False, resolver=resolver)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

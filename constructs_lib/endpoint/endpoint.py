@@ -1,0 +1,177 @@
+"""The SageMaker endpoint: models, endpoint configuration, endpoint, execution role; or one that exists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from constructs_lib.core.iam import ServiceRole, Statement
+from constructs_lib.core.naming import Environment, content_hash
+from constructs_lib.endpoint.autoscaling import make_autoscaling
+from constructs_lib.endpoint.configuration import make_endpoint_configuration
+from constructs_lib.endpoint.execution_role import make_execution_role
+from constructs_lib.endpoint.models import ModelSource, make_sources
+from constructs_lib.endpoint.rollback import RollbackAlarms, deployment_config
+from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
+from constructs_lib.settings.variants import production_variants, shadow_variants
+from constructs_lib.validation.checker import require_valid
+
+from cdktf import ITerraformDependable, TerraformResourceLifecycle
+from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
+from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
+from constructs import Construct
+
+
+class ModelEndpoint(Construct):
+    """Models behind a SageMaker endpoint.
+
+    It makes: an execution role that can pull these images, read these models' data and write this endpoint's logs and
+    metrics; the log group; models, endpoint configuration and endpoint; what scales them; unless it is serverless, the
+    alarms that roll back.
+
+    Model and configuration cannot be changed in place. Their names end in a hash of their content, so a change
+    makes new ones first, moves the endpoint over (blue/green), and only then deletes the old.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        settings: EndpointSettings,
+        notifications: tuple[str, str] | None = None,
+        queue_name: str | None = None,
+        after: Sequence[ITerraformDependable] = (),
+    ) -> None:
+        """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
+        the work queue's, for `queue_scaling`; `after` is what must exist before the endpoint, for instance the topics.
+
+        Raises SettingsError if settings are out of bounds.
+        """
+        super().__init__(scope, id_)
+        require_valid(self, settings)
+        self.name = name
+        self.settings = settings
+        self.environment = Environment.of(self)
+        self.arn = self.environment.arn("sagemaker", f"endpoint/{name}")
+        log_group = CloudwatchLogGroup(
+            self,
+            "logs",
+            name=f"/aws/sagemaker/Endpoints/{name}",
+            retention_in_days=settings.log_retention_days,
+            kms_key_id=settings.log_key_arn,
+        )
+        alarms = self._make_alarms()
+        sources = make_sources(self, name, settings)
+        self.role = make_execution_role(
+            self,
+            name=name,
+            settings=settings,
+            sources=sources.values(),
+            log_group=f"/aws/sagemaker/Endpoints/{name}",
+            alarm_arns=[self.environment.arn("cloudwatch", f"alarm:{alarm}") for alarm in alarms.names]
+            if alarms
+            else [],
+            topic_arns=notifications or (),
+        )
+        configuration = make_endpoint_configuration(
+            self, name=name, settings=settings, models=self._make_models(sources), notifications=notifications or ()
+        )
+        self.endpoint = SagemakerEndpoint(
+            self,
+            "endpoint",
+            name=name,
+            endpoint_config_name=configuration.name,
+            deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
+            # Named in plain text: the log group, which SageMaker would make without retention, and the alarms.
+            depends_on=[log_group, *(alarms.alarms if alarms else []), *after],
+        )
+        self._make_autoscaling(queue_name)
+        self.before_requests: Sequence[ITerraformDependable] = [self.endpoint]
+        self.name_output = self.endpoint.name
+
+    def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
+        """Let the role send requests to this endpoint, and to those inference components on it."""
+        asynchronous = isinstance(self.settings.capacity, AsyncCapacity)
+        _grant_invoke(role, self.environment, self.arn, inference_components, asynchronous=asynchronous)
+
+    def _make_alarms(self) -> RollbackAlarms | None:
+        settings = self.settings
+        if isinstance(settings.capacity, ServerlessCapacity):
+            return None
+        # Always: the provider replaces an endpoint, which then is gone for minutes, when its rollback comes or goes.
+        variants = [variant.name for variant in production_variants(settings)]
+        return RollbackAlarms(
+            self, "rollback", endpoint_name=self.name, variants=variants, deployment=settings.deployment
+        )
+
+    def _make_models(self, sources: Mapping[str, ModelSource]) -> dict[str, SagemakerModel]:
+        """Make each source's model once; return them by the name of the variant."""
+        distinct = {source.id: source for source in sources.values()}
+        made = {id_: self._make_model(source) for id_, source in distinct.items()}
+        return {variant: made[source.id] for variant, source in sources.items()}
+
+    def _make_model(self, source: ModelSource) -> SagemakerModel:
+        vpc, arguments = self.settings.vpc, dict[str, Any]()
+        if vpc is not None:
+            arguments["vpc_config"] = {
+                "subnets": list(vpc.subnet_ids),
+                "security_group_ids": list(vpc.security_group_ids),
+            }
+        if self.settings.network_isolation:
+            arguments["enable_network_isolation"] = True
+        role = self.settings.role.arn if self.settings.role else None
+        return SagemakerModel(
+            self,
+            f"model{source.id}",
+            name=f"{self.name}-{content_hash(self, [source.identity, arguments, role])}",
+            execution_role_arn=self.role.arn,
+            primary_container=source.render(),
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
+            depends_on=[*self.role.policies, *source.before],
+            **arguments,
+        )
+
+    def _make_autoscaling(self, queue_name: str | None) -> None:
+        for variant in (*production_variants(self.settings), *shadow_variants(self.settings)):
+            own = variant.name == self.settings.variant_name
+            make_autoscaling(
+                self,
+                "autoscaling" if own else f"autoscaling-{variant.name}",
+                endpoint=self.endpoint,
+                endpoint_name=self.name,
+                variant_name=variant.name,
+                capacity=variant.capacity,
+                queue_name=queue_name,
+            )
+
+
+class ExistingModelEndpoint:
+    """An endpoint that exists: nothing is made; requests to it can be granted."""
+
+    def __init__(self, scope: Construct, settings: ExistingEndpoint) -> None:
+        """Raises SettingsError if settings are out of bounds."""
+        require_valid(scope, settings)
+        self.name = self.name_output = settings.name
+        self.settings = settings
+        self.environment = Environment.of(scope)
+        self.arn = self.environment.arn("sagemaker", f"endpoint/{settings.name}")
+        self.before_requests: Sequence[ITerraformDependable] = []
+
+    def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
+        """Let the role send requests to this endpoint, and to those inference components on it."""
+        _grant_invoke(role, self.environment, self.arn, inference_components)
+
+
+def _grant_invoke(
+    role: ServiceRole,
+    environment: Environment,
+    arn: str,
+    inference_components: Sequence[str],
+    *,
+    asynchronous: bool = False,
+) -> None:
+    action = "sagemaker:InvokeEndpointAsync" if asynchronous else "sagemaker:InvokeEndpoint"
+    components = [environment.arn("sagemaker", f"inference-component/{name}") for name in inference_components]
+    resources = [arn, *components]
+    role.allow("invoke-endpoint", Statement(actions=[action], resources=resources))

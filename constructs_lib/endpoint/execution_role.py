@@ -1,0 +1,147 @@
+"""The role that SageMaker and the containers of an endpoint act as: each of its rights comes from a setting."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
+from constructs_lib.core.naming import Environment
+from constructs_lib.endpoint.models import ModelSource
+from constructs_lib.settings import AsyncCapacity, EndpointSettings, VpcSettings
+
+from constructs import Construct
+
+
+def make_execution_role(
+    scope: Construct,
+    *,
+    name: str,
+    settings: EndpointSettings,
+    sources: Iterable[ModelSource],
+    log_group: str,
+    alarm_arns: Sequence[str],
+    topic_arns: Sequence[str],
+) -> ServiceRole:
+    """`name` is the endpoint's; the alarms are those that roll back, the topics those that hear of answers."""
+    role = ServiceRole(
+        scope,
+        "role",
+        name=f"{name}-endpoint",
+        service="sagemaker",
+        description=f"Containers of the SageMaker endpoint {name}",
+        existing=settings.role,
+    )
+    environment, sources = Environment.of(scope), list(sources)
+    publish = [Statement(actions=["sns:Publish"], resources=topic_arns)] if topic_arns else []
+    watch = [Statement(actions=["cloudwatch:DescribeAlarms"], resources=alarm_arns)] if alarm_arns else []
+    policies: dict[str, Iterable[Statement]] = {
+        "pull-image": _pull(arn for source in sources for arn in source.repository_arns),
+        "write-logs-and-metrics": _write_logs(environment, log_group),
+        "read-model": _once(statement for source in sources for statement in source.reads),
+        "read-token": _once(statement for source in sources for statement in source.secrets),
+        "exchange-objects": _exchange(environment, settings),
+        "notify": publish,
+        "capture-data": _capture(environment, settings),
+        "use-keys": _use_keys(environment, settings),
+        "use-network": _use_network(environment, settings.vpc),
+        "watch-alarms": watch,
+    }
+    for policy_name, statements in policies.items():
+        if rendered := list(statements):
+            role.allow(policy_name, *rendered)
+    return role
+
+
+def _once(statements: Iterable[Statement]) -> list[Statement]:
+    kept: list[Statement] = []
+    for statement in statements:
+        if statement not in kept:
+            kept.append(statement)
+    return kept
+
+
+def _pull(repository_arns: Iterable[str]) -> Iterator[Statement]:
+    if repositories := list(dict.fromkeys(repository_arns)):
+        actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        yield Statement(actions=actions, resources=repositories)
+        # The token is the account's, not a repository's: no resource-level permission exists (Service Authorization
+        # Reference, Amazon ECR).
+        yield Statement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+
+
+def _write_logs(environment: Environment, log_group: str) -> Iterator[Statement]:
+    arn = environment.log_group_arn(log_group)
+    yield Statement(
+        actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+        resources=[arn, f"{arn}:log-stream:*"],
+    )
+    # CloudWatch has no resource-level permission for it (Service Authorization Reference); the condition leaves only
+    # the namespace of endpoint instances.
+    yield Statement(
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}},
+    )
+
+
+def _exchange(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+    """Yield the rights to asynchronous requests and answers."""
+    capacity = settings.capacity
+    if isinstance(capacity, AsyncCapacity):
+        yield object_statement(environment, "s3:GetObject", capacity.input_location)
+        for location in dict.fromkeys(filter(None, (capacity.output_location, capacity.failure_location))):
+            yield object_statement(environment, "s3:PutObject", location)
+            # Large answers are put in parts.
+            yield object_statement(environment, "s3:AbortMultipartUpload", location)
+
+
+def _capture(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+    if settings.data_capture is not None:
+        yield object_statement(environment, "s3:PutObject", settings.data_capture.location)
+
+
+def _use_keys(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+    """Yield the rights to customer keys. Putting in parts takes Decrypt as well as GenerateDataKey (Amazon S3)."""
+    asynchronous = settings.capacity if isinstance(settings.capacity, AsyncCapacity) else None
+    capture = settings.data_capture
+    actions = ["Decrypt", "GenerateDataKey"] if asynchronous or capture else ["Decrypt"]
+    yield from key_statements(settings.bucket_key_arns, "s3", environment, *actions)
+    outputs = [capture.kms_key_arn if capture else None, asynchronous.output_key_arn if asynchronous else None]
+    others = [key for key in dict.fromkeys(outputs) if key not in settings.bucket_key_arns]
+    yield from key_statements(others, "s3", environment, "Decrypt", "GenerateDataKey")
+    if settings.volume_key_arn is not None:
+        # SageMaker grants the key on to the volumes of its instances (AWS KMS: grants for AWS services).
+        yield Statement(
+            actions=["kms:CreateGrant"],
+            resources=[settings.volume_key_arn],
+            conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        )
+        yield Statement(actions=["kms:DescribeKey"], resources=[settings.volume_key_arn])
+
+
+def _use_network(environment: Environment, vpc: VpcSettings | None) -> Iterator[Statement]:
+    """Yield the rights that SageMaker's guide lists for a model in a VPC, held to its subnets and security groups."""
+    if vpc is None:
+        return
+    interfaces = environment.arn("ec2", "network-interface/*")
+    subnets = [environment.arn("ec2", f"subnet/{subnet}") for subnet in vpc.subnet_ids]
+    groups = [environment.arn("ec2", f"security-group/{group}") for group in vpc.security_group_ids]
+    yield Statement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *subnets, *groups])
+    yield Statement(
+        actions=[
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+        ],
+        resources=[interfaces],
+        conditions={"ArnEquals": {"ec2:Subnet": subnets}},
+    )
+    # No resource-level permission exists for them (Service Authorization Reference, Amazon EC2).
+    yield Statement(
+        actions=[
+            "ec2:DescribeDhcpOptions",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+        ],
+        resources=["*"],
+    )

@@ -1,0 +1,1 @@
+"""The Lambda function: its code, the event source mapping that feeds it, and its table."""

@@ -1,0 +1,1 @@
+"""Queues, topics, and the sinks of results."""

@@ -1,0 +1,172 @@
+"""The metrics that tell how a pipeline does, by the names that AWS and the handler give them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from constructs_lib.settings import (
+    ExistingEndpoint,
+    PipelineSettings,
+    ServerlessCapacity,
+)
+from constructs_lib.settings.variants import (
+    Capacity,
+    async_capacity,
+    fewest_instances,
+    most_instances,
+    production_variants,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One CloudWatch metric and the statistic of it that is looked at."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    statistic: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula:
+    """CloudWatch metric math; the expression has the names of its metrics in braces."""
+
+    expression: str
+    metrics: Mapping[str, Metric]
+
+    def over(self, prefix: str = "") -> str:
+        """Return the expression with ids that begin with the prefix."""
+        return self.expression.format(**{name: f"{prefix}{name}" for name in self.metrics})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """A production variant of the endpoint that is watched."""
+
+    name: str
+    serverless: bool = False
+    max_instances: int | None = None
+    """The most that scaling may start; None where nothing scales, or nobody here knows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedPipeline:
+    """A pipeline as CloudWatch knows it. Its methods return the metrics of its parts."""
+
+    settings: PipelineSettings
+    """With every derived default filled in."""
+    queue_name: str
+    dead_letter_queue_name: str
+    function_name: str
+    endpoint_name: str
+    results_name: str
+    """Name of the queue or topic that results leave to, where one is made for them."""
+    notification_function_name: str | None = None
+    """Asynchronous endpoints: the function that hears of answers."""
+
+    def queue(self, name: str, statistic: str) -> Metric:
+        return _sqs(self.queue_name, name, statistic)
+
+    def dead_letters(self, name: str, statistic: str) -> Metric:
+        return _sqs(self.dead_letter_queue_name, name, statistic)
+
+    def function(self, name: str, statistic: str) -> Metric:
+        return _lambda(self.function_name, name, statistic)
+
+    def notification_function(self, name: str, statistic: str) -> Metric | None:
+        function = self.notification_function_name
+        return None if function is None else _lambda(function, name, statistic)
+
+    def handler(self, name: str, statistic: str = "Sum") -> Metric:
+        """Return one of the handler's own metrics: namespace and dimensions are those of its EMF line."""
+        dimensions = {"Endpoint": self.endpoint_name, "FunctionName": self.function_name}
+        namespace = self.settings.inference.metrics_namespace
+        return Metric(namespace=namespace, name=name, dimensions=dimensions, statistic=statistic)
+
+    def endpoint(self, name: str, statistic: str) -> Metric:
+        """Return a metric of the endpoint as a whole: those of an asynchronous endpoint's own queue."""
+        dimensions = {"EndpointName": self.endpoint_name}
+        return Metric(namespace="AWS/SageMaker", name=name, dimensions=dimensions, statistic=statistic)
+
+    def variant(self, variant: Variant, name: str, statistic: str) -> Metric:
+        """Return a metric of the requests to a variant; with an inference component, of those to that."""
+        component = self.settings.inference.inference_component_name
+        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant.name}
+        if component is not None:
+            dimensions = {"InferenceComponentName": component}
+        return Metric(namespace="AWS/SageMaker", name=name, dimensions=dimensions, statistic=statistic)
+
+    def results(self) -> Metric:
+        """Return what counts the results that leave: the queue's or topic's own metric, or else the handler's."""
+        match self.settings.results.sink:
+            case "sqs":
+                return _sqs(self.results_name, "NumberOfMessagesSent", "Sum")
+            case "sns":
+                dimensions = {"TopicName": self.results_name}
+                name = "NumberOfMessagesPublished"
+                return Metric(namespace="AWS/SNS", name=name, dimensions=dimensions, statistic="Sum")
+            case _:
+                return self.handler("RecordsSucceeded")
+
+    def instances(self, variant: Variant) -> Metric:
+        """Return how many instances a variant has, over a period of one minute.
+
+        SageMaker publishes no count of instances, but each reports its CPU once a minute: its guide to asynchronous
+        endpoints counts the samples. While a deployment runs, both fleets are counted.
+        """
+        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant.name}
+        namespace = "/aws/sagemaker/Endpoints"
+        return Metric(namespace=namespace, name="CPUUtilization", dimensions=dimensions, statistic="SampleCount")
+
+    @property
+    def unscored(self) -> Formula:
+        """The percentage of the records received that came back or were dead-lettered."""
+        names = {"received": "RecordsReceived", "returned": "RecordsReturned", "dead": "RecordsDeadLettered"}
+        return Formula(
+            expression="IF({received} > 0, 100 * ({returned} + {dead}) / {received}, 0)",
+            metrics={key: self.handler(name) for key, name in names.items()},
+        )
+
+    @property
+    def is_async(self) -> bool:
+        return async_capacity(self.settings.endpoint) is not None
+
+    @property
+    def starts_from_zero(self) -> bool:
+        """Whether scaling may take the last instance away."""
+        capacity = async_capacity(self.settings.endpoint)
+        return capacity is not None and fewest_instances(capacity) == 0
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The production variants; what a shadow variant answers nobody waits for."""
+        endpoint = self.settings.endpoint
+        if isinstance(endpoint, ExistingEndpoint):
+            return (Variant(name=endpoint.variant_name, serverless=endpoint.serverless),)
+        return tuple(
+            Variant(
+                name=variant.name,
+                serverless=isinstance(variant.capacity, ServerlessCapacity),
+                max_instances=_max_instances(variant.capacity),
+            )
+            for variant in production_variants(endpoint)
+        )
+
+
+def _max_instances(capacity: Capacity) -> int | None:
+    if isinstance(capacity, ServerlessCapacity):
+        return None
+    ranges = [(capacity.min_instances, capacity.max_instances)]
+    ranges += [(entry.min_instances, entry.max_instances) for entry in capacity.schedule]
+    if len({count for bounds in ranges for count in bounds}) == 1:  # always at its maximum, and meant to be
+        return None
+    return most_instances(capacity)
+
+
+def _sqs(queue_name: str, name: str, statistic: str) -> Metric:
+    return Metric(namespace="AWS/SQS", name=name, dimensions={"QueueName": queue_name}, statistic=statistic)
+
+
+def _lambda(function_name: str, name: str, statistic: str) -> Metric:
+    dimensions = {"FunctionName": function_name}
+    return Metric(namespace="AWS/Lambda", name=name, dimensions=dimensions, statistic=statistic)

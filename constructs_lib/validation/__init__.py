@@ -1,0 +1,1 @@
+"""Checks of settings, and the defaults that derive from them. Nothing here needs cdktf."""

@@ -1,0 +1,192 @@
+"""One checker for all settings: every violation at once, each with path, property, value, bound and reason."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+
+from constructs_lib.settings.handler import LOCATION
+from constructs_lib.validation.endpoint_relations import ENDPOINT_RELATIONS
+from constructs_lib.validation.limits import KNOWN, RULES, OneOf, Pattern, Range, Rule
+from constructs_lib.validation.relations import RELATIONS
+
+if TYPE_CHECKING:
+    from constructs import Construct
+
+ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One setting out of bounds."""
+
+    path: str
+    """Construct path, for instance `dev/language`."""
+    property: str
+    value: object
+    bound: str
+    reason: str
+    wrong_type: bool = False
+    """Whether the value can't even be put in relation to others."""
+
+    def __str__(self) -> str:
+        return f"{self.path} {self.property} = {self.value!r}: must be {self.bound} ({self.reason})"
+
+
+class SettingsError(ValueError):
+    """Settings are out of bounds; `violations` and the message hold all of them."""
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        count = len(self.violations)
+        head = "1 setting is out of bounds:" if count == 1 else f"{count} settings are out of bounds:"
+        super().__init__("\n".join([head, *(f"  {violation}" for violation in self.violations)]))
+
+
+def require_valid(construct: "Construct", settings: Any) -> None:
+    """Raise SettingsError with everything in the settings that is out of bounds."""
+    if check("", settings):  # the path costs two calls to Node: asked for only when it is needed
+        raise SettingsError(check(construct.node.path, settings))
+
+
+def require_name(construct: "Construct", name: str, rule: Pattern) -> None:
+    """Raise SettingsError if a name, as it comes out with what is put before and after it, is not one."""
+    if not is_unresolved(name) and not holds(rule, name):
+        raise SettingsError([Violation(construct.node.path, "name", name, rule.description, rule.reason)])
+
+
+def is_unresolved(value: object) -> bool:
+    """Whether the value is, or holds, a Terraform reference, known only to Terraform: no check can apply to it.
+
+    cdktf encodes references in strings with a marker and in numbers as huge negative ones; asking cdktf itself
+    (`Token.is_unresolved`) would be a call to Node for every setting.
+    """
+    if isinstance(value, str):
+        return "${" in value
+    return (isinstance(value, float) and value < -1e100) or hasattr(value, "resolve")
+
+
+def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
+    """Check a settings object and those inside it against their types and `limits.RULES`.
+
+    Only text that is passed on may be a Terraform reference; all else must be known.
+    """
+    found: list[Violation] = []
+    for f, own_rules in _fields_and_rules(type(settings)):  # type: ignore[arg-type]  # a type is hashable
+        value, name = getattr(settings, f.name), prefix + f.name
+        if is_unresolved(value) and not _may_be_reference(type(settings), f.name, value, f.type, own_rules):
+            reason = "checks and derived settings need it"
+            shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii tells nothing
+            found.append(Violation(path, name, shown, "known when synthesizing", reason, wrong_type=True))
+            continue
+        if not _has_type(value, f.type):
+            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value, f.type), wrong_type=True))
+            continue
+        for item_name, item in _items(name, value):
+            if is_dataclass(item):
+                found += check(path, item, f"{item_name}.")
+            elif isinstance(item, str) and is_unresolved(item):
+                found += [Violation(path, item_name, item, *why) for why in _hidden_urls(item, own_rules)]
+            elif item is not None:
+                broken = (rule for rule in own_rules if not holds(rule, item))
+                found += [Violation(path, item_name, item, _bound(rule), rule.reason) for rule in broken]
+    if not any(violation.wrong_type for violation in found):
+        found += [
+            Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
+            for cls in type(settings).__mro__
+            for relation in (ALL_RELATIONS[cls](settings) if cls in ALL_RELATIONS else ())
+            if not is_unresolved(relation.value)
+        ]
+    return found
+
+
+@cache
+def _fields_and_rules(cls: type) -> Sequence[tuple[Field[Any], Sequence[Rule]]]:
+    rules = [rule for base in cls.__mro__ for rule in RULES.get(base, ())]
+    return [(f, [rule for rule in rules if rule.property == f.name]) for f in fields(cls)]
+
+
+def _may_be_reference(cls: type, name: str, value: object, expected: Any, rules: Iterable[Rule]) -> bool:
+    """Whether the value may be left to Terraform: text may that goes into the plan as it is."""
+    passed_on = expected in (str, str | None) and not any(isinstance(rule, OneOf) for rule in rules)
+    return isinstance(value, str) and passed_on and not any(name in KNOWN.get(base, ()) for base in cls.__mro__)
+
+
+def _hidden_urls(value: str, rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
+    """Yield bound and reason where a reference hides that the text is an S3 URL: policies are made from its parts."""
+    for rule in rules:
+        if not isinstance(rule, Pattern) or not rule.regex.startswith("s3://"):
+            continue
+        reason = "the role's rights are made from it"
+        if not value.startswith("s3://"):
+            yield "s3:// and what follows", reason
+        elif rule.regex == LOCATION.pattern and not value.endswith("/"):
+            yield rule.description, reason
+
+
+def _items(name: str, value: object) -> list[tuple[str, object]]:
+    """Return what the rules apply to: each item of a tuple by itself."""
+    if isinstance(value, tuple):
+        return [(f"{name}[{position}]", item) for position, item in enumerate(value)]
+    return [(name, value)]
+
+
+def _type_reason(value: object, expected: Any) -> str:
+    kinds = {get_origin(option) for option in (expected, *get_args(expected))}
+    if isinstance(value, Mapping) and Mapping in kinds:
+        return "its keys or values are of another type"
+    if isinstance(value, tuple) and tuple in kinds:
+        return "an item is of another type"
+    return f"it is of type {type(value).__name__}"
+
+
+def _has_type(value: object, expected: Any) -> bool:
+    if get_origin(expected) in (Union, UnionType):
+        return any(_has_type(value, option) for option in get_args(expected))
+    if expected is int and isinstance(value, bool):
+        return False
+    if get_origin(expected) is Mapping:
+        key_type, value_type = get_args(expected)
+        return isinstance(value, Mapping) and all(
+            isinstance(key, key_type) and (value_type is Any or isinstance(item, value_type))
+            for key, item in value.items()
+        )
+    if get_origin(expected) is tuple:
+        return isinstance(value, tuple) and all(_has_type(item, get_args(expected)[0]) for item in value)
+    return isinstance(value, expected)
+
+
+def _type_name(expected: Any) -> str:
+    if get_origin(expected) in (Union, UnionType):
+        return " or ".join(_type_name(option) for option in get_args(expected))
+    if get_origin(expected) is tuple:
+        return "a tuple of " + _type_name(get_args(expected)[0]).replace("a mapping", "mappings")
+    names = {int: "a whole number", str: "text", bool: "True or False", type(None): "None"}
+    if get_origin(expected) is Mapping:
+        value_type = get_args(expected)[1]
+        return "a mapping of text to " + ("JSON values" if value_type is Any else _type_name(value_type))
+    return names.get(expected) or str(expected.__name__)
+
+
+def holds(rule: Rule, value: Any) -> bool:
+    """Whether a value of the right type keeps to the rule."""
+    match rule:
+        case Range(low=low, high=high, step=step):
+            return bool(low <= value <= high and (value - low) % step == 0)
+        case OneOf(values=values):
+            return value in values
+        case Pattern(regex=regex):
+            return re.fullmatch(regex, value, re.ASCII) is not None
+
+
+def _bound(rule: Rule) -> str:
+    match rule:
+        case Range(low=low, high=high, unit=unit, step=step):
+            steps = f" in steps of {step}" if step > 1 else ""
+            return f"{low} to {high}{' ' + unit if unit else ''}{steps}"
+        case OneOf(values=values):
+            return "one of " + ", ".join(str(value) for value in values)
+        case Pattern(description=description):
+            return description

@@ -1,0 +1,246 @@
+"""What must fit within one settings object, by its class: the endpoint's in `endpoint_relations.py`.
+
+What must fit across several is in `chains.py`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from constructs_lib.settings import (
+    AsyncCapacity,
+    EventSourceSettings,
+    ExistingQueue,
+    FunctionSettings,
+    InferenceSettings,
+    InstanceCapacity,
+    MonitoringSettings,
+    ProvisionedPollers,
+    QueueScaling,
+    QueueSettings,
+    ResultsSettings,
+    ScheduledCapacity,
+    ServerlessCapacity,
+)
+from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS
+
+# Lambda quotas: layers of one function
+MAX_LAYERS = 5
+# Lambda SnapStart: supported runtimes and features
+SNAP_START_EPHEMERAL_MIB = 512
+# Lambda: FilterCriteria, with the quota raised from its 5
+MAX_FILTERS, DEFAULT_FILTERS = 10, 5
+MAX_FILTER_CHARACTERS = 4096
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A setting that does not fit another one of the same object."""
+
+    property: str
+    value: object
+    bound: str
+    reason: str
+
+
+def queue_relations(settings: QueueSettings) -> Iterator[Relation]:
+    if settings.high_throughput and not settings.fifo:
+        yield Relation("high_throughput", True, "False, or fifo True", "SQS: FIFO queues only")
+    if settings.content_based_deduplication and not settings.fifo:
+        yield Relation("content_based_deduplication", True, "False, or fifo True", "SQS: FIFO queues only")
+
+
+def existing_queue_relations(settings: ExistingQueue) -> Iterator[Relation]:
+    if settings.visibility_timeout_seconds is None:
+        yield Relation("visibility_timeout_seconds", None, "what the queue has", "nothing of it is changed")
+    for property_ in ("name", "dead_letter_queue_name"):
+        name = getattr(settings, property_)
+        if name.endswith(".fifo") is not settings.fifo:
+            bound = "a name that ends in .fifo" if settings.fifo else "a name without .fifo, or fifo True"
+            yield Relation(property_, name, bound, "SQS QueueName")
+    if settings.senders:
+        yield Relation("senders", settings.senders, "none", "the policy of an existing queue is not changed")
+
+
+def function_relations(settings: FunctionSettings) -> Iterator[Relation]:
+    if len(settings.layers) > MAX_LAYERS:
+        yield Relation("layers", settings.layers, f"at most {MAX_LAYERS} layers", "Lambda Layers")
+    yield from _alias_relations(settings)
+
+
+def _alias_relations(settings: FunctionSettings) -> Iterator[Relation]:
+    """Yield what Lambda does for published versions alone, and what it does not do at the same time."""
+    provisioned = settings.provisioned_concurrency
+    if settings.alias is None:
+        reason = "Lambda does it for published versions alone"
+        if provisioned is not None:
+            yield Relation("provisioned_concurrency", provisioned, "None without alias", reason)
+        if settings.snap_start:
+            yield Relation("snap_start", True, "False without alias", reason)
+    if settings.snap_start:
+        if provisioned is not None:
+            yield Relation("provisioned_concurrency", provisioned, "None with snap_start", "Lambda SnapStart")
+        if settings.ephemeral_storage_mib > SNAP_START_EPHEMERAL_MIB:
+            bound = f"at most {SNAP_START_EPHEMERAL_MIB} with snap_start"
+            yield Relation("ephemeral_storage_mib", settings.ephemeral_storage_mib, bound, "Lambda SnapStart")
+        if settings.runtime == "python3.11":
+            yield Relation("runtime", settings.runtime, "python3.12 or newer with snap_start", "Lambda SnapStart")
+    reserved = settings.reserved_concurrency
+    if provisioned is not None and reserved is not None and provisioned > reserved:
+        bound = f"at most reserved_concurrency, {reserved}"
+        yield Relation("provisioned_concurrency", provisioned, bound, "it is part of it")
+
+
+def event_source_relations(settings: EventSourceSettings) -> Iterator[Relation]:
+    if settings.maximum_concurrency is not None and settings.provisioned_pollers is not None:
+        reason = "Lambda ScalingConfig and ProvisionedPollerConfig exclude each other"
+        yield Relation("maximum_concurrency", settings.maximum_concurrency, "None with provisioned_pollers", reason)
+    if len(settings.filters) > MAX_FILTERS:
+        reason = "Lambda FilterCriteria"
+        yield Relation("filters", f"{len(settings.filters)} patterns", f"at most {MAX_FILTERS}", reason)
+    for position, pattern in enumerate(settings.filters):
+        try:
+            size = len(json.dumps(pattern, allow_nan=False))
+        except (TypeError, ValueError) as error:
+            yield Relation(f"filters[{position}]", pattern, "a JSON object", str(error))
+            continue
+        if size > MAX_FILTER_CHARACTERS:
+            bound = f"at most {MAX_FILTER_CHARACTERS} characters of JSON"
+            yield Relation(f"filters[{position}]", f"{size} characters", bound, "Lambda Filter Pattern")
+    if settings.filter_key_arn is not None and not settings.filters:
+        yield Relation("filter_key_arn", settings.filter_key_arn, "None without filters", "there is nothing to encrypt")
+
+
+def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Relation]:
+    if settings.maximum < settings.minimum:
+        yield Relation("maximum", settings.maximum, f"at least minimum, {settings.minimum}", "scaling range")
+
+
+def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
+    if settings.more_inference_components and not settings.targets_from_messages:
+        reason = "only messages name others than inference_component_name"
+        shown = settings.more_inference_components
+        yield Relation("more_inference_components", shown, "none without targets_from_messages", reason)
+
+
+def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
+    if settings.sink == "s3" and not settings.location:
+        yield Relation("location", None, "s3://bucket/prefix/", "sink is s3")
+    if settings.sink != "s3" and settings.location is not None:
+        yield Relation("location", settings.location, "None", f"sink is {settings.sink}: nothing is put there")
+    if settings.max_events_per_message > 1 and settings.sink in set(RESULT_SINKS) - set(PACKED_SINKS):
+        reason = f"sink is {settings.sink}: only messages of a queue or topic hold several"
+        yield Relation("max_events_per_message", settings.max_events_per_message, "1", reason)
+    if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
+        reason = f"sink is {settings.sink}: nothing is made that it could encrypt"
+        yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)
+
+
+def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Relation]:
+    provisioned, maximum = settings.provisioned_concurrency, settings.max_provisioned_concurrency
+    bound = f"at most max_concurrency, {settings.max_concurrency}"
+    if provisioned is not None and provisioned > settings.max_concurrency:
+        yield Relation("provisioned_concurrency", provisioned, bound, "SageMaker ServerlessConfig")
+    if maximum is None:
+        return
+    if maximum > settings.max_concurrency:
+        yield Relation("max_provisioned_concurrency", maximum, bound, "SageMaker ServerlessConfig")
+    if provisioned is None:
+        reason = "max_provisioned_concurrency scales it"
+        yield Relation("provisioned_concurrency", None, "the number of containers to start from", reason)
+    elif maximum < provisioned:
+        bound = f"at least provisioned_concurrency, {provisioned}"
+        yield Relation("max_provisioned_concurrency", maximum, bound, "scaling range")
+
+
+def instance_capacity_relations(settings: InstanceCapacity) -> Iterator[Relation]:
+    yield from _range_relations(settings)
+    yield from _managed_scaling_relations(settings)
+    for position, entry in enumerate(settings.schedule):
+        if entry.min_instances < 1:
+            name, reason = f"schedule[{position}].min_instances", "only asynchronous endpoints scale to zero"
+            yield Relation(name, entry.min_instances, "at least 1", reason)
+    if (
+        settings.queue_scaling is not None
+        and settings.min_instances == settings.max_instances
+        and not settings.schedule
+    ):
+        bound = f"more than min_instances, {settings.min_instances}, with queue_scaling"
+        yield Relation("max_instances", settings.max_instances, bound, "it adds instances")
+
+
+def async_capacity_relations(settings: AsyncCapacity) -> Iterator[Relation]:
+    yield from _range_relations(settings)
+
+
+def _range_relations(settings: InstanceCapacity | AsyncCapacity) -> Iterator[Relation]:
+    scaled = settings.max_instances != settings.min_instances or settings.schedule
+    if scaled and settings.instance_type.startswith("ml.t"):
+        reason = "Application Auto Scaling does not support burstable instances"
+        yield Relation("instance_type", settings.instance_type, "another than ml.t*", reason)
+    if settings.max_instances < settings.min_instances:
+        bound = f"at least min_instances, {settings.min_instances}"
+        yield Relation("max_instances", settings.max_instances, bound, "scaling range")
+    names = [entry.name for entry in settings.schedule]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            reason = "each is an action of its own"
+            yield Relation(f"schedule[{position}].name", name, "another name than those before it", reason)
+
+
+def _managed_scaling_relations(settings: InstanceCapacity) -> Iterator[Relation]:
+    """Yield what Application Auto Scaling would do, of instances that SageMaker itself scales."""
+    if not settings.managed_scaling:
+        return
+    others: dict[str, object] = {
+        "schedule": (),
+        "queue_scaling": None,
+        "invocations_per_instance_per_minute": None,
+    }
+    for name, unset in others.items():
+        if (value := getattr(settings, name)) != unset:
+            reason = "SageMaker itself scales the instances"
+            yield Relation(name, value, f"{unset} with managed_scaling", reason)
+
+
+def scheduled_capacity_relations(settings: ScheduledCapacity) -> Iterator[Relation]:
+    if settings.max_instances < settings.min_instances:
+        bound = f"at least min_instances, {settings.min_instances}"
+        yield Relation("max_instances", settings.max_instances, bound, "scaling range")
+    if settings.timezone != "UTC" and settings.schedule.startswith("rate("):
+        yield Relation("timezone", settings.timezone, "UTC with rate(…)", "Application Auto Scaling Timezone")
+
+
+def queue_scaling_relations(settings: QueueScaling) -> Iterator[Relation]:
+    if settings.age_seconds is None and settings.backlog_messages is None:
+        reason = "nothing else calls for instances"
+        yield Relation("age_seconds", None, "a number, or backlog_messages one", reason)
+
+
+def monitoring_relations(settings: MonitoringSettings) -> Iterator[Relation]:
+    if settings.topic_arn is not None:
+        reason = "a topic of yours keeps its own"
+        if settings.subscribers:
+            yield Relation("subscribers", settings.subscribers, "empty with topic_arn", reason)
+        if settings.topic_key_arn is not None:
+            yield Relation("topic_key_arn", settings.topic_key_arn, "None with topic_arn", reason)
+    if len(set(settings.subscribers)) < len(settings.subscribers):
+        yield Relation("subscribers", settings.subscribers, "each address once", "SNS keeps one subscription of each")
+
+
+RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
+    QueueSettings: queue_relations,
+    ExistingQueue: existing_queue_relations,
+    FunctionSettings: function_relations,
+    EventSourceSettings: event_source_relations,
+    ProvisionedPollers: provisioned_pollers_relations,
+    InferenceSettings: inference_relations,
+    ResultsSettings: results_relations,
+    ServerlessCapacity: serverless_capacity_relations,
+    InstanceCapacity: instance_capacity_relations,
+    MonitoringSettings: monitoring_relations,
+    AsyncCapacity: async_capacity_relations,
+    ScheduledCapacity: scheduled_capacity_relations,
+    QueueScaling: queue_scaling_relations,
+}
