@@ -5,16 +5,12 @@ from collections.abc import Iterator, Mapping
 
 from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, PipelineSettings, StackSettings
 from constructs_lib.settings.handler import request_timeout_seconds
-from constructs_lib.settings.variants import most_instances
 from constructs_lib.validation.derived import (
     ADVISED_VISIBILITY_FACTOR,
     MAX_DERIVED_REQUESTS,
     MIN_DERIVED_REQUESTS,
     derive,
-    endpoint_requests,
-    first_full,
     records_per_request,
-    total_weight,
 )
 from constructs_lib.validation.limits import INVOCATIONS_PER_POLLER, MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
 
@@ -45,12 +41,12 @@ def _lines(given: PipelineSettings) -> Iterator[tuple[str, str]]:
         yield "visibility timeout", f"{visibility} s{how}"
     else:
         yield "visibility timeout", f"{visibility} s, as set"
-    yield "requests in flight", f"{derived.inference.max_concurrency} per invocation{_in_flight(given)}"
+    yield "requests in flight", f"{derived.inference.requests_in_flight} per invocation{_in_flight(given)}"
     yield "invocations", _invocations(given, derived)
 
 
 def _in_flight(given: PipelineSettings) -> str:
-    if given.inference.max_concurrency is not None:
+    if given.inference.requests_in_flight is not None:
         return ", as set"
     source, per_request = given.event_source, records_per_request(given)
     requests = math.ceil(source.batch_size / per_request)
@@ -64,7 +60,7 @@ def _invocations(given: PipelineSettings, derived: PipelineSettings) -> str:
         pollers = source.provisioned_pollers
         return f"at most {pollers.maximum} provisioned pollers x {INVOCATIONS_PER_POLLER} at once"
     concurrency = derived.event_source.maximum_concurrency
-    requests = endpoint_requests(given.endpoint)
+    requests = given.endpoint.most_requests
     if source.maximum_concurrency is not None:
         return f"{concurrency} at once, as set{'' if requests is None else f'; the endpoint takes {_capacity(given)}'}"
     if requests is None:
@@ -73,23 +69,23 @@ def _invocations(given: PipelineSettings, derived: PipelineSettings) -> str:
         MIN_MAXIMUM_CONCURRENCY: f", at least {MIN_MAXIMUM_CONCURRENCY} (Lambda)",
         MAX_MAXIMUM_CONCURRENCY: f", at most {MAX_MAXIMUM_CONCURRENCY} (Lambda)",
     }
-    in_flight = derived.inference.max_concurrency or 1
+    in_flight = derived.inference.requests_in_flight or 1
     limit = "" if requests // in_flight == concurrency else bound.get(concurrency or 0, "")
     return f"{concurrency} at once = the endpoint's {_capacity(given)} / {in_flight} in flight{limit}"
 
 
 def _capacity(given: PipelineSettings) -> str:
     """Return how many requests the endpoint takes at its largest, and where that comes from."""
-    requests, endpoint = endpoint_requests(given.endpoint), given.endpoint
+    requests, endpoint = given.endpoint.most_requests, given.endpoint
     text = "1 request" if requests == 1 else f"{requests} requests"
     if isinstance(endpoint, ExistingEndpoint):
         return f"{text} at once"
-    name, capacity, weight, _ = first_full(endpoint)
+    name, capacity, weight, _ = endpoint.first_full_variant
     if not isinstance(capacity, InstanceCapacity):
         return f"{text} at once"
-    instances = most_instances(capacity)
+    instances = capacity.most_instances
     scheduled = " scheduled" if instances > capacity.max_instances else ""
     most = f"{instances}{scheduled} instance{'s' if instances > 1 else ''}"
-    share = f", for {weight} of {total_weight(endpoint)} requests" if endpoint.more_variants else ""
+    share = f", for {weight} of {endpoint.total_weight} requests" if endpoint.more_variants else ""
     of = f"{name}: " if endpoint.more_variants else ""
     return f"{text} at once ({of}{most} x {capacity.concurrent_requests_per_instance}{share})"

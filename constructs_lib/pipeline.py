@@ -1,7 +1,7 @@
 """The whole road in one construct: queue, function, endpoint, results, and what binds them."""
 
 from constructs_lib.core.iam import key_statements, object_statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.function.event_source import QueueEventSource
 from constructs_lib.function.function import BatchInferenceFunction
@@ -13,7 +13,6 @@ from constructs_lib.monitoring.metrics import WatchedPipeline
 from constructs_lib.monitoring.monitoring import PipelineMonitoring
 from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings
-from constructs_lib.settings.variants import async_capacity
 from constructs_lib.validation.checker import SettingsError
 from constructs_lib.validation.derived import derive
 from constructs_lib.validation.environment import handler_settings
@@ -56,7 +55,7 @@ class InferencePipeline(Construct):
             if settings.idempotency
             else None
         )
-        self._async_capacity = async_capacity(settings.endpoint)
+        self._async_capacity = settings.endpoint.async_capacity
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
         self.endpoint = self._make_endpoint(name, topics)
         self.function = BatchInferenceFunction(
@@ -68,14 +67,14 @@ class InferencePipeline(Construct):
         )
         self._grant()
         self.notification_function = self._notify(f"{name}-notify", topics) if topics else None
-        heard = self.notification_function.ready if self.notification_function else []
+        notifications = self.notification_function.dependencies if self.notification_function else []
         self.event_source = QueueEventSource(
             self,
             "event-source",
             queue=self.queue,
             function=self.function,
             settings=self.settings.event_source,
-            after=[*self.endpoint.before_requests, *heard],
+            depends_on=[*self.endpoint.dependencies, *notifications],
         )
         self.monitoring = self._watch(name)
         self._output()
@@ -103,7 +102,7 @@ class InferencePipeline(Construct):
             settings=settings,
             notifications=topics.arns if topics else None,
             queue_name=self.queue.name,
-            after=topics.topics if topics else (),
+            depends_on=topics.dependencies if topics else (),
         )
 
     def _handler_settings(self) -> HandlerSettings:
@@ -146,9 +145,9 @@ class InferencePipeline(Construct):
         if self.table is not None:
             self.table.grant_remember(role)
         if location := self.settings.inference.input_location:
-            environment = Environment.of(self)
-            read = object_statement(environment, "s3:GetObject", location)
-            keys = key_statements(self.settings.bucket_key_arns, "s3", environment, "Decrypt")
+            deploy_target = DeployTarget.of(self)
+            read = object_statement(deploy_target, "s3:GetObject", location)
+            keys = key_statements(self.settings.bucket_key_arns, "s3", deploy_target, "Decrypt")
             role.allow("read-inputs", read, *keys)
 
     def _watch(self, name: str) -> PipelineMonitoring | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
-from constructs_lib.settings.variants import async_capacity
 from constructs_lib.validation.checker import SettingsError, Violation, check
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 
@@ -105,7 +104,7 @@ def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iter
         taken = {
             "dead-letter": True,
             "results": settings.results.sink == "sqs",
-            "notification": async_capacity(settings.endpoint) is not None,
+            "notification": settings.endpoint.async_capacity is not None,
         }
         for word in (word for word, is_taken in taken.items() if is_taken):
             if (other := f"{name}-{word}") in pipelines:

@@ -23,7 +23,7 @@ TRANSCRIPTS = PipelineSettings(
         ),
         capacity=AsyncCapacity(
             instance_type="ml.g5.xlarge",
-            input_location="s3://my-calls/requests/",
+            request_location="s3://my-calls/requests/",
             output_location="s3://my-calls/answers/",
             failure_location="s3://my-calls/failures/",
             max_instances=3,

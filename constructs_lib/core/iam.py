@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from constructs_lib.core.findings import accept
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.settings import ExistingRole
 from constructs_lib.validation.checker import is_unresolved
 
@@ -63,12 +63,12 @@ class ServiceRole(Construct):
             if is_unresolved(existing.arn):
                 self._name = Token.as_string(Fn.regex("[^/]+$", existing.arn))
             return
-        environment = Environment.of(scope)
+        deploy_target = DeployTarget.of(scope)
         trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
         role = IamRole(
             self,
             "role",
-            name=f"{name}-{environment.region}",
+            name=f"{name}-{deploy_target.region}",
             description=description,
             assume_role_policy=policy_document(trust),
         )
@@ -96,12 +96,12 @@ class ServiceRole(Construct):
 
 
 def key_statements(
-    keys: Sequence[str | None], service: str, environment: Environment, *actions: str
+    keys: Sequence[str | None], service: str, deploy_target: DeployTarget, *actions: str
 ) -> Sequence[Statement]:
     """Return the right to use customer keys, through one AWS service alone, for instance `sqs`; none without a key."""
     if not (given := [key for key in keys if key is not None]):
         return []
-    through = f"{service}.{environment.region}.{environment.dns_suffix}"
+    through = f"{service}.{deploy_target.region}.{deploy_target.dns_suffix}"
     return [
         Statement(
             actions=[f"kms:{action}" for action in actions],
@@ -111,8 +111,8 @@ def key_statements(
     ]
 
 
-def object_statement(environment: Environment, action: str, location: str) -> Statement:
+def object_statement(deploy_target: DeployTarget, action: str, location: str) -> Statement:
     """Return the right to objects below s3://bucket/prefix/, and to no others."""
     return Statement(
-        actions=[action], resources=[f"arn:{environment.partition}:s3:::{location.removeprefix('s3://')}*"]
+        actions=[action], resources=[f"arn:{deploy_target.partition}:s3:::{location.removeprefix('s3://')}*"]
     )

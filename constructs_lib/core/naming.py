@@ -12,10 +12,10 @@ from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
 
-_environments: "WeakKeyDictionary[IConstruct, Environment]" = WeakKeyDictionary()
+_deploy_targets: "WeakKeyDictionary[IConstruct, DeployTarget]" = WeakKeyDictionary()
 
 
-class Environment(Construct):
+class DeployTarget(Construct):
     """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans."""
 
     def __init__(self, scope: Construct, id_: str) -> None:
@@ -29,17 +29,17 @@ class Environment(Construct):
         self.dns_suffix: str = partition(known_region)[1] if known_region else partition_data.dns_suffix
 
     @classmethod
-    def of(cls, scope: IConstruct) -> "Environment":
-        """Return the environment of the stack that the construct is in; the first call makes it.
+    def of(cls, scope: IConstruct) -> "DeployTarget":
+        """Return the deploy target of the stack that the construct is in; the first call makes it.
 
         Only Node knows which stack that is, so the answer is remembered: a construct may ask for its parent's.
         """
-        if scope not in _environments:
+        if scope not in _deploy_targets:
             stack = TerraformStack.of(scope)
-            if stack not in _environments:
-                _environments[stack] = cls(stack, "environment")
-            _environments[scope] = _environments[stack]
-        return _environments[scope]
+            if stack not in _deploy_targets:
+                _deploy_targets[stack] = cls(stack, "environment")  # the id is part of addresses
+            _deploy_targets[scope] = _deploy_targets[stack]
+        return _deploy_targets[scope]
 
     def arn(self, service: str, resource: str) -> str:
         """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""

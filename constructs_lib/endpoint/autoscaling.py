@@ -3,8 +3,7 @@
 from typing import Any
 
 from constructs_lib.endpoint.scalable_target import INSTANCES, PROVISIONED_CONCURRENCY, ScalableTarget
-from constructs_lib.settings import AsyncCapacity, InstanceCapacity, QueueScaling, ServerlessCapacity
-from constructs_lib.settings.variants import Capacity, fewest_instances
+from constructs_lib.settings import AsyncCapacity, Capacity, InstanceCapacity, QueueScaling, ServerlessCapacity
 from constructs_lib.validation.checker import SettingsError, Violation
 
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
@@ -15,18 +14,6 @@ INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
 UTILIZATION = "SageMakerVariantProvisionedConcurrencyUtilization"
 # About what an instance takes to start, which SageMaker's guide has for scaling from zero.
 FROM_ZERO_COOLDOWN_SECONDS = 300
-
-
-def owns_count(capacity: Capacity) -> bool:
-    """Whether Application Auto Scaling moves the count of instances, or warm containers, so that no apply may set it.
-
-    Where SageMaker itself scales, the range stands in the configuration, and the count goes with it.
-    """
-    if isinstance(capacity, ServerlessCapacity):
-        return capacity.max_provisioned_concurrency not in (None, capacity.provisioned_concurrency)
-    if isinstance(capacity, InstanceCapacity) and capacity.managed_scaling:
-        return False
-    return capacity.min_instances != capacity.max_instances or bool(capacity.schedule)
 
 
 def make_autoscaling(
@@ -74,7 +61,7 @@ class InstanceAutoscaling(Construct):
         if capacity.queue_scaling is not None and queue_name is None:
             bound, reason = "None without queue_name", "there is no queue to watch"
             raise SettingsError([Violation(self.node.path, "queue_scaling", capacity.queue_scaling, bound, reason)])
-        if not owns_count(capacity):
+        if not capacity.is_scaled:
             return
         self._target = ScalableTarget(
             self,
@@ -133,7 +120,7 @@ class ServerlessAutoscaling(Construct):
     ) -> None:
         super().__init__(scope, id_)
         minimum, maximum = capacity.provisioned_concurrency, capacity.max_provisioned_concurrency
-        if minimum is None or maximum is None or minimum == maximum:
+        if not capacity.is_scaled or minimum is None or maximum is None:
             return
         target = ScalableTarget(
             self,
@@ -168,7 +155,7 @@ class AsyncAutoscaling(Construct):
         capacity: AsyncCapacity,
     ) -> None:
         super().__init__(scope, id_)
-        if not owns_count(capacity):
+        if not capacity.is_scaled:
             return
         target = ScalableTarget(
             self,
@@ -189,7 +176,7 @@ class AsyncAutoscaling(Construct):
             scale_in_cooldown_seconds=capacity.scale_in_cooldown_seconds,
             scale_out_cooldown_seconds=capacity.scale_out_cooldown_seconds,
         )
-        if fewest_instances(capacity) == 0:
+        if capacity.fewest_instances == 0:
             target.alarm(
                 "scale-from-zero",
                 description=f"Adds the first instance of {endpoint_name} when requests wait; ALARM is part of its work",

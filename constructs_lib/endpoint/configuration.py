@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from constructs_lib.core.naming import content_hash
-from constructs_lib.endpoint.autoscaling import owns_count
 from constructs_lib.settings import (
     AsyncCapacity,
+    Capacity,
     DataCapture,
     EndpointSettings,
     InstanceCapacity,
     ServerlessCapacity,
+    ServingVariant,
 )
-from constructs_lib.settings.variants import Capacity, ServingVariant, production_variants, shadow_variants
 
 from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import (
@@ -42,7 +42,7 @@ def make_endpoint_configuration(
 
     `models` are by the name of the variant; `notifications` the success and the error topic's ARN.
     """
-    production, shadows = production_variants(settings), shadow_variants(settings)
+    production, shadows = settings.production_variants, settings.shadow_variants
     rest = _arguments(
         async_inference_config=_async_inference_config(settings.capacity, notifications),
         data_capture_config=settings.data_capture and _data_capture_config(settings.data_capture),
@@ -76,7 +76,7 @@ def _construct_id(capacity: Capacity) -> str:
     Where one configuration replaces another, Terraform keeps what it must ignore as it was, also where it was not set:
     scaling would find no warm containers to begin with.
     """
-    scaled = isinstance(capacity, ServerlessCapacity) and owns_count(capacity)
+    scaled = isinstance(capacity, ServerlessCapacity) and capacity.is_scaled
     return "configuration-scaled" if scaled else "configuration"
 
 
@@ -104,7 +104,7 @@ def _shadow(variant: ServingVariant, model: SagemakerModel) -> SagemakerEndpoint
 
 def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[str, Any]:
     """Return a variant's arguments; those that scaling owns must not tell one content from another."""
-    capacity, own = variant.capacity, scaled or not owns_count(variant.capacity)
+    capacity, own = variant.capacity, scaled or not variant.capacity.is_scaled
     shared = {"variant_name": variant.name, "initial_variant_weight": variant.weight}
     if isinstance(capacity, ServerlessCapacity):
         serverless = _arguments(
@@ -142,7 +142,7 @@ def _instance_arguments(capacity: InstanceCapacity) -> dict[str, Any]:
 def _scaled(argument: str, variants: Sequence[ServingVariant]) -> Iterator[str]:
     """Yield what Terraform must leave as it is: scaling owns it, and each change of it would make a configuration."""
     for position, variant in enumerate(variants):
-        if owns_count(variant.capacity):
+        if variant.capacity.is_scaled:
             serverless = isinstance(variant.capacity, ServerlessCapacity)
             count = "serverless_config[0].provisioned_concurrency" if serverless else "initial_instance_count"
             yield f"{argument}[{position}].{count}"

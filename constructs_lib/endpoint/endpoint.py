@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from constructs_lib.core.iam import ServiceRole, Statement
-from constructs_lib.core.naming import Environment, content_hash
+from constructs_lib.core.naming import DeployTarget, content_hash
 from constructs_lib.endpoint.autoscaling import make_autoscaling
 from constructs_lib.endpoint.configuration import make_endpoint_configuration
 from constructs_lib.endpoint.execution_role import make_execution_role
 from constructs_lib.endpoint.models import ModelSource, make_sources
 from constructs_lib.endpoint.rollback import RollbackAlarms, deployment_config
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
-from constructs_lib.settings.variants import production_variants, shadow_variants
 from constructs_lib.validation.checker import require_valid
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
@@ -41,10 +40,10 @@ class ModelEndpoint(Construct):
         settings: EndpointSettings,
         notifications: tuple[str, str] | None = None,
         queue_name: str | None = None,
-        after: Sequence[ITerraformDependable] = (),
+        depends_on: Sequence[ITerraformDependable] = (),
     ) -> None:
         """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
-        the work queue's, for `queue_scaling`; `after` is what must exist before the endpoint, for instance the topics.
+        the work queue's, for `queue_scaling`; `depends_on` holds what must exist before the endpoint, such as the topics.
 
         Raises SettingsError if settings are out of bounds.
         """
@@ -52,8 +51,8 @@ class ModelEndpoint(Construct):
         require_valid(self, settings)
         self.name = name
         self.settings = settings
-        self.environment = Environment.of(self)
-        self.arn = self.environment.arn("sagemaker", f"endpoint/{name}")
+        self.deploy_target = DeployTarget.of(self)
+        self.arn = self.deploy_target.arn("sagemaker", f"endpoint/{name}")
         log_group = CloudwatchLogGroup(
             self,
             "logs",
@@ -69,7 +68,7 @@ class ModelEndpoint(Construct):
             settings=settings,
             sources=sources.values(),
             log_group=f"/aws/sagemaker/Endpoints/{name}",
-            alarm_arns=[self.environment.arn("cloudwatch", f"alarm:{alarm}") for alarm in alarms.names]
+            alarm_arns=[self.deploy_target.arn("cloudwatch", f"alarm:{alarm}") for alarm in alarms.names]
             if alarms
             else [],
             topic_arns=notifications or (),
@@ -84,23 +83,23 @@ class ModelEndpoint(Construct):
             endpoint_config_name=configuration.name,
             deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
             # Named in plain text: the log group, which SageMaker would make without retention, and the alarms.
-            depends_on=[log_group, *(alarms.alarms if alarms else []), *after],
+            depends_on=[log_group, *(alarms.alarms if alarms else []), *depends_on],
         )
         self._make_autoscaling(queue_name)
-        self.before_requests: Sequence[ITerraformDependable] = [self.endpoint]
+        self.dependencies: Sequence[ITerraformDependable] = [self.endpoint]
         self.name_output = self.endpoint.name
 
     def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
         """Let the role send requests to this endpoint, and to those inference components on it."""
         asynchronous = isinstance(self.settings.capacity, AsyncCapacity)
-        _grant_invoke(role, self.environment, self.arn, inference_components, asynchronous=asynchronous)
+        _grant_invoke(role, self.deploy_target, self.arn, inference_components, asynchronous=asynchronous)
 
     def _make_alarms(self) -> RollbackAlarms | None:
         settings = self.settings
         if isinstance(settings.capacity, ServerlessCapacity):
             return None
         # Always: the provider replaces an endpoint, which then is gone for minutes, when its rollback comes or goes.
-        variants = [variant.name for variant in production_variants(settings)]
+        variants = [variant.name for variant in settings.production_variants]
         return RollbackAlarms(
             self, "rollback", endpoint_name=self.name, variants=variants, deployment=settings.deployment
         )
@@ -128,12 +127,12 @@ class ModelEndpoint(Construct):
             execution_role_arn=self.role.arn,
             primary_container=source.render(),
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
-            depends_on=[*self.role.policies, *source.before],
+            depends_on=[*self.role.policies, *source.dependencies],
             **arguments,
         )
 
     def _make_autoscaling(self, queue_name: str | None) -> None:
-        for variant in (*production_variants(self.settings), *shadow_variants(self.settings)):
+        for variant in (*self.settings.production_variants, *self.settings.shadow_variants):
             own = variant.name == self.settings.variant_name
             make_autoscaling(
                 self,
@@ -154,24 +153,24 @@ class ExistingModelEndpoint:
         require_valid(scope, settings)
         self.name = self.name_output = settings.name
         self.settings = settings
-        self.environment = Environment.of(scope)
-        self.arn = self.environment.arn("sagemaker", f"endpoint/{settings.name}")
-        self.before_requests: Sequence[ITerraformDependable] = []
+        self.deploy_target = DeployTarget.of(scope)
+        self.arn = self.deploy_target.arn("sagemaker", f"endpoint/{settings.name}")
+        self.dependencies: Sequence[ITerraformDependable] = []
 
     def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
         """Let the role send requests to this endpoint, and to those inference components on it."""
-        _grant_invoke(role, self.environment, self.arn, inference_components)
+        _grant_invoke(role, self.deploy_target, self.arn, inference_components)
 
 
 def _grant_invoke(
     role: ServiceRole,
-    environment: Environment,
+    deploy_target: DeployTarget,
     arn: str,
     inference_components: Sequence[str],
     *,
     asynchronous: bool = False,
 ) -> None:
     action = "sagemaker:InvokeEndpointAsync" if asynchronous else "sagemaker:InvokeEndpoint"
-    components = [environment.arn("sagemaker", f"inference-component/{name}") for name in inference_components]
+    components = [deploy_target.arn("sagemaker", f"inference-component/{name}") for name in inference_components]
     resources = [arn, *components]
     role.allow("invoke-endpoint", Statement(actions=[action], resources=resources))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.models import ModelSource
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, VpcSettings
 
@@ -29,19 +29,19 @@ def make_execution_role(
         description=f"Containers of the SageMaker endpoint {name}",
         existing=settings.role,
     )
-    environment, sources = Environment.of(scope), list(sources)
+    deploy_target, sources = DeployTarget.of(scope), list(sources)
     publish = [Statement(actions=["sns:Publish"], resources=topic_arns)] if topic_arns else []
     watch = [Statement(actions=["cloudwatch:DescribeAlarms"], resources=alarm_arns)] if alarm_arns else []
     policies: dict[str, Iterable[Statement]] = {
         "pull-image": _pull(arn for source in sources for arn in source.repository_arns),
-        "write-logs-and-metrics": _write_logs(environment, log_group),
+        "write-logs-and-metrics": _write_logs(deploy_target, log_group),
         "read-model": _once(statement for source in sources for statement in source.reads),
         "read-token": _once(statement for source in sources for statement in source.secrets),
-        "exchange-objects": _exchange(environment, settings),
+        "exchange-objects": _exchange(deploy_target, settings),
         "notify": publish,
-        "capture-data": _capture(environment, settings),
-        "use-keys": _use_keys(environment, settings),
-        "use-network": _use_network(environment, settings.vpc),
+        "capture-data": _capture(deploy_target, settings),
+        "use-keys": _use_keys(deploy_target, settings),
+        "use-network": _use_network(deploy_target, settings.vpc),
         "watch-alarms": watch,
     }
     for policy_name, statements in policies.items():
@@ -67,8 +67,8 @@ def _pull(repository_arns: Iterable[str]) -> Iterator[Statement]:
         yield Statement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
 
 
-def _write_logs(environment: Environment, log_group: str) -> Iterator[Statement]:
-    arn = environment.log_group_arn(log_group)
+def _write_logs(deploy_target: DeployTarget, log_group: str) -> Iterator[Statement]:
+    arn = deploy_target.log_group_arn(log_group)
     yield Statement(
         actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
         resources=[arn, f"{arn}:log-stream:*"],
@@ -82,31 +82,31 @@ def _write_logs(environment: Environment, log_group: str) -> Iterator[Statement]
     )
 
 
-def _exchange(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+def _exchange(deploy_target: DeployTarget, settings: EndpointSettings) -> Iterator[Statement]:
     """Yield the rights to asynchronous requests and answers."""
     capacity = settings.capacity
     if isinstance(capacity, AsyncCapacity):
-        yield object_statement(environment, "s3:GetObject", capacity.input_location)
+        yield object_statement(deploy_target, "s3:GetObject", capacity.request_location)
         for location in dict.fromkeys(filter(None, (capacity.output_location, capacity.failure_location))):
-            yield object_statement(environment, "s3:PutObject", location)
+            yield object_statement(deploy_target, "s3:PutObject", location)
             # Large answers are put in parts.
-            yield object_statement(environment, "s3:AbortMultipartUpload", location)
+            yield object_statement(deploy_target, "s3:AbortMultipartUpload", location)
 
 
-def _capture(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+def _capture(deploy_target: DeployTarget, settings: EndpointSettings) -> Iterator[Statement]:
     if settings.data_capture is not None:
-        yield object_statement(environment, "s3:PutObject", settings.data_capture.location)
+        yield object_statement(deploy_target, "s3:PutObject", settings.data_capture.location)
 
 
-def _use_keys(environment: Environment, settings: EndpointSettings) -> Iterator[Statement]:
+def _use_keys(deploy_target: DeployTarget, settings: EndpointSettings) -> Iterator[Statement]:
     """Yield the rights to customer keys. Putting in parts takes Decrypt as well as GenerateDataKey (Amazon S3)."""
     asynchronous = settings.capacity if isinstance(settings.capacity, AsyncCapacity) else None
     capture = settings.data_capture
     actions = ["Decrypt", "GenerateDataKey"] if asynchronous or capture else ["Decrypt"]
-    yield from key_statements(settings.bucket_key_arns, "s3", environment, *actions)
+    yield from key_statements(settings.bucket_key_arns, "s3", deploy_target, *actions)
     outputs = [capture.kms_key_arn if capture else None, asynchronous.output_key_arn if asynchronous else None]
     others = [key for key in dict.fromkeys(outputs) if key not in settings.bucket_key_arns]
-    yield from key_statements(others, "s3", environment, "Decrypt", "GenerateDataKey")
+    yield from key_statements(others, "s3", deploy_target, "Decrypt", "GenerateDataKey")
     if settings.volume_key_arn is not None:
         # SageMaker grants the key on to the volumes of its instances (AWS KMS: grants for AWS services).
         yield Statement(
@@ -117,13 +117,13 @@ def _use_keys(environment: Environment, settings: EndpointSettings) -> Iterator[
         yield Statement(actions=["kms:DescribeKey"], resources=[settings.volume_key_arn])
 
 
-def _use_network(environment: Environment, vpc: VpcSettings | None) -> Iterator[Statement]:
+def _use_network(deploy_target: DeployTarget, vpc: VpcSettings | None) -> Iterator[Statement]:
     """Yield the rights that SageMaker's guide lists for a model in a VPC, held to its subnets and security groups."""
     if vpc is None:
         return
-    interfaces = environment.arn("ec2", "network-interface/*")
-    subnets = [environment.arn("ec2", f"subnet/{subnet}") for subnet in vpc.subnet_ids]
-    groups = [environment.arn("ec2", f"security-group/{group}") for group in vpc.security_group_ids]
+    interfaces = deploy_target.arn("ec2", "network-interface/*")
+    subnets = [deploy_target.arn("ec2", f"subnet/{subnet}") for subnet in vpc.subnet_ids]
+    groups = [deploy_target.arn("ec2", f"security-group/{group}") for group in vpc.security_group_ids]
     yield Statement(actions=["ec2:CreateNetworkInterface"], resources=[interfaces, *subnets, *groups])
     yield Statement(
         actions=[

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.core.iam import Statement, key_statements, object_statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.model_archive import package_bundle
-from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFaceModel, ModelPackage
+from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFaceModel, Model, ModelPackage
 
 from cdktf import AssetType, ITerraformDependable, TerraformAsset, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
@@ -24,8 +24,6 @@ from cdktf_cdktf_provider_aws.sagemaker_model import (
 from constructs import Construct
 
 HUGGING_FACE_REPOSITORY = "huggingface-pytorch-inference"
-
-Model = HuggingFaceModel | ContainerModel | ModelPackage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +42,8 @@ class ModelSource:
     """Rights to the model's data."""
     secrets: Sequence[Statement] = ()
     """Rights to the secret that its data is guarded by."""
-    before: Sequence[ITerraformDependable] = ()
-    """What must exist before the model."""
+    dependencies: Sequence[ITerraformDependable] = ()
+    """Resources that must exist before the model."""
 
     def render(self) -> SagemakerModelPrimaryContainer:
         arguments = dict(self.container)
@@ -90,11 +88,11 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
     prebuilt = DataAwsSagemakerPrebuiltEcrImage(
         scope, f"image{id_}", repository_name=HUGGING_FACE_REPOSITORY, image_tag=model.image_tag
     )
-    environment = Environment.of(scope)
-    repository_arn = _repository_arn(environment, prebuilt.registry_id, environment.region, HUGGING_FACE_REPOSITORY)
+    deploy_target = DeployTarget.of(scope)
+    repository_arn = _repository_arn(deploy_target, prebuilt.registry_id, deploy_target.region, HUGGING_FACE_REPOSITORY)
     container: dict[str, Any] = {"image": prebuilt.registry_path}
     reads: list[Statement] = []
-    before: list[ITerraformDependable] = []
+    dependencies: list[ITerraformDependable] = []
     if model.token_secret_arn is None or model.bundle_location is None:
         names = ("HF_MODEL_ID", "HF_MODEL_REVISION")
         made = {}
@@ -103,8 +101,8 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
         names = ("HUB_MODEL_ID", "HUB_MODEL_REVISION")
         made = {"HUB_TOKEN_SECRET_ARN": model.token_secret_arn}
         bundle, container["model_data_url"] = _put_bundle(scope, name, model.bundle_location, id_)
-        before = [bundle]
-        reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(environment, container["model_data_url"])])]
+        dependencies = [bundle]
+        reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(deploy_target, container["model_data_url"])])]
     made |= {names[0]: model.model_id, "HF_TASK": model.task}
     if model.revision is not None:
         made[names[1]] = model.revision
@@ -116,8 +114,8 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
         identity={**container, "image": [HUGGING_FACE_REPOSITORY, model.image_tag]},
         repository_arns=[repository_arn],
         reads=reads,
-        secrets=list(_read_token(environment, model)),
-        before=before,
+        secrets=list(_read_token(deploy_target, model)),
+        dependencies=dependencies,
     )
 
 
@@ -146,45 +144,45 @@ def _put_bundle(scope: Construct, name: str, location: str, id_: str) -> tuple[S
     return bundle, f"s3://{bucket}/{key}"
 
 
-def _read_token(environment: Environment, model: HuggingFaceModel) -> Iterator[Statement]:
+def _read_token(deploy_target: DeployTarget, model: HuggingFaceModel) -> Iterator[Statement]:
     if model.token_secret_arn is not None:
         yield Statement(actions=["secretsmanager:GetSecretValue"], resources=[model.token_secret_arn])
-    yield from key_statements([model.token_key_arn], "secretsmanager", environment, "Decrypt")
+    yield from key_statements([model.token_key_arn], "secretsmanager", deploy_target, "Decrypt")
 
 
 def _container_source(scope: Construct, model: ContainerModel, id_: str) -> ModelSource:
-    environment = Environment.of(scope)
+    deploy_target = DeployTarget.of(scope)
     parts = re.fullmatch(r"(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)[:@].+", model.image_uri)
     # A Terraform reference instead of text: the repository can't be told, only the account's own admitted.
-    account, region, repository = parts.groups() if parts else (environment.account, environment.region, "*")
+    account, region, repository = parts.groups() if parts else (deploy_target.account, deploy_target.region, "*")
     container: dict[str, Any] = {"image": model.image_uri, "environment": dict(model.environment) or None}
     reads: list[Statement] = []
     if model.model_data_url:
         container["model_data_url"] = model.model_data_url
-        reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(environment, model.model_data_url)])]
+        reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(deploy_target, model.model_data_url)])]
     elif model.model_data_prefix:
         if model.multi_model:
             container |= {"mode": "MultiModel", "model_data_url": model.model_data_prefix}
         else:
             data = {"s3_uri": model.model_data_prefix, "s3_data_type": "S3Prefix", "compression_type": "None"}
             container["model_data_source"] = {"s3_data_source": [data]}
-        reads = list(_read_prefix(environment, model.model_data_prefix))
+        reads = list(_read_prefix(deploy_target, model.model_data_prefix))
     container = {name: value for name, value in container.items() if value is not None}
     return ModelSource(
         id=id_,
         container=container,
         identity=container,
-        repository_arns=[_repository_arn(environment, account, region, repository)],
+        repository_arns=[_repository_arn(deploy_target, account, region, repository)],
         reads=reads,
     )
 
 
-def _read_prefix(environment: Environment, location: str) -> Iterator[Statement]:
+def _read_prefix(deploy_target: DeployTarget, location: str) -> Iterator[Statement]:
     bucket, _, prefix = location.removeprefix("s3://").partition("/")
-    yield object_statement(environment, "s3:GetObject", location)
+    yield object_statement(deploy_target, "s3:GetObject", location)
     yield Statement(
         actions=["s3:ListBucket"],
-        resources=[f"arn:{environment.partition}:s3:::{bucket}"],
+        resources=[f"arn:{deploy_target.partition}:s3:::{bucket}"],
         conditions={"StringLike": {"s3:prefix": f"{prefix}*"}} if prefix else {},
     )
 
@@ -193,7 +191,7 @@ def _package_source(scope: Construct, model: ModelPackage, id_: str) -> ModelSou
     container: dict[str, Any] = {"model_package_name": model.arn}
     if model.environment:
         container["environment"] = dict(model.environment)
-    archives = [_s3_arn(Environment.of(scope), url) for url in model.model_data_urls]
+    archives = [_s3_arn(DeployTarget.of(scope), url) for url in model.model_data_urls]
     return ModelSource(
         id=id_,
         container=container,
@@ -203,9 +201,9 @@ def _package_source(scope: Construct, model: ModelPackage, id_: str) -> ModelSou
     )
 
 
-def _repository_arn(environment: Environment, account: str, region: str, repository: str) -> str:
-    return f"arn:{environment.partition}:ecr:{region}:{account}:repository/{repository}"
+def _repository_arn(deploy_target: DeployTarget, account: str, region: str, repository: str) -> str:
+    return f"arn:{deploy_target.partition}:ecr:{region}:{account}:repository/{repository}"
 
 
-def _s3_arn(environment: Environment, url: str) -> str:
-    return f"arn:{environment.partition}:s3:::{url.removeprefix('s3://')}"
+def _s3_arn(deploy_target: DeployTarget, url: str) -> str:
+    return f"arn:{deploy_target.partition}:s3:::{url.removeprefix('s3://')}"

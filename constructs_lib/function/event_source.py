@@ -33,9 +33,9 @@ class QueueEventSource(Construct):
         queue: Queue,
         function: BatchInferenceFunction,
         settings: EventSourceSettings = EventSourceSettings(),
-        after: Sequence[ITerraformDependable] = (),
+        depends_on: Sequence[ITerraformDependable] = (),
     ) -> None:
-        """`after` is what must exist before the first message flows, for instance the endpoint.
+        """`depends_on` is what must exist before the first message flows, for instance the endpoint.
 
         Raises SettingsError if settings are out of bounds, or don't fit the queue's and the function's.
         """
@@ -67,7 +67,7 @@ class QueueEventSource(Construct):
             metrics_config=LambdaEventSourceMappingMetricsConfig(metrics=["EventCount"]) if settings.metrics else None,
             # Without the right to read the queue, Lambda keeps retrying the creation for minutes; without the others,
             # or without an endpoint, the first messages would use up their receives.
-            depends_on=[*function.role.policies, *function.ready, *after],
+            depends_on=[*function.role.policies, *function.dependencies, *depends_on],
         )
 
 

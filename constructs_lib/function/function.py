@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.function.packaging import package_handler
 from constructs_lib.function.signing import SignedCode
 from constructs_lib.settings import FunctionSettings, VpcSettings
@@ -83,14 +83,14 @@ class BatchInferenceFunction(Construct):
         reason = "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
         accept(self.function, "CKV_AWS_116", reason)
         self.arn = self.function.arn
-        self.ready: Sequence[ITerraformDependable] = []
-        """What must exist, besides the rights, before the first call."""
+        self.dependencies: Sequence[ITerraformDependable] = []
+        """Resources, besides the rights, that must exist before the first call."""
         if settings.alias is not None:
             self._make_alias(settings.alias)
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"
-        stream = f"{Environment.of(self).log_group_arn(log_group_name)}:log-stream:*"
+        stream = f"{DeployTarget.of(self).log_group_arn(log_group_name)}:log-stream:*"
         write = Statement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[stream])
         self.role.allow("write-logs", write)
         return CloudwatchLogGroup(
@@ -107,19 +107,19 @@ class BatchInferenceFunction(Construct):
         Both as the Lambda guide has it ("Giving Lambda functions access to resources in an Amazon VPC"): some of the
         actions know no resources, and Lambda names none for the others.
         """
-        environment = Environment.of(self)
+        deploy_target = DeployTarget.of(self)
         anywhere = ["ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"]
         addresses = ["ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"]
         interfaces = ["ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"]
         return (
             Statement(actions=[*anywhere, *addresses], resources=["*"]),
-            Statement(actions=interfaces, resources=[environment.arn("ec2", "*/*")]),
+            Statement(actions=interfaces, resources=[deploy_target.arn("ec2", "*/*")]),
             Statement(
                 effect="Deny",
                 actions=[*anywhere, *addresses, *interfaces],
                 resources=["*"],
                 conditions={
-                    "ArnEquals": {"lambda:SourceFunctionArn": environment.arn("lambda", f"function:{self.name}")}
+                    "ArnEquals": {"lambda:SourceFunctionArn": deploy_target.arn("lambda", f"function:{self.name}")}
                 },
             ),
         )
@@ -201,7 +201,7 @@ class BatchInferenceFunction(Construct):
                 qualifier=alias.name,
                 provisioned_concurrent_executions=self.settings.provisioned_concurrency,
             )
-            self.ready = [warm]
+            self.dependencies = [warm]
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:

@@ -1,7 +1,7 @@
 """The table that makes a record delivered twice be scored once."""
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.settings import IdempotencySettings
 from constructs_lib.validation.checker import require_name, require_valid
 from constructs_lib.validation.limits import TABLE_NAME
@@ -40,7 +40,7 @@ class IdempotencyTable(Construct):
         require_valid(self, settings)
         require_name(self, name, TABLE_NAME)
         self.settings = settings
-        self.arn = Environment.of(self).arn("dynamodb", f"table/{name}")
+        self.arn = DeployTarget.of(self).arn("dynamodb", f"table/{name}")
         self.table = DynamodbTable(
             self,
             "table",
@@ -57,5 +57,5 @@ class IdempotencyTable(Construct):
     def grant_remember(self, role: ServiceRole) -> None:
         """Let the role claim records, and write down or let go of what it claimed."""
         actions = ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]
-        key = key_statements([self.settings.kms_key_arn], "dynamodb", Environment.of(self), *KEY_ACTIONS)
+        key = key_statements([self.settings.kms_key_arn], "dynamodb", DeployTarget.of(self), *KEY_ACTIONS)
         role.allow("remember-results", Statement(actions=actions, resources=[self.arn]), *key)

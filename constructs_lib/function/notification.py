@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, key_statements, object_statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.function.function import BatchInferenceFunction
 from constructs_lib.messaging.queue import MessageQueue, Queue
 from constructs_lib.messaging.results import ResultSink
@@ -43,8 +43,8 @@ class NotificationTopics(Construct):
         return self.success.arn, self.error.arn
 
     @property
-    def topics(self) -> Sequence[ITerraformDependable]:
-        """What the endpoint, which names the topics in plain text that Terraform can't follow, must come after."""
+    def dependencies(self) -> Sequence[ITerraformDependable]:
+        """Resources that must exist before the endpoint, whose text names the topics where Terraform can't follow."""
         return self.success.topic, self.error.topic
 
 
@@ -84,8 +84,8 @@ class NotificationFunction(Construct):
         )
         reason = "the endpoint's instances bound how many notifications there are"
         accept(self.function.function, "CKV_AWS_115", reason)
-        self.ready: list[ITerraformDependable] = []
-        """What must exist before the first request."""
+        self.dependencies: list[ITerraformDependable] = []
+        """Resources that must exist before the first request."""
         self._subscribe("success", topics.success, dead_letters)
         self._subscribe("error", topics.error, dead_letters)
 
@@ -93,12 +93,12 @@ class NotificationFunction(Construct):
         self, capacity: AsyncCapacity, results: ResultSink, dead_letters: Queue, *, bucket_keys: Sequence[str]
     ) -> None:
         """Let the function read answers, send results and dead letters, and leave what it fails on with the latter."""
-        role, environment = self.function.role, Environment.of(self)
+        role, deploy_target = self.function.role, DeployTarget.of(self)
         keys = [*bucket_keys, capacity.output_key_arn]
         role.allow(
             "read-answers",
-            object_statement(environment, "s3:GetObject", capacity.output_location),
-            *key_statements(keys, "s3", environment, "Decrypt"),
+            object_statement(deploy_target, "s3:GetObject", capacity.output_location),
+            *key_statements(keys, "s3", deploy_target, "Decrypt"),
         )
         results.grant_send(role)
         dead_letters.grant_send(role)
@@ -114,7 +114,7 @@ class NotificationFunction(Construct):
             # Lambda refuses a destination that the function's role may not send to.
             depends_on=role.policies,
         )
-        self.ready.append(failures)
+        self.dependencies.append(failures)
 
     def _subscribe(self, id_: str, topic: Topic, dead_letters: Queue) -> None:
         """Have the function hear of a topic; what SNS can't deliver goes to the dead-letter queue, if that is made."""
@@ -140,14 +140,14 @@ class NotificationFunction(Construct):
             redrive_policy=redrive,
             depends_on=[permission],
         )
-        self.ready.append(subscription)
+        self.dependencies.append(subscription)
 
 
 def grant_put_requests(role: ServiceRole, capacity: AsyncCapacity, bucket_keys: Sequence[str]) -> None:
     """Let the role put requests to S3, where the endpoint reads them with its own role."""
-    environment = Environment.of(role)
+    deploy_target = DeployTarget.of(role)
     role.allow(
         "put-requests",
-        object_statement(environment, "s3:PutObject", capacity.input_location),
-        *key_statements(bucket_keys, "s3", environment, "GenerateDataKey"),
+        object_statement(deploy_target, "s3:PutObject", capacity.request_location),
+        *key_statements(bucket_keys, "s3", deploy_target, "GenerateDataKey"),
     )

@@ -1,9 +1,10 @@
 """Queues: encrypted, TLS only, with a dead-letter queue; or one that exists."""
 
 import json
+from collections.abc import Sequence
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, policy_document
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.settings import ExistingQueue, QueueSettings, ServicePrincipal
 from constructs_lib.validation.checker import SettingsError, Violation, require_name, require_valid
 from constructs_lib.validation.limits import MAX_MESSAGE_BYTES, QUEUE_NAME
@@ -24,15 +25,16 @@ class Queue(Construct):
     resource_arn: str
     """The ARN by reference, for resources that Terraform must make after the queue."""
     dead_letter_queue: "Queue | None"
-    made: ITerraformDependable
+    dependencies: Sequence[ITerraformDependable]
+    """Resources that must exist before the queue is used by its name or its ARN in plain text."""
 
     def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
         super().__init__(scope, id_)
         require_name(self, name, QUEUE_NAME)
         self.id = id_
         self.name = name
-        self._environment = Environment.of(scope)
-        self.arn = self._environment.arn("sqs", name)
+        self._deploy_target = DeployTarget.of(scope)
+        self.arn = self._deploy_target.arn("sqs", name)
 
     def grant_send(self, grantee: ServiceRole | ServicePrincipal) -> None:
         """Let a role, or an AWS service on behalf of one resource, send messages."""
@@ -76,7 +78,7 @@ class Queue(Construct):
         """Return the right to this queue and, if it has one, to its customer key."""
         statements = [Statement(actions=actions, resources=[self.arn])]
         if key_actions:
-            statements += key_statements([self.settings.kms_key_arn], "sqs", self._environment, *key_actions)
+            statements += key_statements([self.settings.kms_key_arn], "sqs", self._deploy_target, *key_actions)
         return statements
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
@@ -108,7 +110,7 @@ class MessageQueue(Queue):
         self.settings = settings
         self.dead_letter_queue = self._make_dead_letter_queue(name) if dead_letter_queue else None
         self.queue = self._make_queue()
-        self.url, self.resource_arn, self.made = self.queue.url, self.queue.arn, self.queue
+        self.url, self.resource_arn, self.dependencies = self.queue.url, self.queue.arn, [self.queue]
         self._policy_statements = [self._tls_only()]
         self._policy = SqsQueuePolicy(self, "policy", queue_url=self.url, policy=self._policy_document())
         for sender in settings.senders:
@@ -165,7 +167,7 @@ class MessageQueue(Queue):
             kms_data_key_reuse_period_seconds=None if key is None else settings.kms_data_key_reuse_seconds,
             redrive_policy=json.dumps(redrive) if redrive else None,
             # The redrive policy names the dead-letter queue by its ARN in plain text, which Terraform can't follow.
-            depends_on=[dead_letters.made] if dead_letters else None,
+            depends_on=dead_letters.dependencies if dead_letters else None,
         )
 
     def _tls_only(self) -> dict[str, object]:
@@ -185,7 +187,7 @@ class MessageQueue(Queue):
         require_valid(self, principal)
         conditions: dict[str, dict[str, str]] = {"ArnLike": {"aws:SourceArn": principal.source_arn}}
         if principal.source_arn.split(":")[4:5] == [""]:  # a bucket's ARN does not name its account
-            conditions["StringEquals"] = {"aws:SourceAccount": self._environment.account}
+            conditions["StringEquals"] = {"aws:SourceAccount": self._deploy_target.account}
         self._policy_statements.append(
             {
                 "Effect": "Allow",
@@ -207,8 +209,8 @@ class ExistingMessageQueue(Queue):
         require_valid(self, settings)
         self.settings = settings
         self.dead_letter_queue = _ExistingDeadLetterQueue(self, settings)
-        self.made = found = DataAwsSqsQueue(self, "queue", name=self.name)
-        self.url, self.resource_arn = found.url, self.arn
+        found = DataAwsSqsQueue(self, "queue", name=self.name)
+        self.url, self.resource_arn, self.dependencies = found.url, self.arn, [found]
 
 
 class _ExistingDeadLetterQueue(Queue):
@@ -216,5 +218,5 @@ class _ExistingDeadLetterQueue(Queue):
         super().__init__(scope, "dead-letter", name=settings.dead_letter_queue_name)
         self.settings = settings
         self.dead_letter_queue = None
-        self.made = found = DataAwsSqsQueue(self, "queue", name=self.name)
-        self.url, self.resource_arn = found.url, self.arn
+        found = DataAwsSqsQueue(self, "queue", name=self.name)
+        self.url, self.resource_arn, self.dependencies = found.url, self.arn, [found]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.messaging.queue import MessageQueue
 from constructs_lib.messaging.topic import Topic
 from constructs_lib.settings import QueueSettings, ResultsSettings
@@ -43,7 +43,7 @@ class ResultSink:
         self.queue: MessageQueue | None = None
         self.target = ""
         self.outputs: Mapping[str, str] = {}
-        self._environment = Environment.of(scope)
+        self._deploy_target = DeployTarget.of(scope)
         self._grant: Callable[[ServiceRole], None] | None = None
         match settings.sink:
             case "sqs":
@@ -64,8 +64,8 @@ class ResultSink:
             self._grant_put(role, "put-large-results", self.settings.overflow_location)
 
     def _grant_put(self, role: ServiceRole, policy_name: str, location: str) -> None:
-        put = object_statement(self._environment, "s3:PutObject", location)
-        role.allow(policy_name, put, *key_statements(self._bucket_keys, "s3", self._environment, "GenerateDataKey"))
+        put = object_statement(self._deploy_target, "s3:PutObject", location)
+        role.allow(policy_name, put, *key_statements(self._bucket_keys, "s3", self._deploy_target, "GenerateDataKey"))
 
     def _make_queue(self, scope: Construct, id_: str, name: str) -> None:
         settings = QueueSettings(
@@ -88,7 +88,9 @@ class ResultSink:
     def _make_bus(self, scope: Construct, id_: str, name: str) -> None:
         # The bus uses its key in EventBridge's name, not in the sender's: the key's own policy admits it.
         bus = CloudwatchEventBus(scope, id_, name=name, kms_key_identifier=self.settings.kms_key_arn)
-        put = Statement(actions=["events:PutEvents"], resources=[self._environment.arn("events", f"event-bus/{name}")])
+        put = Statement(
+            actions=["events:PutEvents"], resources=[self._deploy_target.arn("events", f"event-bus/{name}")]
+        )
         self._grant = lambda role: role.allow("send-to-results", put)
         self.target = bus.name
         self.outputs = {"results_bus_name": bus.name}

@@ -5,7 +5,7 @@ from typing import Any
 
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, policy_document
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 
 from cdktf import ITerraformDependable
 from cdktf_cdktf_provider_aws.sns_topic import SnsTopic
@@ -35,10 +35,10 @@ class Topic(Construct):
         AWS's managed key for SNS, or, with a publisher, which could not use that, not at all.
         """
         super().__init__(scope, id_)
-        self._environment = Environment.of(scope)
+        self._deploy_target = DeployTarget.of(scope)
         self._key = kms_key_arn
         name = f"{name}.fifo" if fifo else name
-        self.arn = self._environment.arn("sns", name)
+        self.arn = self._deploy_target.arn("sns", name)
         managed_key = None if publisher else MANAGED_KEY
         self.topic = SnsTopic(
             self, "topic", name=name, fifo_topic=fifo or None, kms_master_key_id=kms_key_arn or managed_key
@@ -51,13 +51,13 @@ class Topic(Construct):
         policy = SnsTopicPolicy(
             self, "policy", arn=self.arn, policy=policy_document(*statements), depends_on=[self.topic]
         )
-        self.ready: Sequence[ITerraformDependable] = [policy]
-        """What must exist before the first message."""
+        self.dependencies: Sequence[ITerraformDependable] = [policy]
+        """Resources that must exist before the first message."""
 
     def grant_publish(self, role: ServiceRole, policy_name: str) -> None:
         """Let the role publish."""
         publish = Statement(actions=["sns:Publish"], resources=[self.arn])
-        key = key_statements([self._key], "sns", self._environment, "GenerateDataKey", "Decrypt")
+        key = key_statements([self._key], "sns", self._deploy_target, "GenerateDataKey", "Decrypt")
         role.allow(policy_name, publish, *key)
 
     def _admit(self, publisher: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Topic(Construct):
             "Principal": {"Service": publisher},
             "Action": "sns:Publish",
             "Resource": self.arn,
-            "Condition": {"StringEquals": {"aws:SourceAccount": self._environment.account}},
+            "Condition": {"StringEquals": {"aws:SourceAccount": self._deploy_target.account}},
         }
 
     def _tls_only(self) -> dict[str, Any]:

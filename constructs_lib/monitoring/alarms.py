@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from constructs_lib.monitoring.metrics import Formula, Metric, Variant, WatchedPipeline
+from constructs_lib.monitoring.metrics import Formula, Metric, WatchedPipeline
 from constructs_lib.settings import MonitoringSettings
 
 AT_LEAST, MORE = "GreaterThanOrEqualToThreshold", "GreaterThanThreshold"
@@ -71,7 +71,7 @@ def pipeline_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> l
     alarms = [*_queue_alarms(watched, settings), *_function_alarms(watched, settings)]
     for variant in watched.variants:
         # The first keeps its name when others come and go.
-        name = "" if variant == watched.variants[0] else variant.name
+        name = "" if variant == watched.variants[0] else variant
         alarms += _endpoint_alarms(watched, settings, variant, name)
     return [*alarms, *_async_alarms(watched, settings)]
 
@@ -129,9 +129,9 @@ def _function_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> 
 
 
 def _endpoint_alarms(
-    watched: WatchedPipeline, settings: MonitoringSettings, variant: Variant, name: str
+    watched: WatchedPipeline, settings: MonitoringSettings, variant: str, name: str
 ) -> Iterator[Alarm]:
-    where = f"{watched.endpoint_name} ({variant.name})"
+    where = f"{watched.endpoint_name} ({variant})"
     # SageMaker sends one for each request that failed so and zero for each other: the average is their share.
     for kind, code, percent, first in (
         ("client-errors", "4", settings.endpoint_client_error_percent, "read detail in the dead letters"),
@@ -161,18 +161,16 @@ def _endpoint_alarms(
     yield from _maximum_alarm(watched, settings, variant, name)
 
 
-def _maximum_alarm(
-    watched: WatchedPipeline, settings: MonitoringSettings, variant: Variant, name: str
-) -> Iterator[Alarm]:
-    minutes, where = settings.at_maximum_minutes, f"{watched.endpoint_name} ({variant.name})"
+def _maximum_alarm(watched: WatchedPipeline, settings: MonitoringSettings, variant: str, name: str) -> Iterator[Alarm]:
+    minutes, where = settings.at_maximum_minutes, f"{watched.endpoint_name} ({variant})"
     if watched.settings.inference.inference_component_name is not None:
         return  # its copies share instances with others
-    if variant.serverless:
+    if watched.is_serverless:
         watches, threshold = watched.variant(variant, "ServerlessConcurrentExecutionsUtilization", "Maximum"), 1
         what, scale = "took as many requests at once as it may", 100
-    elif variant.max_instances is not None:
-        watches, threshold = watched.instances(variant), variant.max_instances
-        what, scale = f"had all of its {variant.max_instances} instances", 1
+    elif (most := watched.most_instances(variant)) is not None:
+        watches, threshold = watched.instances(variant), most
+        what, scale = f"had all of its {most} instances", 1
     else:
         return
     yield Alarm(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from constructs_lib.monitoring.alarms import Alarm
-from constructs_lib.monitoring.metrics import Formula, Metric, Variant, WatchedPipeline
+from constructs_lib.monitoring.metrics import Formula, Metric, WatchedPipeline
 
 # CloudWatch: the grid is 24 columns wide.
 COLUMN_WIDTHS = (5, 5, 5, 5, 4)
@@ -185,7 +185,7 @@ def _endpoint(watched: WatchedPipeline) -> Column:
     for variant in watched.variants:
         latency += [
             Line(
-                label=f"{variant.name} {percentile}",
+                label=f"{variant} {percentile}",
                 shows=watched.variant(variant, "ModelLatency", percentile),
                 scale=1 / 1000,
             )
@@ -193,7 +193,7 @@ def _endpoint(watched: WatchedPipeline) -> Column:
         ]
         errors += [
             Line(
-                label=f"{variant.name} {code}xx",
+                label=f"{variant} {code}xx",
                 shows=watched.variant(variant, f"Invocation{code}XXErrors", "Average"),
                 scale=100,
             )
@@ -220,20 +220,20 @@ def _capacity(watched: WatchedPipeline) -> list[Graph]:
             Graph(title="Age of requests (s)", lines=age, alarms=("request-age",)),
             Graph(title="Instances", lines=instances, alarms=("at-maximum",)),
         ]
-    requests = [Line(label=v.name, shows=watched.variant(v, "Invocations", "Sum")) for v in watched.variants]
+    requests = [Line(label=v, shows=watched.variant(v, "Invocations", "Sum")) for v in watched.variants]
     graphs = [Graph(title="Requests a minute", lines=requests)]
     if watched.settings.inference.inference_component_name is None:
-        title = "Concurrency in use (%)" if watched.variants[0].serverless else "Instances"
+        title = "Concurrency in use (%)" if watched.is_serverless else "Instances"
         lines = [_in_use(watched, variant) for variant in watched.variants]
         graphs.append(Graph(title=title, lines=lines, alarms=("at-maximum",)))
     return graphs
 
 
-def _in_use(watched: WatchedPipeline, variant: Variant) -> Line:
-    if variant.serverless:
+def _in_use(watched: WatchedPipeline, variant: str) -> Line:
+    if watched.is_serverless:
         used = watched.variant(variant, "ServerlessConcurrentExecutionsUtilization", "Maximum")
-        return Line(label=variant.name, shows=used, scale=100)
-    return Line(label=variant.name, shows=watched.instances(variant))
+        return Line(label=variant, shows=used, scale=100)
+    return Line(label=variant, shows=watched.instances(variant))
 
 
 def _results(watched: WatchedPipeline) -> Column:

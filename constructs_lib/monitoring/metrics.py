@@ -8,13 +8,6 @@ from constructs_lib.settings import (
     PipelineSettings,
     ServerlessCapacity,
 )
-from constructs_lib.settings.variants import (
-    Capacity,
-    async_capacity,
-    fewest_instances,
-    most_instances,
-    production_variants,
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,16 +30,6 @@ class Formula:
     def over(self, prefix: str = "") -> str:
         """Return the expression with ids that begin with the prefix."""
         return self.expression.format(**{name: f"{prefix}{name}" for name in self.metrics})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variant:
-    """A production variant of the endpoint that is watched."""
-
-    name: str
-    serverless: bool = False
-    max_instances: int | None = None
-    """The most that scaling may start; None where nothing scales, or nobody here knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +71,10 @@ class WatchedPipeline:
         dimensions = {"EndpointName": self.endpoint_name}
         return Metric(namespace="AWS/SageMaker", name=name, dimensions=dimensions, statistic=statistic)
 
-    def variant(self, variant: Variant, name: str, statistic: str) -> Metric:
+    def variant(self, variant: str, name: str, statistic: str) -> Metric:
         """Return a metric of the requests to a variant; with an inference component, of those to that."""
         component = self.settings.inference.inference_component_name
-        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant.name}
+        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant}
         if component is not None:
             dimensions = {"InferenceComponentName": component}
         return Metric(namespace="AWS/SageMaker", name=name, dimensions=dimensions, statistic=statistic)
@@ -108,13 +91,13 @@ class WatchedPipeline:
             case _:
                 return self.handler("RecordsSucceeded")
 
-    def instances(self, variant: Variant) -> Metric:
+    def instances(self, variant: str) -> Metric:
         """Return how many instances a variant has, over a period of one minute.
 
         SageMaker publishes no count of instances, but each reports its CPU once a minute: its guide to asynchronous
         endpoints counts the samples. While a deployment runs, both fleets are counted.
         """
-        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant.name}
+        dimensions = {"EndpointName": self.endpoint_name, "VariantName": variant}
         namespace = "/aws/sagemaker/Endpoints"
         return Metric(namespace=namespace, name="CPUUtilization", dimensions=dimensions, statistic="SampleCount")
 
@@ -129,38 +112,39 @@ class WatchedPipeline:
 
     @property
     def is_async(self) -> bool:
-        return async_capacity(self.settings.endpoint) is not None
+        return self.settings.endpoint.async_capacity is not None
 
     @property
     def starts_from_zero(self) -> bool:
         """Whether scaling may take the last instance away."""
-        capacity = async_capacity(self.settings.endpoint)
-        return capacity is not None and fewest_instances(capacity) == 0
+        capacity = self.settings.endpoint.async_capacity
+        return capacity is not None and capacity.fewest_instances == 0
 
     @property
-    def variants(self) -> tuple[Variant, ...]:
-        """The production variants; what a shadow variant answers nobody waits for."""
+    def is_serverless(self) -> bool:
+        return self.settings.endpoint.is_serverless
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the production variants; nobody waits for what a shadow variant answers."""
         endpoint = self.settings.endpoint
         if isinstance(endpoint, ExistingEndpoint):
-            return (Variant(name=endpoint.variant_name, serverless=endpoint.serverless),)
-        return tuple(
-            Variant(
-                name=variant.name,
-                serverless=isinstance(variant.capacity, ServerlessCapacity),
-                max_instances=_max_instances(variant.capacity),
-            )
-            for variant in production_variants(endpoint)
-        )
+            return (endpoint.variant_name,)
+        return tuple(variant.name for variant in endpoint.production_variants)
 
-
-def _max_instances(capacity: Capacity) -> int | None:
-    if isinstance(capacity, ServerlessCapacity):
-        return None
-    ranges = [(capacity.min_instances, capacity.max_instances)]
-    ranges += [(entry.min_instances, entry.max_instances) for entry in capacity.schedule]
-    if len({count for bounds in ranges for count in bounds}) == 1:  # always at its maximum, and meant to be
-        return None
-    return most_instances(capacity)
+    def most_instances(self, variant: str) -> int | None:
+        """Return the most instances that scaling may start; None where nothing scales, or nobody here knows."""
+        endpoint = self.settings.endpoint
+        if isinstance(endpoint, ExistingEndpoint):
+            return None
+        (capacity,) = (one.capacity for one in endpoint.production_variants if one.name == variant)
+        if isinstance(capacity, ServerlessCapacity):
+            return None
+        ranges = [(capacity.min_instances, capacity.max_instances)]
+        ranges += [(entry.min_instances, entry.max_instances) for entry in capacity.schedule]
+        if len({count for bounds in ranges for count in bounds}) == 1:  # always at its maximum, and meant to be
+            return None
+        return capacity.most_instances
 
 
 def _sqs(queue_name: str, name: str, statistic: str) -> Metric:

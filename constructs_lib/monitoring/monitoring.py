@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from constructs_lib.core.naming import Environment
+from constructs_lib.core.naming import DeployTarget
 from constructs_lib.messaging.topic import Topic
 from constructs_lib.monitoring.alarms import Alarm, pipeline_alarms
 from constructs_lib.monitoring.dashboard import dashboard_body
@@ -62,7 +62,7 @@ class PipelineMonitoring(Construct):
         require_valid(self, settings)
         topic = None if settings.topic_arn else self._make_topic(name, settings)
         self.topic_arn = settings.topic_arn or (topic.arn if topic else "")
-        self._after = topic.ready if topic else None
+        self._depends_on = topic.dependencies if topic else None
         self.alarms = pipeline_alarms(watched, settings)
         for alarm in self.alarms:
             self._make_alarm(f"{name}-{alarm.id}", alarm)
@@ -88,21 +88,21 @@ class PipelineMonitoring(Construct):
             treat_missing_data=alarm.missing_data,
             alarm_actions=[self.topic_arn],
             ok_actions=[self.topic_arn],
-            depends_on=self._after,
+            depends_on=self._depends_on,
             **_watches(alarm),
         )
 
     def _make_dashboard(self, name: str, watched: WatchedPipeline) -> str:
-        environment = Environment.of(self)
+        deploy_target = DeployTarget.of(self)
         # An account's dashboards have one set of names for all regions.
-        dashboard_name = f"{name}-{environment.region}"
-        arns = [environment.arn("cloudwatch", f"alarm:{name}-{alarm.id}") for alarm in self.alarms]
+        dashboard_name = f"{name}-{deploy_target.region}"
+        arns = [deploy_target.arn("cloudwatch", f"alarm:{name}-{alarm.id}") for alarm in self.alarms]
         CloudwatchDashboard(
             self,
             "dashboard",
             dashboard_name=dashboard_name,
             dashboard_body=dashboard_body(
-                watched, name=name, region=environment.region, alarms=self.alarms, alarm_arns=arns
+                watched, name=name, region=deploy_target.region, alarms=self.alarms, alarm_arns=arns
             ),
         )
         return dashboard_name

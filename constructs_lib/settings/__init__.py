@@ -1,23 +1,23 @@
-"""What can be set, as frozen dataclasses. Units are in the names; each default says what happens if it is left out.
+"""Settings as frozen dataclasses. Units are in the names; each default says what happens if it is left out.
 
-Nothing here imports cdktf. `limits.py` holds the bounds, `relations.py` what must fit within one of them,
-`validation.py` reports what breaks them.
+Nothing here imports cdktf. `validation/` holds the bounds, and what must fit together.
 """
 
-from constructs_lib.settings.endpoint import (
+from constructs_lib.settings.capacity import (
     AsyncCapacity,
-    ContainerModel,
+    Capacity,
+    Hardware,
+    InstanceCapacity,
+    QueueScaling,
+    ScheduledCapacity,
+    ServerlessCapacity,
+)
+from constructs_lib.settings.endpoint import (
     DataCapture,
     Deployment,
     EndpointSettings,
     ExistingEndpoint,
-    Hardware,
-    HuggingFaceModel,
-    InstanceCapacity,
-    ModelPackage,
-    QueueScaling,
-    ScheduledCapacity,
-    ServerlessCapacity,
+    ServingVariant,
     Variant,
 )
 from constructs_lib.settings.function import CodeSigning, ExistingRole, FunctionSettings, VpcSettings
@@ -31,12 +31,14 @@ from constructs_lib.settings.messages import (
     ResultsSettings,
     ServicePrincipal,
 )
+from constructs_lib.settings.models import ContainerModel, HuggingFaceModel, Model, ModelPackage
 from constructs_lib.settings.monitoring import MonitoringSettings
 from constructs_lib.settings.pipeline import InferenceSettings, PipelineSettings, S3StateSettings, StackSettings
 
 __all__ = [
     "DAY_SECONDS",
     "AsyncCapacity",
+    "Capacity",
     "CodeSigning",
     "ContainerModel",
     "DataCapture",
@@ -52,6 +54,7 @@ __all__ = [
     "IdempotencySettings",
     "InferenceSettings",
     "InstanceCapacity",
+    "Model",
     "ModelPackage",
     "MonitoringSettings",
     "PipelineSettings",
@@ -63,6 +66,7 @@ __all__ = [
     "ScheduledCapacity",
     "ServerlessCapacity",
     "ServicePrincipal",
+    "ServingVariant",
     "StackSettings",
     "Variant",
     "VpcSettings",

@@ -46,7 +46,7 @@ class InferenceSettings:
     targets_from_messages: bool = False
     """Whether the message attributes TargetModel, InferenceComponentName and TargetVariant win over the settings; by
     default they are ignored."""
-    max_concurrency: int | None = None
+    requests_in_flight: int | None = None
     """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8."""
     metrics_namespace: str = "SageMakerInference"
     """CloudWatch namespace of the function's metrics."""

@@ -17,7 +17,6 @@ from constructs_lib.settings import (
     PipelineSettings,
     QueueSettings,
 )
-from constructs_lib.settings.variants import async_capacity, is_serverless, production_variants
 from constructs_lib.validation.checker import Violation, is_unresolved
 from constructs_lib.validation.derived import longest_request_seconds
 from constructs_lib.validation.limits import SERVERLESS_PAYLOAD_BYTES
@@ -58,7 +57,7 @@ def _chain_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         bound = f"at least event_source.maximum_concurrency, {concurrency}"
         reason = "throttled invocations use up a message's receives"
         yield Violation(path, "function.reserved_concurrency", reserved, bound, reason)
-    if is_serverless(settings.endpoint) and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
+    if settings.endpoint.is_serverless and settings.inference.max_request_bytes > SERVERLESS_PAYLOAD_BYTES:
         bound = f"at most {SERVERLESS_PAYLOAD_BYTES} bytes"
         reason = "payload limit of serverless endpoints"
         yield Violation(path, "inference.max_request_bytes", settings.inference.max_request_bytes, bound, reason)
@@ -101,7 +100,7 @@ def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator
     if isinstance(settings.endpoint, ExistingEndpoint):
         return
     retention = settings.queue.message_retention_seconds
-    for variant in production_variants(settings.endpoint):
+    for variant in settings.endpoint.production_variants:
         scaling = variant.capacity.queue_scaling if isinstance(variant.capacity, InstanceCapacity) else None
         if scaling is not None and (scaling.age_seconds or 0) >= retention:
             bound = f"less than queue.message_retention_seconds, {retention} seconds"
@@ -112,7 +111,7 @@ def _queue_scaling_violations(path: str, settings: PipelineSettings) -> Iterator
 
 def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
     """Yield what an asynchronous endpoint can't keep to."""
-    capacity, inference = async_capacity(settings.endpoint), settings.inference
+    capacity, inference = settings.endpoint.async_capacity, settings.inference
     if capacity is None:
         return
     if settings.queue.fifo:
@@ -128,9 +127,9 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         if value:
             bound = f"{False if value is True else None} with an asynchronous endpoint"
             yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
-    inputs, requests = inference.input_location or "", capacity.input_location
+    inputs, requests = inference.input_location or "", capacity.request_location
     if inputs and (inputs.startswith(requests) or requests.startswith(inputs)):
-        bound = f"apart from endpoint.capacity.input_location, {requests}"
+        bound = f"apart from endpoint.capacity.request_location, {requests}"
         yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
 
 
@@ -143,7 +142,7 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
         bound = "None, or endpoint an ExistingEndpoint that has components"
         reason = "each variant that is made has a model of its own"
         yield Violation(path, "inference.inference_component_name", inference.inference_component_name, bound, reason)
-    variants = [variant.name for variant in production_variants(endpoint)]
+    variants = [variant.name for variant in endpoint.production_variants]
     if inference.target_variant is not None and inference.target_variant not in variants:
         bound = f"one of {', '.join(variants)}"
         yield Violation(path, "inference.target_variant", inference.target_variant, bound, "the endpoint's variants")

@@ -18,7 +18,6 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.settings.variants import production_variants
 from constructs_lib.validation.relations import Relation
 
 # SageMaker: CapacitySize, of which a step may be half
@@ -229,7 +228,7 @@ def _step_relations(settings: EndpointSettings, deployment: Deployment) -> Itera
         return
     bound = f"at least {MIN_STEPPED_INSTANCES} with deployment.strategy {deployment.strategy}"
     reason = "SageMaker: a step is at most half of a variant's instances"
-    for variant in production_variants(settings):
+    for variant in settings.production_variants:
         place, capacity = variant.place, variant.capacity
         if isinstance(capacity, ServerlessCapacity):
             continue

@@ -5,7 +5,6 @@ from typing import Any
 
 from constructs_lib.settings import PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings, request_timeout_seconds
-from constructs_lib.settings.variants import async_capacity
 from constructs_lib.validation.checker import Violation, is_unresolved
 from constructs_lib.validation.limits import MAX_ENVIRONMENT_BYTES
 
@@ -40,7 +39,7 @@ def handler_settings(
         targets_from_messages=inference.targets_from_messages,
         max_records=inference.max_records_per_request,
         max_bytes=inference.max_request_bytes,
-        max_concurrency=inference.max_concurrency or 1,
+        max_concurrency=inference.requests_in_flight or 1,
         request_timeout_seconds=request_timeout_seconds(settings.function.timeout_seconds),
         max_receives=settings.queue.max_receive_count,
         metrics_namespace=inference.metrics_namespace,
@@ -51,12 +50,12 @@ def handler_settings(
 
 
 def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
-    capacity = async_capacity(settings.endpoint)
+    capacity = settings.endpoint.async_capacity
     if capacity is None:
         return {}
     return {
         "asynchronous": True,
-        "async_input_location": capacity.input_location,
+        "async_input_location": capacity.request_location,
         "async_inline": capacity.inline,
         "async_invocation_seconds": capacity.invocation_timeout_seconds,
     }

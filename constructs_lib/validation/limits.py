@@ -214,7 +214,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _sagemaker_name("target_variant", "TargetVariant"),
         Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
         Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
-        Range("max_concurrency", 1, 1000, "requests", "threads in one function"),
+        Range("requests_in_flight", 1, 1000, "requests", "threads in one function"),
         Pattern(
             "metrics_namespace",
             r"(?!AWS/)[\w./#:-]{1,255}",
@@ -331,7 +331,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("max_instances", 0, 1000, "instances", "Application Auto Scaling MaxCapacity"),
     ),
     AsyncCapacity: (
-        _location("input_location"),
+        _location("request_location"),
         _location("output_location"),
         _location("failure_location"),
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),

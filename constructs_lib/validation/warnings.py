@@ -7,8 +7,7 @@ from constructs_lib.settings import (
     PipelineSettings,
 )
 from constructs_lib.settings.handler import MIB, request_timeout_seconds
-from constructs_lib.settings.variants import async_capacity, is_serverless
-from constructs_lib.validation.derived import advised_visibility_seconds, endpoint_requests
+from constructs_lib.validation.derived import advised_visibility_seconds
 from constructs_lib.validation.limits import (
     INVOCATIONS_PER_POLLER,
     LAMBDA_PAYLOAD_BYTES,
@@ -31,20 +30,20 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             "batching window), or throttled batches are delivered twice"
         )
     request_timeout = request_timeout_seconds(settings.function.timeout_seconds)
-    if is_serverless(settings.endpoint) and request_timeout < CONTAINER_SECONDS:
+    if settings.endpoint.is_serverless and request_timeout < CONTAINER_SECONDS:
         yield (
             f"function.timeout_seconds is {settings.function.timeout_seconds}: it leaves a request {request_timeout} "
             f"s, a cold serverless container may take {CONTAINER_SECONDS}; 75 or more lets it answer"
         )
-    capacity = endpoint_requests(settings.endpoint)
+    capacity = settings.endpoint.most_requests
     invocations, origin = source.maximum_concurrency or 0, "event_source.maximum_concurrency"
     if source.provisioned_pollers is not None:
         invocations = source.provisioned_pollers.maximum * INVOCATIONS_PER_POLLER
         origin = f"event_source.provisioned_pollers.maximum x {INVOCATIONS_PER_POLLER}"
-    in_flight = invocations * (inference.max_concurrency or 1)
+    in_flight = invocations * (inference.requests_in_flight or 1)
     if capacity is not None and in_flight > capacity:
         yield (
-            f"{origin} x inference.max_concurrency is {in_flight}: the endpoint takes "
+            f"{origin} x inference.requests_in_flight is {in_flight}: the endpoint takes "
             f"{capacity} requests at its largest and throttles the rest"
         )
     if source.batch_size * queue.max_message_bytes > LAMBDA_PAYLOAD_BYTES:
@@ -52,7 +51,7 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[str]:
             f"event_source.batch_size x queue.max_message_bytes is {source.batch_size * queue.max_message_bytes} "
             f"bytes: Lambda cuts batches at {LAMBDA_PAYLOAD_BYTES}"
         )
-    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES and async_capacity(settings.endpoint) is None:
+    if inference.max_request_bytes > REAL_TIME_PAYLOAD_BYTES and settings.endpoint.async_capacity is None:
         yield (
             f"inference.max_request_bytes is {inference.max_request_bytes}: the InvokeEndpoint API model admits "
             f"{REAL_TIME_PAYLOAD_BYTES}"

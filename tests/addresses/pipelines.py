@@ -73,7 +73,7 @@ ASYNCHRONOUS = PipelineSettings(
             model_download_timeout_seconds=1200,
             startup_timeout_seconds=1200,
             inference_ami_version="al2-ami-sagemaker-inference-gpu-2",
-            input_location="s3://company-async/requests/",
+            request_location="s3://company-async/requests/",
             output_location="s3://company-async/answers/",
             failure_location="s3://company-async/failures/",
             inline=True,
@@ -99,7 +99,7 @@ STEADY = PipelineSettings(
         model=SCORER,
         capacity=AsyncCapacity(
             instance_type="ml.m5.xlarge",
-            input_location="s3://company-async/requests/",
+            request_location="s3://company-async/requests/",
             output_location="s3://company-async/answers/",
             min_instances=2,
             max_instances=2,
@@ -124,7 +124,7 @@ FIFO = PipelineSettings(
     ),
     function=FunctionSettings(architecture="x86_64", runtime="python3.12", snap_start=True, alias="live"),
     event_source=EventSourceSettings(maximum_concurrency=4, enabled=False),
-    inference=InferenceSettings(codec="csv", fifo_dead_letters=True, max_concurrency=4, target_variant="primary"),
+    inference=InferenceSettings(codec="csv", fifo_dead_letters=True, requests_in_flight=4, target_variant="primary"),
     results=ResultsSettings(sink="sns", message_retention_seconds=86_400),
 )
 

@@ -32,7 +32,7 @@ from tests.constructs.synthesized import Synthesized
 Synth = Callable[..., Synthesized]
 
 ASYNC = AsyncCapacity(
-    instance_type="ml.g5.xlarge", input_location="s3://payloads/in/", output_location="s3://payloads/out/"
+    instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )
 ENDPOINT = EndpointSettings(model=MODEL, capacity=ASYNC)
 MANY = ContainerModel(
@@ -292,7 +292,7 @@ def test_beside_another_pipeline_nothing_of_it_changes(
         ),
         (
             {"inference": InferenceSettings(input_location="s3://payloads/")},
-            "inference.input_location = 's3://payloads/': must be apart from endpoint.capacity.input_location, "
+            "inference.input_location = 's3://payloads/': must be apart from endpoint.capacity.request_location, "
             "s3://payloads/in/ (what lies there is a whole request)",
         ),
         (

@@ -26,7 +26,7 @@ Synth = Callable[..., Synthesized]
 
 INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
 ASYNC = AsyncCapacity(
-    instance_type="ml.g5.xlarge", input_location="s3://payloads/in/", output_location="s3://payloads/out/"
+    instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )
 DAY = ScheduledCapacity(
     name="day", schedule="cron(0 7 ? * MON-FRI *)", timezone="Europe/Berlin", min_instances=4, max_instances=10

@@ -161,7 +161,10 @@ def test_the_alarms_exist_before_the_endpoint(synth_deployment: SynthDeployment)
 
 def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: SynthDeployment) -> None:
     capacity = AsyncCapacity(
-        instance_type="ml.g5.xlarge", min_instances=2, input_location="s3://work/in/", output_location="s3://work/out/"
+        instance_type="ml.g5.xlarge",
+        min_instances=2,
+        request_location="s3://work/in/",
+        output_location="s3://work/out/",
     )
     synthesized = synth_deployment(Deployment(strategy="canary"), capacity=capacity)
     assert "blue_green_update_policy" in _config(synthesized)
@@ -171,7 +174,7 @@ def test_an_endpoint_has_its_rollback_from_the_start_since_to_add_one_would_repl
     synth_pipeline: Callable[..., Synthesized],
 ) -> None:
     asynchronous = AsyncCapacity(
-        instance_type="ml.g5.xlarge", input_location="s3://work/in/", output_location="s3://work/out/"
+        instance_type="ml.g5.xlarge", request_location="s3://work/in/", output_location="s3://work/out/"
     )
     for capacity in (InstanceCapacity(instance_type="ml.c7i.xlarge"), asynchronous):
         config = _config(synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=capacity)))

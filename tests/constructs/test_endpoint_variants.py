@@ -34,7 +34,7 @@ INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge")
 FIXED = replace(INSTANCES, min_instances=2, max_instances=2)
 GREEN = Variant(name="green", capacity=FIXED, model=CONTAINER, weight=3)
 ASYNC = AsyncCapacity(
-    instance_type="ml.g5.xlarge", input_location="s3://work/in/", output_location="s3://work/out/", max_instances=3
+    instance_type="ml.g5.xlarge", request_location="s3://work/in/", output_location="s3://work/out/", max_instances=3
 )
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 OTHER_KEY = "arn:aws:kms:eu-central-1:123456789012:key/5678abcd"

@@ -79,7 +79,7 @@ def test_requests_in_flight_are_as_many_as_a_full_batch_needs(
         event_source=EventSourceSettings(batch_size=batch_size, batching_window_seconds=1),
         inference=InferenceSettings(max_records_per_request=max_records),
     )
-    assert derive(settings).inference.max_concurrency == in_flight
+    assert derive(settings).inference.requests_in_flight == in_flight
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_event_source_asks_no_more_than_the_endpoint_can_take(
 ) -> None:
     settings = PipelineSettings(
         endpoint=EndpointSettings(model=HUB, capacity=capacity),
-        inference=InferenceSettings(max_concurrency=in_flight),
+        inference=InferenceSettings(requests_in_flight=in_flight),
     )
     assert derive(settings).event_source.maximum_concurrency == maximum_concurrency
 
@@ -106,7 +106,7 @@ def test_what_is_set_by_hand_stays(pipeline_settings: PipelineSettings) -> None:
         pipeline_settings,
         queue=QueueSettings(visibility_timeout_seconds=500),
         event_source=EventSourceSettings(maximum_concurrency=3),
-        inference=InferenceSettings(max_concurrency=2),
+        inference=InferenceSettings(requests_in_flight=2),
     )
     assert derive(settings) == settings
 
@@ -170,12 +170,12 @@ WARNINGS = [
     ),
     (
         {"event_source": EventSourceSettings(maximum_concurrency=6)},
-        "event_source.maximum_concurrency x inference.max_concurrency is 12: the endpoint takes 10 requests "
+        "event_source.maximum_concurrency x inference.requests_in_flight is 12: the endpoint takes 10 requests "
         "at its largest and throttles the rest",
     ),
     (
         {"event_source": EventSourceSettings(provisioned_pollers=ProvisionedPollers(maximum=2))},
-        "event_source.provisioned_pollers.maximum x 10 x inference.max_concurrency is 40: the endpoint takes 10 "
+        "event_source.provisioned_pollers.maximum x 10 x inference.requests_in_flight is 40: the endpoint takes 10 "
         "requests at its largest and throttles the rest",
     ),
     (
@@ -222,7 +222,7 @@ def test_a_patient_function_on_the_smallest_pipeline_has_no_warnings(pipeline_se
 
 def test_a_codec_of_one_record_a_request_needs_as_many_requests(pipeline_settings: PipelineSettings) -> None:
     settings = replace(pipeline_settings, inference=InferenceSettings(codec="single"))
-    assert derive(settings).inference.max_concurrency == 8
+    assert derive(settings).inference.requests_in_flight == 8
 
 
 def test_what_others_derive_from_must_be_known(pipeline_settings: PipelineSettings) -> None:

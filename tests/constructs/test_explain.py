@@ -33,7 +33,7 @@ INSTANCES = InstanceCapacity(instance_type="ml.c7i.large", max_instances=3, conc
 
 DAY = ScheduledCapacity(name="day", schedule="cron(0 7 * * ? *)", min_instances=3, max_instances=9)
 NEWCOMER = Variant(name="newcomer", capacity=replace(INSTANCES, concurrent_requests_per_instance=4))
-ASYNC = AsyncCapacity(instance_type="ml.c7i.large", input_location="s3://abc/in/", output_location="s3://abc/out/")
+ASYNC = AsyncCapacity(instance_type="ml.c7i.large", request_location="s3://abc/in/", output_location="s3://abc/out/")
 
 
 def _explain(pipeline: PipelineSettings) -> list[str]:
@@ -60,7 +60,7 @@ def test_what_is_set_by_hand_is_said_to_be() -> None:
     changed = replace(
         SMALLEST,
         queue=QueueSettings(visibility_timeout_seconds=600),
-        inference=InferenceSettings(max_concurrency=3),
+        inference=InferenceSettings(requests_in_flight=3),
         event_source=EventSourceSettings(maximum_concurrency=4),
     )
     assert _explain(changed)[2:] == [

@@ -71,7 +71,7 @@ def test_the_environment_is_what_the_handler_reads(synth_pipeline: Callable[...,
         parameters={"truncation": True},
         max_records_per_request=25,
         max_request_bytes=100_000,
-        max_concurrency=3,
+        requests_in_flight=3,
         metrics_namespace="Support/Language",
     )
     synthesized = synth_pipeline(inference=inference)

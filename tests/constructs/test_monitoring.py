@@ -46,7 +46,7 @@ InPlainStack = Callable[[Callable[[TerraformStack], object]], Synthesized]
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=1, max_instances=4)
 ASYNC = AsyncCapacity(
-    instance_type="ml.g5.xlarge", input_location="s3://payloads/in/", output_location="s3://payloads/out/"
+    instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )
 QUEUE = {"QueueName": "dev-language-work"}
 DEAD_LETTERS = {"QueueName": "dev-language-work-dlq"}

@@ -122,13 +122,13 @@ def test_the_readmes_example_of_mistakes_is_what_is_said(pipeline_settings: Pipe
 
 
 def test_nothing_out_of_bounds_stops_the_check(pipeline_settings: PipelineSettings) -> None:
-    inference = InferenceSettings(max_records_per_request=0, max_concurrency=-1)
+    inference = InferenceSettings(max_records_per_request=0, requests_in_flight=-1)
     source = EventSourceSettings(batch_size=0)
     settings = replace(pipeline_settings, inference=inference, event_source=source)
     with pytest.raises(SettingsError) as raised:
         InferenceStack(Testing.app(), "dev", _settings(language=settings))
     named = {violation.property for violation in raised.value.violations}
-    assert {"inference.max_records_per_request", "inference.max_concurrency", "event_source.batch_size"} <= named
+    assert {"inference.max_records_per_request", "inference.requests_in_flight", "event_source.batch_size"} <= named
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_two_pipelines_with_an_output_of_the_same_name_are_refused(pipeline_sett
 
     assert refused() == [text("dead-letter"), text("results")]
     assert refused(results=ResultsSettings(sink="none")) == [text("dead-letter")]
-    capacity = AsyncCapacity(instance_type="ml.m5.large", input_location="s3://abc/i/", output_location="s3://abc/o/")
+    capacity = AsyncCapacity(instance_type="ml.m5.large", request_location="s3://abc/i/", output_location="s3://abc/o/")
     endpoint = EndpointSettings(model=pipeline_settings.endpoint.model, capacity=capacity)  # type: ignore[union-attr]
     assert refused(endpoint=endpoint) == [text("dead-letter"), text("results"), text("notification")]
 
