@@ -1,4 +1,4 @@
-"""The whole road in one construct: queue, function, endpoint, results, and what binds them."""
+"""A whole pipeline in one construct: queue, function, endpoint, results, and what binds them."""
 
 from constructs_lib.core.iam import key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
@@ -42,19 +42,8 @@ class InferencePipeline(Construct):
         for warning in chain_warnings(self.settings):
             Annotations.of(self).add_warning(warning)
         self.queue = self._make_queue(f"{name}-work")
-        self.results = ResultSink(
-            self,
-            "results",
-            name=f"{name}-results",
-            settings=settings.results,
-            fifo=settings.queue.fifo,
-            bucket_key_arns=settings.bucket_key_arns,
-        )
-        self.table = (
-            IdempotencyTable(self, "idempotency", name=f"{name}-idempotency", settings=settings.idempotency)
-            if settings.idempotency
-            else None
-        )
+        self.results = self._make_results(f"{name}-results")
+        self.table = self._make_table(f"{name}-idempotency")
         self._async_capacity = settings.endpoint.async_capacity
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
         self.endpoint = self._make_endpoint(name, topics)
@@ -81,7 +70,7 @@ class InferencePipeline(Construct):
 
     @property
     def dead_letter_queue(self) -> Queue:
-        """What could not be scored, each with its reason."""
+        """The queue of records that could not be scored, each with its reason."""
         assert self.queue.dead_letter_queue is not None
         return self.queue.dead_letter_queue
 
@@ -90,6 +79,20 @@ class InferencePipeline(Construct):
         if isinstance(settings, ExistingQueue):
             return ExistingMessageQueue(self, "work", settings=settings)
         return MessageQueue(self, "work", name=name, settings=settings)
+
+    def _make_results(self, name: str) -> ResultSink:
+        return ResultSink(
+            self,
+            "results",
+            name=name,
+            settings=self.settings.results,
+            fifo=self.settings.queue.fifo,
+            bucket_key_arns=self.settings.bucket_key_arns,
+        )
+
+    def _make_table(self, name: str) -> IdempotencyTable | None:
+        settings = self.settings.idempotency
+        return IdempotencyTable(self, "idempotency", name=name, settings=settings) if settings else None
 
     def _make_endpoint(self, name: str, topics: NotificationTopics | None) -> ModelEndpoint | ExistingModelEndpoint:
         settings = self.settings.endpoint
@@ -116,7 +119,7 @@ class InferencePipeline(Construct):
         )
 
     def _notify(self, name: str, topics: NotificationTopics) -> NotificationFunction:
-        """Make what hears of an asynchronous endpoint's answers."""
+        """Create the function that is notified of an asynchronous endpoint's answers."""
         assert self._async_capacity is not None
         function = NotificationFunction(
             self,

@@ -35,7 +35,7 @@ class InferenceStack(TerraformStack):
 
     def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
         if state is None:
-            # Absolute: cdktf runs Terraform in its output folder, which is thrown away and made again.
+            # Absolute: cdktf runs Terraform in its output folder, which is deleted and written again.
             LocalBackend(self, path=str(Path.cwd() / f"terraform.{id_}.tfstate"))
             return
         key = state.key or f"{id_}/terraform.tfstate"
@@ -106,9 +106,9 @@ def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iter
             "results": settings.results.sink == "sqs",
             "notification": settings.endpoint.async_capacity is not None,
         }
-        for word in (word for word, is_taken in taken.items() if is_taken):
-            if (other := f"{name}-{word}") in pipelines:
-                bound = f"another name than that of {id_}/{name} with -{word} after it"
+        for suffix in (suffix for suffix, is_taken in taken.items() if is_taken):
+            if (other := f"{name}-{suffix}") in pipelines:
+                bound = f"another name than that of {id_}/{name} with -{suffix} after it"
                 yield Violation(f"{id_}/{other}", "name", other, bound, "both would have an output of the same name")
 
 

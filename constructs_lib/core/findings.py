@@ -1,4 +1,4 @@
-"""Reasons for what a security scanner finds and is right as it is; they stand next to the resource."""
+"""Reasons for findings of a security scanner that are right as they are, kept next to the resource."""
 
 from cdktf import TerraformResource
 

@@ -32,7 +32,7 @@ class Statement:
 
 
 def policy_document(*statements: Mapping[str, Any]) -> str:
-    """Return plain policy JSON: it stands in the plan as written here."""
+    """Return plain policy JSON: the plan shows it as written here."""
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
@@ -49,9 +49,9 @@ class ServiceRole(Construct):
         description: str,
         existing: ExistingRole | None = None,
     ) -> None:
-        """`name` gets the region added: IAM names are global, and the same stack may stand in several regions.
+        """`name` gets the region added: IAM names are global, and the same stack may be deployed to several regions.
 
-        With `existing` no role is made; the policies, whose names then begin with `name`, are attached to that one,
+        With `existing` no role is created; the policies, whose names then begin with `name`, are attached to that one,
         or to none if it has its rights already.
         """
         super().__init__(scope, id_)

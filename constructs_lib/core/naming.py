@@ -30,7 +30,7 @@ class DeployTarget(Construct):
 
     @classmethod
     def of(cls, scope: IConstruct) -> "DeployTarget":
-        """Return the deploy target of the stack that the construct is in; the first call makes it.
+        """Return the deploy target of the stack that the construct is in; the first call creates it.
 
         Only Node knows which stack that is, so the answer is remembered: a construct may ask for its parent's.
         """

@@ -1,4 +1,4 @@
-"""How a variant of an endpoint scales, by what it runs on."""
+"""Autoscaling of a variant, by its capacity."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ def make_autoscaling(
     capacity: Capacity,
     queue_name: str | None = None,
 ) -> None:
-    """Make what scales a variant; `queue_name` is the work queue's, for `queue_scaling`."""
+    """Create what scales a variant; `queue_name` is the work queue's, for `queue_scaling`."""
     variant: dict[str, Any] = {"endpoint": endpoint, "endpoint_name": endpoint_name, "variant_name": variant_name}
     match capacity:
         case ServerlessCapacity():
@@ -41,7 +41,7 @@ class InstanceAutoscaling(Construct):
     """Target tracking on requests, instances added while the work queue falls behind, other ranges by the clock.
 
     Requests are counted as concurrent ones per instance, a metric of 10 seconds' resolution, or, where
-    `invocations_per_instance_per_minute` is set, as that. Nothing is made for a fixed number of instances, or where
+    `invocations_per_instance_per_minute` is set, as that. Nothing is created for a fixed number of instances, or where
     SageMaker itself scales.
     """
 
@@ -106,7 +106,7 @@ class InstanceAutoscaling(Construct):
 
 
 class ServerlessAutoscaling(Construct):
-    """Target tracking of the warm containers by their utilization. Nothing is made where their number is fixed."""
+    """Target tracking of the warm containers by their utilization. Nothing is created where their number is fixed."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class AsyncAutoscaling(Construct):
     """Target tracking on the endpoint's own backlog, and, where the range begins at zero, the way up from there.
 
     At zero instances the backlog per instance says nothing of one request that waits, so an alarm adds the first
-    instance. Nothing is made for a fixed number of instances.
+    instance. Nothing is created for a fixed number of instances.
     """
 
     def __init__(

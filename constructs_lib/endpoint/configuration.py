@@ -1,4 +1,4 @@
-"""The endpoint configuration: which variants there are, what each runs on, and what is kept of requests."""
+"""The endpoint configuration: variants, their capacity, and data capture."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -103,7 +103,7 @@ def _shadow(variant: ServingVariant, model: SagemakerModel) -> SagemakerEndpoint
 
 
 def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[str, Any]:
-    """Return a variant's arguments; those that scaling owns must not tell one content from another."""
+    """Return a variant's arguments; those that scaling owns must not be part of the content that is hashed."""
     capacity, own = variant.capacity, scaled or not variant.capacity.is_scaled
     shared = {"variant_name": variant.name, "initial_variant_weight": variant.weight}
     if isinstance(capacity, ServerlessCapacity):
@@ -140,7 +140,7 @@ def _instance_arguments(capacity: InstanceCapacity) -> dict[str, Any]:
 
 
 def _scaled(argument: str, variants: Sequence[ServingVariant]) -> Iterator[str]:
-    """Yield what Terraform must leave as it is: scaling owns it, and each change of it would make a configuration."""
+    """Yield what Terraform must leave as it is: scaling owns it, and each change of it would create a configuration."""
     for position, variant in enumerate(variants):
         if variant.capacity.is_scaled:
             serverless = isinstance(variant.capacity, ServerlessCapacity)

@@ -23,12 +23,12 @@ from constructs import Construct
 class ModelEndpoint(Construct):
     """Models behind a SageMaker endpoint.
 
-    It makes: an execution role that can pull these images, read these models' data and write this endpoint's logs and
+    It creates: an execution role that can pull these images, read these models' data and write this endpoint's logs and
     metrics; the log group; models, endpoint configuration and endpoint; what scales them; unless it is serverless, the
     alarms that roll back.
 
     Model and configuration cannot be changed in place. Their names end in a hash of their content, so a change
-    makes new ones first, moves the endpoint over (blue/green), and only then deletes the old.
+    creates new ones first, moves the endpoint over (blue/green), and only then deletes the old.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class ModelEndpoint(Construct):
         depends_on: Sequence[ITerraformDependable] = (),
     ) -> None:
         """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
-        the work queue's, for `queue_scaling`; `depends_on` holds what must exist before the endpoint, such as the topics.
+        the work queue's, for `queue_scaling`; `depends_on` holds what must exist before the
+        endpoint, such as the topics.
 
         Raises SettingsError if settings are out of bounds.
         """
@@ -53,13 +54,7 @@ class ModelEndpoint(Construct):
         self.settings = settings
         self.deploy_target = DeployTarget.of(self)
         self.arn = self.deploy_target.arn("sagemaker", f"endpoint/{name}")
-        log_group = CloudwatchLogGroup(
-            self,
-            "logs",
-            name=f"/aws/sagemaker/Endpoints/{name}",
-            retention_in_days=settings.log_retention_days,
-            kms_key_id=settings.log_key_arn,
-        )
+        log_group = self._make_log_group()
         alarms = self._make_alarms()
         sources = make_sources(self, name, settings)
         self.role = make_execution_role(
@@ -67,10 +62,8 @@ class ModelEndpoint(Construct):
             name=name,
             settings=settings,
             sources=sources.values(),
-            log_group=f"/aws/sagemaker/Endpoints/{name}",
-            alarm_arns=[self.deploy_target.arn("cloudwatch", f"alarm:{alarm}") for alarm in alarms.names]
-            if alarms
-            else [],
+            log_group=log_group.name_input or "",
+            alarm_names=alarms.names if alarms else [],
             topic_arns=notifications or (),
         )
         configuration = make_endpoint_configuration(
@@ -82,7 +75,7 @@ class ModelEndpoint(Construct):
             name=name,
             endpoint_config_name=configuration.name,
             deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
-            # Named in plain text: the log group, which SageMaker would make without retention, and the alarms.
+            # Named in plain text: the log group, which SageMaker would create without retention, and the alarms.
             depends_on=[log_group, *(alarms.alarms if alarms else []), *depends_on],
         )
         self._make_autoscaling(queue_name)
@@ -93,6 +86,15 @@ class ModelEndpoint(Construct):
         """Let the role send requests to this endpoint, and to those inference components on it."""
         asynchronous = isinstance(self.settings.capacity, AsyncCapacity)
         _grant_invoke(role, self.deploy_target, self.arn, inference_components, asynchronous=asynchronous)
+
+    def _make_log_group(self) -> CloudwatchLogGroup:
+        return CloudwatchLogGroup(
+            self,
+            "logs",
+            name=f"/aws/sagemaker/Endpoints/{self.name}",
+            retention_in_days=self.settings.log_retention_days,
+            kms_key_id=self.settings.log_key_arn,
+        )
 
     def _make_alarms(self) -> RollbackAlarms | None:
         settings = self.settings
@@ -105,10 +107,10 @@ class ModelEndpoint(Construct):
         )
 
     def _make_models(self, sources: Mapping[str, ModelSource]) -> dict[str, SagemakerModel]:
-        """Make each source's model once; return them by the name of the variant."""
+        """Create each source's model once; return them by the name of the variant."""
         distinct = {source.id: source for source in sources.values()}
-        made = {id_: self._make_model(source) for id_, source in distinct.items()}
-        return {variant: made[source.id] for variant, source in sources.items()}
+        created = {id_: self._make_model(source) for id_, source in distinct.items()}
+        return {variant: created[source.id] for variant, source in sources.items()}
 
     def _make_model(self, source: ModelSource) -> SagemakerModel:
         vpc, arguments = self.settings.vpc, dict[str, Any]()
@@ -146,7 +148,7 @@ class ModelEndpoint(Construct):
 
 
 class ExistingModelEndpoint:
-    """An endpoint that exists: nothing is made; requests to it can be granted."""
+    """An endpoint that exists: nothing is created; requests to it can be granted."""
 
     def __init__(self, scope: Construct, settings: ExistingEndpoint) -> None:
         """Raises SettingsError if settings are out of bounds."""

@@ -17,10 +17,10 @@ def make_execution_role(
     settings: EndpointSettings,
     sources: Iterable[ModelSource],
     log_group: str,
-    alarm_arns: Sequence[str],
+    alarm_names: Sequence[str],
     topic_arns: Sequence[str],
 ) -> ServiceRole:
-    """`name` is the endpoint's; the alarms are those that roll back, the topics those that hear of answers."""
+    """Create the role. `name` is the endpoint's; the alarms roll deployments back, the topics are for notifications."""
     role = ServiceRole(
         scope,
         "role",
@@ -31,6 +31,7 @@ def make_execution_role(
     )
     deploy_target, sources = DeployTarget.of(scope), list(sources)
     publish = [Statement(actions=["sns:Publish"], resources=topic_arns)] if topic_arns else []
+    alarm_arns = [deploy_target.arn("cloudwatch", f"alarm:{name}") for name in alarm_names]
     watch = [Statement(actions=["cloudwatch:DescribeAlarms"], resources=alarm_arns)] if alarm_arns else []
     policies: dict[str, Iterable[Statement]] = {
         "pull-image": _pull(arn for source in sources for arn in source.repository_arns),

@@ -1,4 +1,4 @@
-"""What a model becomes: the container that serves it, and what the execution role needs to start it."""
+"""Sources of models: the container that serves each, and the rights that the execution role needs to start it."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ class ModelSource:
     container: Mapping[str, Any]
     """Arguments of the container."""
     identity: Mapping[str, Any]
-    """The same, with what a reference stands for in its place, to tell one content from another."""
+    """The same, with the content that a reference stands for in its place: it is hashed into names."""
     repository_arns: Sequence[str] = ()
     """Where the image is pulled from."""
     reads: Sequence[Statement] = ()
@@ -61,11 +61,11 @@ def make_sources(scope: Construct, name: str, settings: EndpointSettings) -> dic
     endpoint's.
     """
     models = variant_models(settings)
-    made: dict[str, ModelSource] = {}
+    sources: dict[str, ModelSource] = {}
     for variant, model in models.items():
-        shared = next((source for other, source in made.items() if models[other] == model), None)
-        made[variant] = shared or _make_source(scope, name, model, f"-{variant}" if made else "")
-    return made
+        shared = next((source for other, source in sources.items() if models[other] == model), None)
+        sources[variant] = shared or _make_source(scope, name, model, f"-{variant}" if sources else "")
+    return sources
 
 
 def variant_models(settings: EndpointSettings) -> dict[str, Model]:
@@ -95,18 +95,18 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
     dependencies: list[ITerraformDependable] = []
     if model.token_secret_arn is None or model.bundle_location is None:
         names = ("HF_MODEL_ID", "HF_MODEL_REVISION")
-        made = {}
+        variables = {}
     else:
         # Not HF_MODEL_ID: AWS's toolkit would download it by itself, before the bundle could give it the token.
         names = ("HUB_MODEL_ID", "HUB_MODEL_REVISION")
-        made = {"HUB_TOKEN_SECRET_ARN": model.token_secret_arn}
+        variables = {"HUB_TOKEN_SECRET_ARN": model.token_secret_arn}
         bundle, container["model_data_url"] = _put_bundle(scope, name, model.bundle_location, id_)
         dependencies = [bundle]
         reads = [Statement(actions=["s3:GetObject"], resources=[_s3_arn(deploy_target, container["model_data_url"])])]
-    made |= {names[0]: model.model_id, "HF_TASK": model.task}
+    variables |= {names[0]: model.model_id, "HF_TASK": model.task}
     if model.revision is not None:
-        made[names[1]] = model.revision
-    container["environment"] = {**made, **model.environment}
+        variables[names[1]] = model.revision
+    container["environment"] = {**variables, **model.environment}
     return ModelSource(
         id=id_,
         container=container,
@@ -153,7 +153,7 @@ def _read_token(deploy_target: DeployTarget, model: HuggingFaceModel) -> Iterato
 def _container_source(scope: Construct, model: ContainerModel, id_: str) -> ModelSource:
     deploy_target = DeployTarget.of(scope)
     parts = re.fullmatch(r"(\d+)\.dkr\.ecr\.([^.]+)\.[^/]+/([^:@]+)[:@].+", model.image_uri)
-    # A Terraform reference instead of text: the repository can't be told, only the account's own admitted.
+    # A Terraform reference instead of text: the repository is not known, so all of the account are granted.
     account, region, repository = parts.groups() if parts else (deploy_target.account, deploy_target.region, "*")
     container: dict[str, Any] = {"image": model.image_uri, "environment": dict(model.environment) or None}
     reads: list[Statement] = []

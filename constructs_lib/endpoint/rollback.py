@@ -1,4 +1,4 @@
-"""How a changed endpoint takes over, and the alarms that roll it back."""
+"""Deployment of a changed endpoint, and the alarms that roll it back."""
 
 from collections.abc import Sequence
 from typing import Any

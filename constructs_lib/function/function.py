@@ -3,6 +3,7 @@
 import base64
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
@@ -37,7 +38,7 @@ _packaged = functools.cache(package_handler)
 class BatchInferenceFunction(Construct):
     """The handler as a Lambda function.
 
-    It makes: a role that can write this function's logs and traces, the log group with its retention, the zip,
+    It creates: a role that can write this function's logs and traces, the log group with its retention, the zip,
     and the function with JSON logs; with `alias`, that and a version with each change. What it may read, invoke and
     send to is granted by those constructs. `arn` is what to call: the alias, or the function.
     """
@@ -126,20 +127,6 @@ class BatchInferenceFunction(Construct):
 
     def _make_function(self, handler_settings: HandlerSettings, log_group: CloudwatchLogGroup) -> LambdaFunction:
         settings = self.settings
-        archive, content_hash = _packaged()
-        code = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
-        signed = (
-            SignedCode(
-                self,
-                "signed",
-                name=self.name,
-                settings=settings.code_signing,
-                archive=code.path,
-                content_hash=content_hash,
-            )
-            if settings.code_signing
-            else None
-        )
         return LambdaFunction(
             self,
             "function",
@@ -150,11 +137,6 @@ class BatchInferenceFunction(Construct):
             architectures=[settings.architecture],
             layers=list(settings.layers) or None,
             handler=self._entry,
-            filename=None if signed else code.path,
-            s3_bucket=signed.bucket if signed else None,
-            s3_key=signed.key if signed else None,
-            code_signing_config_arn=settings.code_signing.config_arn if settings.code_signing else None,
-            source_code_hash=None if signed else base64.b64encode(bytes.fromhex(content_hash)).decode(),
             memory_size=settings.memory_mib,
             ephemeral_storage=LambdaFunctionEphemeralStorage(size=settings.ephemeral_storage_mib),
             timeout=settings.timeout_seconds,
@@ -175,7 +157,21 @@ class BatchInferenceFunction(Construct):
             vpc_config=_vpc_config(settings.vpc),
             # The first invocation must find the rights it writes its logs with.
             depends_on=self.role.policies,
+            **self._code(),
         )
+
+    def _code(self) -> dict[str, Any]:
+        """Return the arguments that name the code: the zip, or where its signed copy lies."""
+        archive, content_hash = _packaged()
+        zipped = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
+        signing = self.settings.code_signing
+        if signing is None:
+            hash_ = base64.b64encode(bytes.fromhex(content_hash)).decode()
+            return {"filename": zipped.path, "source_code_hash": hash_}
+        signed = SignedCode(
+            self, "signed", name=self.name, settings=signing, archive=zipped.path, content_hash=content_hash
+        )
+        return {"s3_bucket": signed.bucket, "s3_key": signed.key, "code_signing_config_arn": signing.config_arn}
 
     def _variables(self, handler_settings: HandlerSettings) -> dict[str, str]:
         """Raises SettingsError if Lambda would refuse the environment."""

@@ -1,4 +1,4 @@
-"""The table that makes a record delivered twice be scored once."""
+"""The table of results, so that a record delivered twice is scored once."""
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements
 from constructs_lib.core.naming import DeployTarget
@@ -30,7 +30,7 @@ KEY_ACTIONS = (
 
 
 class IdempotencyTable(Construct):
-    """A DynamoDB table, paid by request: encrypted, recoverable to any point in time, forgetting by itself."""
+    """A DynamoDB table, paid by request, encrypted, recoverable to any point in time, whose items expire."""
 
     def __init__(
         self, scope: Construct, id_: str, *, name: str, settings: IdempotencySettings = IdempotencySettings()

@@ -30,7 +30,7 @@ EVENT_AGE_SECONDS = 21_600
 
 
 class NotificationTopics(Construct):
-    """Where SageMaker tells, with the endpoint's execution role, that an inference has succeeded or failed."""
+    """Topics to which SageMaker publishes, as the execution role, that an inference has succeeded or failed."""
 
     def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
         super().__init__(scope, id_)
@@ -51,7 +51,7 @@ class NotificationTopics(Construct):
 class NotificationFunction(Construct):
     """The second function, subscribed to both topics: it sends results and dead letters on.
 
-    It makes: the function from the same zip with its role and logs, the topics' right to invoke it, and the
+    It creates: the function from the same zip with its role and logs, the topics' right to invoke it, and the
     subscriptions. What it fails on three times goes to the dead-letter queue as Lambda's invocation record.
     """
 
@@ -117,7 +117,7 @@ class NotificationFunction(Construct):
         self.dependencies.append(failures)
 
     def _subscribe(self, id_: str, topic: Topic, dead_letters: Queue) -> None:
-        """Have the function hear of a topic; what SNS can't deliver goes to the dead-letter queue, if that is made."""
+        """Subscribe the function to a topic; what SNS can't deliver goes to a dead-letter queue created here."""
         redrive = None
         if isinstance(dead_letters, MessageQueue):
             dead_letters.grant_send(ServicePrincipal(service="sns.amazonaws.com", source_arn=topic.arn))

@@ -21,7 +21,7 @@ from constructs import Construct
 class SignedCode(Construct):
     """A zip put to a bucket of yours and signed there; `bucket` and `key` are where the signed one is.
 
-    Signing jobs can't be changed or deleted: new code makes a new object and a new job.
+    Signing jobs can't be changed or deleted: new code gets a new object and a new job.
     """
 
     def __init__(

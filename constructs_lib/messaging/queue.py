@@ -18,12 +18,12 @@ from constructs import Construct
 
 
 class Queue(Construct):
-    """What a queue that is made and one that exists have in common: how it is reached, and who may do what with it."""
+    """A queue, created here or not: how it is reached, and what roles and services may do with it."""
 
     settings: QueueSettings
     url: str
     resource_arn: str
-    """The ARN by reference, for resources that Terraform must make after the queue."""
+    """The ARN by reference, for resources that Terraform must create after the queue."""
     dead_letter_queue: "Queue | None"
     dependencies: Sequence[ITerraformDependable]
     """Resources that must exist before the queue is used by its name or its ARN in plain text."""
@@ -82,7 +82,7 @@ class Queue(Construct):
         return statements
 
     def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
-        """Raises SettingsError: only a queue that is made has a policy of its own here."""
+        """Raises SettingsError: only a queue that is created here has a policy of its own."""
         bound, reason = "a role", "the policy of an existing queue is not changed"
         raise SettingsError([Violation(self.node.path, "grantee", principal, bound, reason)])
 
@@ -90,7 +90,7 @@ class Queue(Construct):
 class MessageQueue(Queue):
     """An SQS queue, by default with its dead-letter queue.
 
-    It makes: the queue (SSE-SQS, or a customer key), a policy that denies what does not come by TLS and admits the
+    It creates: the queue (SSE-SQS, or a customer key), a policy that denies what does not come by TLS and admits the
     `senders`, and, with a dead-letter queue, the same again, the redrive policy, and the redrive-allow policy that
     admits this queue alone.
     """
@@ -201,7 +201,7 @@ class MessageQueue(Queue):
 
 
 class ExistingMessageQueue(Queue):
-    """A queue of this account and region that exists, with its dead-letter queue. Nothing of it is made or changed."""
+    """A queue of this account and region that exists, with its dead-letter queue; nothing of it is changed."""
 
     def __init__(self, scope: Construct, id_: str, *, settings: ExistingQueue) -> None:
         """Raises SettingsError if settings are out of bounds."""

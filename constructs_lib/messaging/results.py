@@ -1,4 +1,4 @@
-"""Where results leave to: a queue, a topic or a bus made for it, a bucket of yours, or nowhere."""
+"""The sink of results: a queue, a topic or a bus created for it, a bucket of yours, or nowhere."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,9 +15,9 @@ from constructs import Construct
 
 
 class ResultSink:
-    """The results' way out, in the scope of its pipeline.
+    """The sink of results, in the scope of its pipeline.
 
-    It makes, by `settings.sink`: `sqs` a queue; `sns` a topic, encrypted, TLS only; `eventbridge` a bus; `s3` and
+    It creates, by `settings.sink`: `sqs` a queue; `sns` a topic, encrypted, TLS only; `eventbridge` a bus; `s3` and
     `none` nothing. `target` is what the handler sends to, `outputs` what a consumer needs to know.
     """
 

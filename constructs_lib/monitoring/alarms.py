@@ -1,4 +1,4 @@
-"""What a pipeline's alarms watch, when they ring, and what to do first."""
+"""Alarms of a pipeline: the metrics they watch, when they ring, and what to do first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -201,7 +201,7 @@ def _async_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Ite
             kind="untold-answers",
             watches=watched.variant(watched.variants[0], "NotificationFailures", "Sum"),
             threshold=0,
-            means=f"{watched.endpoint_name} could not tell its topics of an answer: no result was sent on.",
+            means=f"{watched.endpoint_name} could not notify its topics of an answer: no result was sent on.",
             first="see the execution role's right to publish; the answers lie at output_location.",
         )
     if watched.starts_from_zero:

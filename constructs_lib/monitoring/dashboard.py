@@ -247,8 +247,8 @@ def _results(watched: WatchedPipeline) -> Column:
     ]
     counts = [(name, watched.notification_function(name, "Sum")) for name in ("Invocations", "Errors")]
     if lines := [Line(label=name, shows=metric) for name, metric in counts if metric is not None]:
-        untold = watched.variant(watched.variants[0], "NotificationFailures", "Sum")
-        lines.append(Line(label="never told of", shows=untold))
+        failed = watched.variant(watched.variants[0], "NotificationFailures", "Sum")
+        lines.append(Line(label="not notified of", shows=failed))
         alarms = ("notification-errors", "untold-answers")
         graphs.append(Graph(title="Notifications in 5 minutes", lines=lines, alarms=alarms))
     return Column(

@@ -1,4 +1,4 @@
-"""The metrics that tell how a pipeline does, by the names that AWS and the handler give them."""
+"""Metrics of a pipeline, by the names that AWS and the handler give them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,9 +43,9 @@ class WatchedPipeline:
     function_name: str
     endpoint_name: str
     results_name: str
-    """Name of the queue or topic that results leave to, where one is made for them."""
+    """Name of the queue or topic that results leave to, where one is created for them."""
     notification_function_name: str | None = None
-    """Asynchronous endpoints: the function that hears of answers."""
+    """Asynchronous endpoints: the function that is notified of answers."""
 
     def queue(self, name: str, statistic: str) -> Metric:
         return _sqs(self.queue_name, name, statistic)

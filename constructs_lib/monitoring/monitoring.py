@@ -22,7 +22,7 @@ from constructs import Construct
 
 
 class AlarmTopic(Topic):
-    """A topic that CloudWatch's alarms of this account may publish to, and who is told by e-mail."""
+    """A topic that CloudWatch's alarms of this account may publish to, and its subscribers by e-mail."""
 
     def __init__(
         self,
@@ -48,10 +48,10 @@ class AlarmTopic(Topic):
 
 
 class PipelineMonitoring(Construct):
-    """What watches a pipeline.
+    """Alarms and dashboard of a pipeline.
 
-    It makes: an alarm for each thing that can go wrong (`alarms.py`), which tells the topic when it rings and when it
-    is over; the topic, unless one is given; the dashboard. `outputs` is what an operator needs to know.
+    It creates: an alarm for each thing that can go wrong (`alarms.py`), which notifies the topic when it rings and
+    when it is over; the topic, unless one is given; the dashboard. `outputs` is what an operator needs to know.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class PipelineMonitoring(Construct):
 
 
 def _watches(alarm: Alarm) -> dict[str, Any]:
-    """Return the arguments that say what is watched: one metric, or several and how they are reckoned up."""
+    """Return the arguments that say what is watched: one metric, or several and the formula over them."""
     watches = alarm.watches
     if isinstance(watches, Formula):
         result = CloudwatchMetricAlarmMetricQuery(

@@ -1,4 +1,4 @@
-"""What the variants of an endpoint run on, and how their number follows the load."""
+"""Capacity of an endpoint's variants, and how their number follows the load."""
 
 from dataclasses import dataclass
 
@@ -83,7 +83,7 @@ class InstanceCapacity(Hardware):
     min_instances: int = 1
     """Never fewer; by default 1. Two or more spread over availability zones."""
     max_instances: int = 4
-    """Never more; by default 4. Equal to `min_instances`: no autoscaling is made."""
+    """Never more; by default 4. Equal to `min_instances`: no autoscaling is created."""
     concurrent_requests_per_instance: int = 4
     """How many requests one instance serves well at once; by default 4. The event source's concurrency and the
     scaling target derive from it."""
@@ -126,7 +126,7 @@ class InstanceCapacity(Hardware):
     def is_scaled(self) -> bool:
         """Whether Application Auto Scaling moves the count of instances, so that no apply may set it.
 
-        Where SageMaker itself scales, the range stands in the configuration, and the count goes with it.
+        Where SageMaker itself scales, the range is part of the configuration, and so is the count.
         """
         return not self.managed_scaling and _is_scaled(self)
 
@@ -135,8 +135,8 @@ class InstanceCapacity(Hardware):
 class AsyncCapacity(Hardware):
     """Asynchronous inference: requests of up to an hour and 1 GB, on instances that scale to zero and back.
 
-    The function hands records over; SageMaker tells a second function, by topics that are made for it, when a result is
-    there, and that one sends it on.
+    The function submits records; SageMaker notifies a second function, by topics that are created for it, when a result
+    is there, and that one sends it on.
     """
 
     request_location: str

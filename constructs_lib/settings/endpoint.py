@@ -51,7 +51,7 @@ class DataCapture:
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """How a changed endpoint takes over, and when it rolls back. Alarms are made for it, one a variant at least; since
+    """Deployment of a changed endpoint, and its rollback. Alarms are created for it, one a variant at least; since
     the provider replaces an endpoint whose rollback comes or goes, each endpoint on instances has one.
 
     `all-at-once`, `canary` and `linear` are blue/green: a second fleet is started, and traffic is moved to it.
@@ -117,7 +117,7 @@ class EndpointSettings:
     """Customer keys of the buckets that the containers read the model from or write to; by default their buckets use
     S3's own."""
     role: ExistingRole | None = None
-    """Execution role; by default one is made."""
+    """Execution role; by default one is created."""
 
     @property
     def production_variants(self) -> tuple[ServingVariant, ...]:
@@ -180,7 +180,7 @@ class EndpointSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingEndpoint:
-    """An endpoint of the same account and region that exists already. Nothing of it is made or changed."""
+    """An endpoint of the same account and region that exists already. Nothing of it is created or changed."""
 
     name: str
     """The endpoint's name."""

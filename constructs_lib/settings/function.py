@@ -57,7 +57,7 @@ class FunctionSettings:
     tracing: bool = True
     """X-Ray active tracing; by default on."""
     reserved_concurrency: int | None = None
-    """Concurrency set aside for, and limiting, this function; by default it shares the account's."""
+    """Concurrency reserved for, and limiting, this function; by default it shares the account's."""
     system_log_level: str = "WARN"
     """Least severe line of Lambda's own that is kept: `DEBUG`, `INFO` or `WARN`; by default WARN."""
     log_key_arn: str | None = None
@@ -76,7 +76,7 @@ class FunctionSettings:
     """Network to run in; it must lead to SQS, SageMaker and CloudWatch, by VPC endpoints or NAT. By default Lambda's
     own."""
     role: ExistingRole | None = None
-    """Role to run as; by default one is made."""
+    """Role to run as; by default one is created."""
     environment_key_arn: str | None = None
     """Customer key that the environment variables are encrypted with; by default Lambda's own."""
     code_signing: CodeSigning | None = None

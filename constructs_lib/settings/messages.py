@@ -1,4 +1,4 @@
-"""The roads of messages: work queue, what feeds the function, where results leave to."""
+"""Messages: the work queue, the event source mapping, and the sink of results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class QueueSettings:
     high_throughput: bool = False
     """FIFO only: throughput and deduplication for each message group by itself; by default for the queue as a whole."""
     content_based_deduplication: bool = False
-    """FIFO only: whether SQS makes the deduplication id from the body; by default producers must send one."""
+    """FIFO only: whether SQS derives the deduplication id from the body; by default producers must send one."""
     delay_seconds: int = 0
     """How long a new message stays hidden; by default it can be received at once."""
     message_retention_seconds: int = 4 * DAY_SECONDS
@@ -48,7 +48,7 @@ class QueueSettings:
     """How long a dead letter is kept, counted from its first arrival; by default 14 days, the most SQS allows."""
     kms_key_arn: str | None = None
     """Customer key that messages and dead letters are encrypted with; by default SQS's own (SSE-SQS). The rights to
-    use it are made for the function's role; the key's own policy must admit the account, and whoever sends."""
+    use it are granted to the function's role; the key's own policy must admit the account, and whoever sends."""
     kms_data_key_reuse_seconds: int = 300
     """With a customer key: how long SQS reuses a data key before it asks KMS again; by default 5 minutes."""
     senders: tuple[ServicePrincipal, ...] = ()
@@ -60,7 +60,7 @@ class QueueSettings:
 class ExistingQueue(QueueSettings):
     """A queue of the same account and region that exists already, with its dead-letter queue.
 
-    Nothing of it is made or changed; the other settings say how it is set, and are checked like those of a new one.
+    Nothing of it is created or changed; the other settings say how it is set, and are checked like those of a new one.
     """
 
     name: str
@@ -81,7 +81,7 @@ class ProvisionedPollers:
 
 @dataclass(frozen=True, kw_only=True)
 class EventSourceSettings:
-    """How the queue feeds the function."""
+    """The event source mapping, by which the queue feeds the function."""
 
     batch_size: int = 10
     """Most messages in one invocation; by default 10. Over 10 needs a batching window."""
@@ -107,11 +107,11 @@ class EventSourceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsSettings:
-    """Where results leave to."""
+    """The sink of results."""
 
     sink: str = "sqs"
-    """`sqs`, `sns` or `eventbridge`: a queue, topic or bus made for it; `s3`: a bucket of yours, one object a request;
-    or `none`. By default a queue."""
+    """`sqs`, `sns` or `eventbridge`: a queue, topic or bus that is created; `s3`: a bucket of yours, one object a
+    request; or `none`. By default a queue."""
     max_events_per_message: int = 1
     """Most results in one message of a standard queue or topic; by default 1. Over 1 a message is a list of CloudEvents
     (their JSON batch format), however few: fewer calls, and most of the function's CPU time saved where results are
@@ -125,13 +125,13 @@ class ResultsSettings:
     """`s3://bucket/prefix/`, of a bucket that exists, for results over the sink's limit; by default they are
     dead-lettered."""
     kms_key_arn: str | None = None
-    """Customer key that a queue, topic or bus made for the results is encrypted with; by default AWS's own. Whoever
+    """Customer key that a queue, topic or bus created for the results is encrypted with; by default AWS's own. Whoever
     reads the results needs the right to use it; for a bus its policy must admit `events.amazonaws.com`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class IdempotencySettings:
-    """A DynamoDB table that makes a record delivered twice be scored once."""
+    """A DynamoDB table of results, so that a record delivered twice is scored once."""
 
     retention_seconds: int = 4 * DAY_SECONDS
     """How long a result is remembered; by default 4 days, as long as the queue keeps a message."""

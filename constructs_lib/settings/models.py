@@ -20,8 +20,8 @@ class HuggingFaceModel:
     image_tag: str = HUGGING_FACE_CPU_IMAGE_TAG
     """Tag in AWS's `huggingface-pytorch-inference` repository; by default a CPU image."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """More variables for the container; they win over the ones made from the fields above. No token: it would stand
-    in plan and state."""
+    """More variables for the container; they win over those that the fields above give. No token: it would be
+    readable in plan and state."""
     token_secret_arn: str | None = None
     """Secret of AWS Secrets Manager that holds the Hub's token as plain text, for gated and private models. The
     container reads it when it starts; the token is in no environment variable. By default the model is public."""
@@ -38,7 +38,7 @@ class ContainerModel:
 
     image_uri: str
     """Full image URI in Amazon ECR: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` (or `@sha256:…`). Of one that
-    is a Terraform reference the repository can't be told: the role may then pull from every one of the account."""
+    is a Terraform reference the repository is not known: the role may then pull from every one of the account."""
     model_data_url: str | None = None
     """`s3://bucket/key.tar.gz`; by default the image brings its own model."""
     model_data_prefix: str | None = None

@@ -1,4 +1,4 @@
-"""What is watched, and who is told."""
+"""Alarms, their topic, and the dashboard."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ class MonitoringSettings:
     """Alarms of a pipeline, the topic they go to, and its dashboard."""
 
     topic_arn: str | None = None
-    """SNS topic that alarms go to; by default one is made."""
+    """SNS topic that alarms go to; by default one is created."""
     subscribers: tuple[str, ...] = ()
-    """E-mail addresses that the topic which is made sends to, once they have confirmed; by default none."""
+    """E-mail addresses that the topic which is created sends to, once they have confirmed; by default none."""
     topic_key_arn: str | None = None
-    """Customer key of the topic which is made; its policy must admit `cloudwatch.amazonaws.com`. By default the topic
+    """Customer key of a topic created here; its policy must admit `cloudwatch.amazonaws.com`. By default the topic
     is not encrypted at rest: CloudWatch can't use AWS's managed key for SNS, and alarms carry no message bodies."""
     dashboard: bool = True
-    """Whether a CloudWatch dashboard is made; by default it is."""
+    """Whether a CloudWatch dashboard is created; by default it is."""
     queue_age_seconds: int = 900
     """Alarm when the oldest message, or the oldest request of an asynchronous endpoint, is older; by default 15
     minutes."""

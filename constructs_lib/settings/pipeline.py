@@ -1,4 +1,4 @@
-"""A pipeline, and the stack that it stands in."""
+"""A pipeline, and the stack that holds it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from constructs_lib.settings.monitoring import MonitoringSettings
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceSettings:
-    """How records become requests."""
+    """Requests: how records are put into them, and which model they name."""
 
     codec: str = "huggingface"
     """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row`, `kserve` or `single`: the container's request and
@@ -54,12 +54,12 @@ class InferenceSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineSettings:
-    """One road from a queue to results. Only the model has no default."""
+    """A pipeline from a queue to results. Only the model has no default."""
 
     endpoint: EndpointSettings | ExistingEndpoint
-    """The endpoint that scores: made, or one that exists."""
+    """The endpoint that scores: created, or one that exists."""
     queue: QueueSettings = QueueSettings()
-    """The work queue; by default one is made, `ExistingQueue` takes one of yours."""
+    """The work queue; by default one is created, `ExistingQueue` takes one of yours."""
     function: FunctionSettings = FunctionSettings()
     """The Lambda function."""
     event_source: EventSourceSettings = EventSourceSettings()
@@ -69,9 +69,9 @@ class PipelineSettings:
     results: ResultsSettings = ResultsSettings()
     """Where results leave to."""
     idempotency: IdempotencySettings | None = None
-    """By default no table is made: a record delivered twice is scored twice, and its results have the same id."""
+    """By default no table is created: a record delivered twice is scored twice, and its results have the same id."""
     monitoring: MonitoringSettings | None = None
-    """Alarms and dashboard, which are paid for; by default none are made."""
+    """Alarms and dashboard, which are paid for; by default none are created."""
     bucket_key_arns: tuple[str, ...] = ()
     """Customer keys of the buckets that the function reads inputs from or puts results to; by default their buckets use
     S3's own."""

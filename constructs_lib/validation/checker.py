@@ -78,7 +78,7 @@ def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
         value, name = getattr(settings, f.name), prefix + f.name
         if is_unresolved(value) and not _may_be_reference(type(settings), f.name, value, f.type, own_rules):
             reason = "checks and derived settings need it"
-            shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii tells nothing
+            shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii shows nothing of use
             found.append(Violation(path, name, shown, "known when synthesizing", reason, wrong_type=True))
             continue
         if not _has_type(value, f.type):
@@ -115,11 +115,11 @@ def _may_be_reference(cls: type, name: str, value: object, expected: Any, rules:
 
 
 def _hidden_urls(value: str, rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
-    """Yield bound and reason where a reference hides that the text is an S3 URL: policies are made from its parts."""
+    """Yield bound and reason where a reference hides that the text is an S3 URL: policies are built from its parts."""
     for rule in rules:
         if not isinstance(rule, Pattern) or not rule.regex.startswith("s3://"):
             continue
-        reason = "the role's rights are made from it"
+        reason = "the role's rights are built from it"
         if not value.startswith("s3://"):
             yield "s3:// and what follows", reason
         elif rule.regex == LOCATION.pattern and not value.endswith("/"):

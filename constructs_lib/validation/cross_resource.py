@@ -1,4 +1,4 @@
-"""What can't work across resources, once every default is derived.
+"""Violations across resources, once every default is derived.
 
 Time: request -> function timeout -> visibility timeout -> retention. Concurrency: event source -> function. Size:
 request -> endpoint. And what was asked for in one place and lacks its counterpart in another.
@@ -134,13 +134,13 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
 
 
 def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
-    """Yield targets that the endpoint which is made does not have."""
+    """Yield targets that the endpoint which is created does not have."""
     endpoint, inference = settings.endpoint, settings.inference
     if isinstance(endpoint, ExistingEndpoint) or isinstance(endpoint.capacity, AsyncCapacity):
         return  # InvokeEndpointAsync takes no target
     if inference.inference_component_name is not None:
         bound = "None, or endpoint an ExistingEndpoint that has components"
-        reason = "each variant that is made has a model of its own"
+        reason = "each variant that is created has a model of its own"
         yield Violation(path, "inference.inference_component_name", inference.inference_component_name, bound, reason)
     variants = [variant.name for variant in endpoint.production_variants]
     if inference.target_variant is not None and inference.target_variant not in variants:

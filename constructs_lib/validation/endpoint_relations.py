@@ -1,8 +1,9 @@
-"""What must fit within the settings of an endpoint, by their class: AWS's rules on what goes with what."""
+"""Relations within the settings of an endpoint, by their class: AWS's rules on what goes with what."""
 
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 from constructs_lib.settings import (
@@ -41,10 +42,12 @@ SERVERLESS_REASON = "not a feature of serverless endpoints"
 
 
 def hugging_face_model_relations(settings: HuggingFaceModel) -> Iterator[Relation]:
-    yield from _environment(settings.environment, made=HUB_VARIABLES)
+    yield from _environment(settings.environment, added=HUB_VARIABLES)
     if tokens := [name for name in TOKEN_VARIABLES if name in settings.environment]:
         # The names alone: their values are secrets.
-        yield Relation("environment", tokens, "without a token, with token_secret_arn", "it would stand in the state")
+        yield Relation(
+            "environment", tokens, "without a token, with token_secret_arn", "it would be readable in the state"
+        )
     secret, bundle = settings.token_secret_arn, settings.bundle_location
     if secret is not None and bundle is None:
         yield Relation("bundle_location", None, "s3://bucket/prefix/ with token_secret_arn", "what reads it lies there")
@@ -71,11 +74,11 @@ def model_package_relations(settings: ModelPackage) -> Iterator[Relation]:
     yield from _environment(settings.environment)
 
 
-def _environment(environment: Mapping[str, str], made: int = 0) -> Iterator[Relation]:
+def _environment(environment: Mapping[str, str], added: int = 0) -> Iterator[Relation]:
     """Yield what SageMaker refuses of a container's variables, by name: values may be long, or nobody's business."""
     reason = "SageMaker Environment"
-    if len(environment) > MAX_VARIABLES - made:
-        yield Relation("environment", f"{len(environment)} variables", f"at most {MAX_VARIABLES - made}", reason)
+    if len(environment) > MAX_VARIABLES - added:
+        yield Relation("environment", f"{len(environment)} variables", f"at most {MAX_VARIABLES - added}", reason)
     for name, value in environment.items():
         if not re.fullmatch(r"[a-zA-Z_][a-zA-Z0-9_]{0,1023}", name):
             yield Relation("environment", name, "letters, digits and underscores, no digit first, as a name", reason)
@@ -168,7 +171,7 @@ def _variant_relations(settings: EndpointSettings) -> Iterator[Relation]:
 
 
 def _shadow_relations(settings: EndpointSettings, shadow: Variant) -> Iterator[Relation]:
-    """Yield what the guide's page on exclusions of shadow tests names."""
+    """Yield the exclusions that SageMaker's guide lists for shadow tests."""
     reason = "SageMaker ShadowProductionVariants"
     if settings.more_variants:
         yield Relation("more_variants", _names(settings.more_variants), "none with shadow", reason)
@@ -185,20 +188,23 @@ def _shadow_relations(settings: EndpointSettings, shadow: Variant) -> Iterator[R
 
 
 def _serverless_relations(settings: EndpointSettings) -> Iterator[Relation]:
-    unset: dict[str, object] = {
-        "more_variants": (),
-        "shadow": None,
-        "data_capture": None,
-        "vpc": None,
-        "network_isolation": False,
+    if settings.more_variants:
+        yield Relation(
+            "more_variants", _names(settings.more_variants), "none on serverless capacity", SERVERLESS_REASON
+        )
+    given: dict[str, object] = {
+        "shadow": settings.shadow and settings.shadow.name,
+        "data_capture": settings.data_capture and settings.data_capture.location,
+        "vpc": settings.vpc and settings.vpc.subnet_ids,
     }
-    for name, value in unset.items():
-        if (given := getattr(settings, name)) != value:
-            shown = given if given is True else "set"
-            bound = f"{'none' if value == () else value} on serverless capacity"
-            yield Relation(name, shown, bound, SERVERLESS_REASON)
-    if settings.deployment != Deployment():
-        yield Relation("deployment", "set", "left out on serverless capacity", SERVERLESS_REASON)
+    for name, value in given.items():
+        if value is not None:
+            yield Relation(name, value, "None on serverless capacity", SERVERLESS_REASON)
+    if settings.network_isolation:
+        yield Relation("network_isolation", True, "False on serverless capacity", SERVERLESS_REASON)
+    for f in fields(Deployment):
+        if (chosen := getattr(settings.deployment, f.name)) != f.default:
+            yield Relation(f"deployment.{f.name}", chosen, "left out on serverless capacity", SERVERLESS_REASON)
     model = settings.model
     if isinstance(model, ContainerModel) and model.multi_model:
         yield Relation("model.multi_model", True, "False on serverless capacity", SERVERLESS_REASON)
@@ -215,10 +221,10 @@ def _guard_relations(settings: EndpointSettings, deployment: Deployment) -> Iter
         reason = "SageMaker: rolling deployments are for one variant"
         yield Relation("deployment.strategy", "rolling", "another with more_variants", reason)
     yield from _step_relations(settings, deployment)
-    made = variants * (2 if deployment.rollback_latency_ms is not None else 1)
-    alarms = made + len(deployment.rollback_alarm_names)
+    created = variants * (2 if deployment.rollback_latency_ms is not None else 1)
+    alarms = created + len(deployment.rollback_alarm_names)
     if alarms > MAX_ALARMS and variants <= MAX_VARIANTS:
-        shown, reason = f"{alarms} alarms, {made} of them made", "SageMaker AutoRollbackConfiguration"
+        shown, reason = f"{alarms} alarms, {created} of them created here", "SageMaker AutoRollbackConfiguration"
         yield Relation("deployment.rollback_alarm_names", shown, f"at most {MAX_ALARMS} in all", reason)
 
 

@@ -251,7 +251,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "image_uri",
             r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.(com(\.cn)?|eu)/[a-z0-9._/-]+(?=[:@])(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?",
             "an Amazon ECR image URI with a tag or digest",
-            "SageMaker pulls from ECR; the role's rights are made for its repository",
+            "SageMaker pulls from ECR; the role's rights are for its repository",
         ),
         Pattern(
             "model_data_url",

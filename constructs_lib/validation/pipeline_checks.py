@@ -19,10 +19,10 @@ from constructs_lib.validation.limits import (
 )
 from constructs_lib.validation.regions import misplaced
 
-# The longest name made from the prefix: a role's, with the longest region name.
+# The longest name that begins with the prefix: a role's, with the longest region name.
 MAX_PREFIX_CHARACTERS = ROLE_NAME_CHARACTERS - len(f"-inference-{LONGEST_REGION}")
 
-# A service sends from where it is, and a secret is read where it is.
+# These two may be of another region: a sender's own, and the one that holds the secret.
 ANYWHERE = ("source_arn", "token_secret_arn")
 
 

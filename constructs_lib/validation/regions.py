@@ -1,4 +1,4 @@
-"""Regions: the partition that each is in, and what is said to be in another one."""
+"""Regions: the partition of each, and settings that name another region than the stack's."""
 
 import re
 

@@ -1,6 +1,6 @@
-"""What must fit within one settings object, by its class: the endpoint's in `endpoint_relations.py`.
+"""Relations within one settings object, by its class: the endpoint's are in `endpoint_relations.py`.
 
-What must fit across several is in `chains.py`.
+Those across several objects are in `cross_resource.py`.
 """
 
 import json
@@ -133,7 +133,7 @@ def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
         reason = f"sink is {settings.sink}: only messages of a queue or topic hold several"
         yield Relation("max_events_per_message", settings.max_events_per_message, "1", reason)
     if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
-        reason = f"sink is {settings.sink}: nothing is made that it could encrypt"
+        reason = f"sink is {settings.sink}: nothing is created that it could encrypt"
         yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)
 
 

@@ -1,1 +1,1 @@
-"""What is put into a container of AWS's for it to load a model of the Hugging Face Hub with a token."""
+"""Code for a container of AWS's, so that it loads a model of the Hugging Face Hub with a token."""
