@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import HandlerSettings
 from tests.handler.aws import Answer, LocalAws, serve
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handler import notify
+from handler.batch import BatchInference
 from handler.codecs import Codec, Item
 from handler.codecs.json_formats import SingleCodec
 from handler.entry import once_a_sandbox
-from handler.index import BatchInference
 from handler.notify import NotDeliveredError, Notifications
 from handler.settings import CODECS, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, service_error

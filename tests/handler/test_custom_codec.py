@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handler.batch import BatchInference
 from handler.codecs import (
     CodecError,
     Framed,
@@ -17,7 +18,6 @@ from handler.codecs import (
     codec_for,
     read_results,
 )
-from handler.index import BatchInference
 from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws

@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from handler import index
+from handler.batch import BatchInference
 from handler.entry import once_a_sandbox
-from handler.index import BatchInference
 from tests.handler.aws import LocalAws, Request
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 

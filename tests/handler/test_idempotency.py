@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts

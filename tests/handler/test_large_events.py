@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 

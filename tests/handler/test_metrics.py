@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 

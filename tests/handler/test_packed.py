@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.sinks import Entry, Outbox, SqsTransport
 from handler.sinks.packed import PackedTransport
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored

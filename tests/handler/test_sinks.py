@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.records import Reason, Record
 from handler.settings import ConfigurationError
 from handler.sinks import Entry as SentEntry

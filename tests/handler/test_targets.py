@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
 from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
