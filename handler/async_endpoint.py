@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from handler.clients import new_client, split_location
-from handler.codecs import Codec, Item
-from handler.endpoint import encode, runtime_client
-from handler.settings import HandlerSettings
+from .clients import new_client, split_location
+from .codecs import Codec, Item
+from .endpoint import encode, runtime_client
+from .settings import HandlerSettings
 
 # SageMaker: InvokeEndpointAsync Body
 MAX_INLINE_BYTES = 128_000

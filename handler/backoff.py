@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.faults import TREATMENTS, Fault, jittered_seconds
-from handler.records import Record
+from .faults import TREATMENTS, Fault, jittered_seconds
+from .records import Record
 
 logger = logging.getLogger(__name__)
 

@@ -7,19 +7,19 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from handler.backoff import VisibilityBackoff
-from handler.clients import SENDERS, new_client
-from handler.codecs import Codec, Item, codec_for
-from handler.endpoint import Endpoint
-from handler.entry import Context
-from handler.executor import Deadline, Executor, Failed, Scored, Scorer
-from handler.faults import TREATMENTS, Fault
-from handler.intake import Intake, Remembered, Unfit, Unready
-from handler.metrics import Metrics
-from handler.microbatch import MicroBatch, cut
-from handler.records import BatchResponse, Ledger, Reason, Record, read_records
-from handler.settings import HandlerSettings
-from handler.sinks import (
+from .backoff import VisibilityBackoff
+from .clients import SENDERS, new_client
+from .codecs import Codec, Item, codec_for
+from .endpoint import Endpoint
+from .entry import Context
+from .executor import Deadline, Executor, Failed, Scored, Scorer
+from .faults import TREATMENTS, Fault
+from .intake import Intake, Remembered, Unfit, Unready
+from .metrics import Metrics
+from .microbatch import MicroBatch, cut
+from .records import BatchResponse, Ledger, Reason, Record, read_records
+from .settings import HandlerSettings
+from .sinks import (
     HELD,
     Entry,
     Outbox,
@@ -32,7 +32,7 @@ from handler.sinks import (
 )
 
 if TYPE_CHECKING:
-    from handler.idempotency import Memory
+    from .idempotency import Memory
 
 logger = logging.getLogger(__name__)
 
@@ -302,7 +302,7 @@ class _Invocation:
 def _endpoint(settings: HandlerSettings, codec: Codec) -> Scorer:
     if not settings.asynchronous:
         return Endpoint(settings, codec)
-    from handler.async_endpoint import AsyncEndpoint  # noqa: PLC0415
+    from .async_endpoint import AsyncEndpoint  # noqa: PLC0415
 
     return AsyncEndpoint(settings, codec)
 
@@ -310,6 +310,6 @@ def _endpoint(settings: HandlerSettings, codec: Codec) -> Scorer:
 def _memory(settings: HandlerSettings) -> "Memory | None":
     if not settings.idempotency_table:
         return None
-    from handler.idempotency import Memory  # noqa: PLC0415
+    from .idempotency import Memory  # noqa: PLC0415
 
     return Memory(settings)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handler.clients import new_client
-from handler.codecs import Codec, Item, RequestTooLargeError, read_results
-from handler.records import Target
-from handler.settings import HandlerSettings
+from .clients import new_client
+from .codecs import Codec, Item, RequestTooLargeError, read_results
+from .records import Target
+from .settings import HandlerSettings
 
 
 class Endpoint:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from handler.garbage import init_is_over
-from handler.settings import HandlerSettings
+from .garbage import init_is_over
+from .settings import HandlerSettings
 
 T = TypeVar("T")
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
-from handler.codecs import Item
-from handler.faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
-from handler.metrics import Metrics
-from handler.microbatch import MicroBatch
-from handler.records import Record
-from handler.settings import ConfigurationError, reserve_seconds
+from .codecs import Item
+from .faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
+from .metrics import Metrics
+from .microbatch import MicroBatch
+from .records import Record
+from .settings import ConfigurationError, reserve_seconds
 
 # Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
 # many where there are few, the rest is returned instead.

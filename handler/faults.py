@@ -19,8 +19,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handler.codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
-from handler.records import Reason
+from .codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
+from .records import Reason
 
 
 class Fault(StrEnum):

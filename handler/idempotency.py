@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.clients import new_client
-from handler.faults import Fault
-from handler.records import Record
-from handler.settings import ConfigurationError, HandlerSettings
+from .clients import new_client
+from .faults import Fault
+from .records import Record
+from .settings import ConfigurationError, HandlerSettings
 
 logger = logging.getLogger(__name__)
 

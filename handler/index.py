@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
-from handler.batch import BatchInference
-from handler.entry import Context, once_a_sandbox
-from handler.records import BatchResponse
+from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
+from .batch import BatchInference
+from .entry import Context, once_a_sandbox
+from .records import BatchResponse
 
 _inference = once_a_sandbox(BatchInference)
 

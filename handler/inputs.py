@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.clients import new_client, split_location
-from handler.codecs import MalformedRecordError, RequestTooLargeError
-from handler.faults import InputUnavailableError
-from handler.records import Record
-from handler.settings import HandlerSettings
+from .clients import new_client, split_location
+from .codecs import MalformedRecordError, RequestTooLargeError
+from .faults import InputUnavailableError
+from .records import Record
+from .settings import HandlerSettings
 
 _POINTER = re.compile(r'\s*\{\s*"s3"\s*:\s*"[^"]*"\s*\}\s*')
 

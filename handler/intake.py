@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handler.clients import SENDERS
-from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
-from handler.faults import Fault, InputUnavailableError
-from handler.microbatch import request_bytes
-from handler.records import Reason, Record, Target
-from handler.settings import HandlerSettings
+from .clients import SENDERS
+from .codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
+from .faults import Fault, InputUnavailableError
+from .microbatch import request_bytes
+from .records import Reason, Record, Target
+from .settings import HandlerSettings
 
 if TYPE_CHECKING:
-    from handler.idempotency import Memory
-    from handler.inputs import Inputs
+    from .idempotency import Memory
+    from .inputs import Inputs
 
 # SageMaker: InvokeEndpoint. Compiled when first needed: most cold starts need none.
 _TARGETS = {
@@ -141,6 +141,6 @@ def _new_pool() -> ThreadPoolExecutor:
 def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":
     if not settings.input_location and not settings.asynchronous:
         return None
-    from handler.inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
+    from .inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
 
     return Inputs(settings, pool)

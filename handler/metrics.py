@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from handler.faults import Fault
-from handler.records import Ledger
+from .faults import Fault
+from .records import Ledger
 
 _TIMEOUTS = (Fault.READ_TIMEOUT, Fault.CONTAINER_TIMEOUT)
 _MODEL_ERRORS = (Fault.MODEL_REFUSED, Fault.MODEL_FAILED, Fault.UNEXPECTED_RESPONSE)

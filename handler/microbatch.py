@@ -2,8 +2,8 @@
 
 from collections.abc import Generator, Iterable
 
-from handler.codecs import Codec, Item
-from handler.records import Target
+from .codecs import Codec, Item
+from .records import Target
 
 MicroBatch = list[Item]
 

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
-from handler.clients import SENDERS, new_client, split_location
-from handler.codecs import UnexpectedResponseError, codec_for, read_results
-from handler.entry import Context, once_a_sandbox
-from handler.records import Reason, Record
-from handler.settings import MIB, HandlerSettings
-from handler.sinks import (
+from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
+from .clients import SENDERS, new_client, split_location
+from .codecs import UnexpectedResponseError, codec_for, read_results
+from .entry import Context, once_a_sandbox
+from .records import Reason, Record
+from .settings import MIB, HandlerSettings
+from .sinks import (
     Entry,
     NotSentError,
     Outbox,

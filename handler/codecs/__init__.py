@@ -2,7 +2,8 @@
 
 from importlib import import_module
 
-from handler.codecs.base import (
+from ..settings import HandlerSettings
+from .base import (
     Codec,
     CodecError,
     Framed,
@@ -12,7 +13,6 @@ from handler.codecs.base import (
     UnexpectedResponseError,
     read_results,
 )
-from handler.settings import HandlerSettings
 
 __all__ = [
     "Codec",

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from handler.records import Record, Target
+from ..records import Record, Target
 
 NO_LIMIT = 1_000_000
 JSON_WHITESPACE = " \t\n\r"

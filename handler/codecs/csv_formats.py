@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from handler.codecs.base import Codec, Framed, Item, MalformedRecordError, UnexpectedResponseError, to_bytes
-from handler.records import Record
-from handler.settings import HandlerSettings
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import Codec, Framed, Item, MalformedRecordError, UnexpectedResponseError, to_bytes
 
 
 class CsvCodec(Framed):

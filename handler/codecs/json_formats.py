@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from handler.codecs.base import (
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import (
     JSON_WHITESPACE,
     Codec,
     Framed,
@@ -18,8 +20,6 @@ from handler.codecs.base import (
     spliceable,
     to_bytes,
 )
-from handler.records import Record
-from handler.settings import HandlerSettings
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")

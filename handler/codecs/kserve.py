@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from handler.codecs.base import (
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import (
     NO_LIMIT,
     Codec,
     Item,
@@ -16,8 +18,6 @@ from handler.codecs.base import (
     load_response,
     to_bytes,
 )
-from handler.records import Record
-from handler.settings import HandlerSettings
 
 _DATATYPES = (
     *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),

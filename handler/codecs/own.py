@@ -6,9 +6,9 @@ from importlib import import_module
 from json import dumps
 from typing import Any
 
-from handler.codecs.base import Codec, CodecError, Item, MalformedRecordError, UnexpectedResponseError
-from handler.records import Record
-from handler.settings import ConfigurationError, HandlerSettings
+from ..records import Record
+from ..settings import ConfigurationError, HandlerSettings
+from .base import Codec, CodecError, Item, MalformedRecordError, UnexpectedResponseError
 
 _METHODS = ("parse", "overhead", "encode", "decode")
 

@@ -7,8 +7,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from handler.settings import ConfigurationError
-from handler.sinks.outbox import Entry, NotSentError
+from ..settings import ConfigurationError
+from .outbox import Entry, NotSentError
 
 NO_WORD = "not acknowledged"
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from handler.records import Reason, Record
-from handler.settings import HandlerSettings
-from handler.sinks.outbox import Aside, Entry, Transport
+from ..records import Reason, Record
+from ..settings import HandlerSettings
+from .outbox import Aside, Entry, Transport
 
 # SQS: SendMessageBatch takes 10 entries, and 1 MiB in all.
 MAX_BYTES = 1_048_576

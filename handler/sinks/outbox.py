@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from handler.faults import jittered_seconds
-from handler.records import NOTHING
+from ..faults import jittered_seconds
+from ..records import NOTHING
 
 RETRIES = 2
 # Before the first retry; twice that before the second, with full jitter.

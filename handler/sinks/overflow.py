@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from handler.clients import new_client, split_location
-from handler.sinks.calls import call
-from handler.sinks.outbox import Entry, NotSentError, Transport
+from ..clients import new_client, split_location
+from .calls import call
+from .outbox import Entry, NotSentError, Transport
 
 
 class OverflowTransport:

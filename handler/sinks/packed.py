@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from handler.sinks.events import text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy, Transport
+from .events import text_bytes
+from .outbox import Entry, FlushPolicy, Transport
 
 
 class PackedTransport:

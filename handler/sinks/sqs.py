@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
-from handler.sinks.events import MAX_BYTES, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy
+from .calls import call, errors_by_id, fifo_fields, string_attributes
+from .events import MAX_BYTES, attribute_bytes, text_bytes
+from .outbox import Entry, FlushPolicy
 
 
 class SqsTransport:

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from handler.clients import new_client, split_location
-from handler.sinks.calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
-from handler.sinks.events import EVENT_TYPE, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy
+from ..clients import new_client, split_location
+from .calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
+from .events import EVENT_TYPE, attribute_bytes, text_bytes
+from .outbox import Entry, FlushPolicy
 
 # Rules match on it; "aws." is not ours to begin with.
 SOURCE = EVENT_TYPE.rpartition(".")[0]
