@@ -5,7 +5,7 @@ import itertools
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
@@ -86,16 +86,15 @@ class _Attempt:
 class Executor:
     """Lives as long as the function's sandbox; `limit` is what it has learned of the endpoint's capacity."""
 
-    def __init__(self, endpoint: Scorer, max_concurrency: int) -> None:
-        self._endpoint = endpoint
+    def __init__(self, create_endpoint: Callable[[], Scorer], max_concurrency: int) -> None:
+        self._create_endpoint = create_endpoint
+        self._endpoint = create_endpoint()
         self._max_concurrency = max_concurrency
-        self._pool = ThreadPoolExecutor(max_concurrency, thread_name_prefix="inference")
+        self._pool = self._new_pool()
         self.limit = max_concurrency
         """Requests in flight at once: halved when the endpoint throttles, one more with each success."""
         self.max_bytes = sys.maxsize
         """Largest request body worth a try: half of the smallest one that the container found too large."""
-        self.abandoned = False
-        """Whether a request was left behind at a deadline; its thread is still busy, so make a new executor."""
 
     def run(
         self,
@@ -106,7 +105,7 @@ class Executor:
         is_final: Callable[[Failed], bool],
         before_waiting: Callable[[], None],
         records: int,
-    ) -> Iterator[Scored | Failed]:
+    ) -> Generator[Scored | Failed, None, None]:
         """Yield what became of every item, as it becomes known; the items of a message group in their order.
 
         After a failure in a group its later items are not sent, unless `is_final` says that the failed one will not
@@ -126,11 +125,13 @@ class Executor:
         finally:
             attempt.ended = time.monotonic()  # here, since whoever waits may be busy with the intake
 
-    def with_knowledge_of(self, other: "Executor") -> "Executor":
-        """Take over what another executor has learned of the endpoint."""
-        self.max_bytes = other.max_bytes
-        self.limit = max(1, other.limit // 2)  # the other's abandoned requests may still be at work
-        return self
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="inference")
+
+    def replace_busy_threads(self) -> None:
+        """Continue with new threads and connections: those of abandoned requests are still waiting for an answer."""
+        self._endpoint, self._pool = self._create_endpoint(), self._new_pool()
+        self.limit = max(1, self.limit // 2)  # the endpoint may still be at work on the abandoned requests
 
     def learn(self, fault: Fault | None, items: MicroBatch) -> None:
         """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
@@ -172,11 +173,12 @@ class _Run:
         self._max_splits = max(MIN_SPLITS_CAP, records // 2)
         self._failed_origins: dict[Fault, set[int]] = {}
 
-    def outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
+    def outcomes(self, before_waiting: Callable[[], None]) -> Generator[Scored | Failed, None, None]:
         try:
             yield from self._outcomes(before_waiting)
         finally:
-            self._executor.abandoned = bool(self._running)
+            if self._running:
+                self._executor.replace_busy_threads()
 
     def _outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
         while True:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from handler.backoff import pause_seconds
-from handler.batch import BatchInference, EndpointDownError
+from handler.batch import BatchInference
 from handler.faults import Fault
+from handler.invocation import EndpointDownError
 from tests.handler.aws import Answer, LocalAws, model_error, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 

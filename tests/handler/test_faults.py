@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import IncompleteReadError
 
-from handler.batch import BatchInference, EndpointDownError
+from handler.batch import BatchInference
 from handler.entry import once_a_sandbox
 from handler.faults import Fault, classify
+from handler.invocation import EndpointDownError
 from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts

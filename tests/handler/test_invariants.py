@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.batch import BatchInference, EndpointDownError
+from handler.batch import BatchInference
+from handler.invocation import EndpointDownError
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import (
