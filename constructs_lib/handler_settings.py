@@ -36,11 +36,11 @@ def handler_settings(
         inference_component_name=inference.inference_component_name or "",
         target_variant=inference.target_variant or "",
         targets_from_messages=inference.targets_from_messages,
-        max_records=inference.max_records_per_request,
-        max_bytes=inference.max_request_bytes,
-        max_concurrency=inference.max_concurrency or 1,
+        max_records_per_request=inference.max_records_per_request,
+        max_request_bytes=inference.max_request_bytes,
+        requests_in_flight=inference.max_concurrency or 1,
         request_timeout_seconds=request_timeout_seconds(settings.function.timeout_seconds),
-        max_receives=settings.queue.max_receive_count,
+        max_receive_count=settings.queue.max_receive_count,
         metrics_namespace=inference.metrics_namespace,
         log_level=settings.function.log_level,
         **_asynchronous(settings),
@@ -54,7 +54,7 @@ def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
         return {}
     return {
         "asynchronous": True,
-        "async_input_location": capacity.input_location,
+        "request_location": capacity.input_location,
         "async_inline": capacity.inline,
         "async_invocation_seconds": capacity.invocation_timeout_seconds,
     }

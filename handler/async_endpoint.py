@@ -25,7 +25,7 @@ class AsyncEndpoint:
         self._codec = codec
         self._runtime = runtime_client(settings)
         self._s3 = new_client(
-            "s3", read_timeout_seconds=settings.request_timeout_seconds, connections=settings.max_concurrency
+            "s3", read_timeout_seconds=settings.request_timeout_seconds, connections=settings.requests_in_flight
         )
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
@@ -52,10 +52,10 @@ class AsyncEndpoint:
         """Return the request, or where it lies."""
         if not item.parts:
             return {"InputLocation": json.loads(item.record.body)["s3"]}
-        body = encode(self._codec, [item], self._settings.max_bytes)
+        body = encode(self._codec, [item], self._settings.max_request_bytes)
         if self._settings.async_inline and len(body) <= MAX_INLINE_BYTES:
             return {"Body": body}
-        location = self._settings.async_input_location + item.record.message_id
+        location = self._settings.request_location + item.record.message_id
         bucket, key = split_location(location)
         self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
         return {"InputLocation": location}

@@ -19,7 +19,7 @@ class Endpoint:
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
         self._name = settings.endpoint_name
         self._codec = codec
-        self._max_bytes = settings.max_bytes
+        self._max_request_bytes = settings.max_request_bytes
         self._client = runtime_client(settings)
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
@@ -28,7 +28,7 @@ class Endpoint:
             EndpointName=self._name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
-            Body=encode(self._codec, items, self._max_bytes),
+            Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),
         )
         return read_results(self._codec, response["Body"].read(), len(items))
@@ -38,15 +38,15 @@ def runtime_client(settings: HandlerSettings) -> Any:
     return new_client(
         "sagemaker-runtime",
         read_timeout_seconds=settings.request_timeout_seconds,
-        connections=settings.max_concurrency,
+        connections=settings.requests_in_flight,
     )
 
 
-def encode(codec: Codec, items: Sequence[Item], max_bytes: int) -> bytes:
+def encode(codec: Codec, items: Sequence[Item], max_request_bytes: int) -> bytes:
     """Return the request body. Raises RequestTooLargeError if it came out over the limit, or a CodecError."""
     body = codec.encode(items)
-    if len(body) > max_bytes:
-        raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {max_bytes}")
+    if len(body) > max_request_bytes:
+        raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {max_request_bytes}")
     return body
 
 

@@ -86,14 +86,14 @@ class _Attempt:
 class Executor:
     """Lives as long as the function's sandbox; `limit` is what it has learned of the endpoint's capacity."""
 
-    def __init__(self, create_endpoint: Callable[[], Scorer], max_concurrency: int) -> None:
+    def __init__(self, create_endpoint: Callable[[], Scorer], requests_in_flight: int) -> None:
         self._create_endpoint = create_endpoint
         self._endpoint = create_endpoint()
-        self._max_concurrency = max_concurrency
+        self._requests_in_flight = requests_in_flight
         self._pool = self._new_pool()
-        self.limit = max_concurrency
+        self.limit = requests_in_flight
         """Requests in flight at once: halved when the endpoint throttles, one more with each success."""
-        self.max_bytes = sys.maxsize
+        self.max_request_bytes = sys.maxsize
         """Largest request body worth a try: half of the smallest one that the container found too large."""
 
     def run(
@@ -126,7 +126,7 @@ class Executor:
             attempt.ended = time.monotonic()  # here, since whoever waits may be busy with the intake
 
     def _new_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._max_concurrency, thread_name_prefix="inference")
+        return ThreadPoolExecutor(self._requests_in_flight, thread_name_prefix="inference")
 
     def replace_busy_threads(self) -> None:
         """Continue with new threads and connections: those of abandoned requests are still waiting for an answer."""
@@ -137,13 +137,13 @@ class Executor:
         """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
         size = sum(item.size for item in items)
         if fault is None:
-            self.limit = min(self._max_concurrency, self.limit + 1)
-            self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8 + 1)
+            self.limit = min(self._requests_in_flight, self.limit + 1)
+            self.max_request_bytes = min(sys.maxsize, self.max_request_bytes + size // 8 + 1)
         elif fault is Fault.THROTTLED:
             self.limit = max(1, self.limit // 2)
         elif fault is Fault.TOO_LARGE:
             # Refused by itself, it was that record, and what the halving seemed to show of the container is void.
-            self.max_bytes = min(self.max_bytes, size // 2) if len(items) > 1 else sys.maxsize
+            self.max_request_bytes = min(self.max_request_bytes, size // 2) if len(items) > 1 else sys.maxsize
 
 
 class _Run:

@@ -22,8 +22,8 @@ class Inputs:
 
     def __init__(self, settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> None:
         self._location = settings.input_location
-        self._encoded = settings.async_input_location if settings.asynchronous else ""
-        self._max_bytes = settings.max_bytes
+        self._encoded = settings.request_location if settings.asynchronous else ""
+        self._max_request_bytes = settings.max_request_bytes
         self._pool = pool
         if self._location:
             self._client = new_client("s3", read_timeout_seconds=10, total_max_attempts=2)
@@ -56,9 +56,9 @@ class Inputs:
         bucket, key = split_location(location)
         try:
             answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key)
-            if answer["ContentLength"] > self._max_bytes:
+            if answer["ContentLength"] > self._max_request_bytes:
                 answer["Body"].close()
-                size = f"{location} has {answer['ContentLength']} bytes, a request may have {self._max_bytes}"
+                size = f"{location} has {answer['ContentLength']} bytes, a request may have {self._max_request_bytes}"
                 raise RequestTooLargeError(size)
             content: bytes = answer["Body"].read()
             return content.decode()

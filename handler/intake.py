@@ -109,7 +109,7 @@ class Intake:
         except (InputUnavailableError, CodecError, TimeoutError) as error:
             faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
             return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
-        limit, size = self._settings.max_bytes, request_bytes(self._codec, item)
+        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)

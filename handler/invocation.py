@@ -153,9 +153,9 @@ class Invocation:
         return cut(
             self._codec,
             self._admit(),
-            max_records=1 if settings.asynchronous else settings.max_records,
-            max_bytes=min(settings.max_bytes, self._executor.max_bytes),
-            max_receives=settings.max_receives,
+            max_records_per_request=1 if settings.asynchronous else settings.max_records_per_request,
+            max_request_bytes=min(settings.max_request_bytes, self._executor.max_request_bytes),
+            max_receive_count=settings.max_receive_count,
             sort_by_length=settings.sort_by_length,
         )
 
@@ -205,7 +205,7 @@ class Invocation:
     def _is_final(self, failure: Failed) -> bool:
         """Whether the record is to be dead-lettered. In a message group that breaks order, so it must be asked for."""
         record, treatment = failure.record, TREATMENTS[failure.fault]
-        last_receive = record.receive_count >= self._settings.max_receives
+        last_receive = record.receive_count >= self._settings.max_receive_count
         certain = treatment.dead_letter_at_once or (treatment.dead_letter_beside_success and self._anything_scored)
         allowed = not record.group or self._settings.fifo_dead_letters
         return bool(allowed and failure.alone and treatment.dead_letter and (certain or last_receive))

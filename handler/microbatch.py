@@ -17,12 +17,12 @@ def cut(
     codec: Codec,
     items: Iterable[Item],
     *,
-    max_records: int,
-    max_bytes: int,
-    max_receives: int,
+    max_records_per_request: int,
+    max_request_bytes: int,
+    max_receive_count: int,
     sort_by_length: bool = False,
 ) -> Generator[MicroBatch, None, None]:
-    """Yield micro-batches in order, none over `max_records` or over `max_bytes` as a request body.
+    """Yield micro-batches in order, within both bounds: on their records, and on the bytes of the request body.
 
     Items that may not share a request are gathered side by side. Each item must fit by itself: see `request_bytes`.
     On its last receive but one a record shares a request with a quarter as many, and on its last with none: so one
@@ -35,13 +35,13 @@ def cut(
     sizes: dict[tuple[str, Target, int], int] = {}
     home: dict[str, tuple[str, Target, int]] = {}  # where the latest record of each message group waits
     for item in sorted(items, key=_length) if sort_by_length else items:
-        cap = _record_cap(item, min(max_records, codec.max_records), max_receives)
+        cap = _record_cap(item, min(max_records_per_request, codec.max_records), max_receive_count)
         key, group = (item.group_key, item.target, cap), item.record.group
         if group and home.get(group, key) != key and gathered.get(home[group]):
             yield gathered.pop(home[group])
         batch = gathered.setdefault(key, [])
         added = len(item.parts) + item.size
-        if batch and (len(batch) >= cap or sizes[key] + added > max_bytes):
+        if batch and (len(batch) >= cap or sizes[key] + added > max_request_bytes):
             yield batch
             batch = gathered[key] = []
         sizes[key] = sizes[key] + added if batch else request_bytes(codec, item)
@@ -56,8 +56,8 @@ def _length(item: Item) -> tuple[str, int]:
     return item.record.group, 0 if item.record.group else item.size
 
 
-def _record_cap(item: Item, max_records: int, max_receives: int) -> int:
-    left = max_receives - item.record.receive_count
+def _record_cap(item: Item, max_records_per_request: int, max_receive_count: int) -> int:
+    left = max_receive_count - item.record.receive_count
     if left > 1 or item.record.receive_count < 2:
-        return max_records
-    return max(1, max_records // 4) if left == 1 else 1
+        return max_records_per_request
+    return max(1, max_records_per_request // 4) if left == 1 else 1

@@ -89,11 +89,11 @@ def test_the_environment_is_what_the_handler_reads(synth_pipeline: Callable[...,
         queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'work_queue')}.url}}",
         codec="huggingface",
         parameters={"truncation": True},
-        max_records=25,
-        max_bytes=100_000,
-        max_concurrency=3,
+        max_records_per_request=25,
+        max_request_bytes=100_000,
+        requests_in_flight=3,
         request_timeout_seconds=20,
-        max_receives=5,
+        max_receive_count=5,
         metrics_namespace="Support/Language",
         log_level="INFO",
     )
@@ -324,7 +324,7 @@ def test_a_rename_changes_the_hash(tmp_path: Path) -> None:
 
 def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesized) -> None:
     archive, content_hash = package_handler()
-    assert archive.stat().st_size <= 40 * 1024
+    assert archive.stat().st_size <= 44 * 1024
     function = smallest.one("aws_lambda_function")
     assert base64.b64decode(function["source_code_hash"]).hex() == content_hash
     assert len(content_hash) == hashlib.sha256().digest_size * 2

@@ -53,7 +53,7 @@ def test_when_the_endpoint_is_down_records_come_again_after_a_pause_too(aws: Loc
 
 def test_what_has_reached_its_end_is_not_hidden(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(500) if "text 1" in request.inputs else Answer(body=b"[1]")
-    inference(max_records=1).process(make_event(texts(3)), FakeContext())
+    inference(max_records_per_request=1).process(make_event(texts(3)), FakeContext())
     assert set(aws.hidden) == {"r1"}
 
 

@@ -55,7 +55,7 @@ def test_a_malformed_record_is_dead_lettered_and_its_neighbours_are_scored(
 
 def test_a_record_too_large_by_itself_never_reaches_the_endpoint(aws: LocalAws, inference: Build) -> None:
     body = json.dumps({"inputs": "x" * 989})
-    assert returned(inference(max_bytes=1000).process(make_event([*texts(1), body]), FakeContext())) == []
+    assert returned(inference(max_request_bytes=1000).process(make_event([*texts(1), body]), FakeContext())) == []
     letter = aws.dead_letters()["m1"]
     assert letter["reason"] == "too-large"
     assert letter["detail"] == "the record alone makes a request of 1004 bytes, the limit is 1000"
@@ -82,7 +82,7 @@ def test_a_model_that_refuses_everything_is_not_believed_until_the_last_receive(
 ) -> None:
     """Containers answer 4xx for troubles of their own too, such as a model that can't be loaded."""
     aws.endpoint = lambda request: model_error(400, "cannot load the model")
-    handler = inference(max_receives=3)
+    handler = inference(max_receive_count=3)
     assert len(returned(handler.process(make_event(texts(4), receive_count=2), FakeContext()))) == 4
     assert aws.dead_letters() == {}
     assert returned(handler.process(make_event(texts(4), receive_count=3), FakeContext())) == []
@@ -93,7 +93,7 @@ def test_records_that_keep_coming_back_share_requests_with_fewer_in_the_end(aws:
     sizes = {}
     for receive_count in (1, 2, 3, 4, 5):
         aws.requests.clear()
-        inference(max_records=8).process(make_event(texts(8), receive_count), FakeContext())
+        inference(max_records_per_request=8).process(make_event(texts(8), receive_count), FakeContext())
         aws.queues.clear()
         sizes[receive_count] = [len(request.inputs) for request in aws.requests]
     assert sizes == {1: [8], 2: [8], 3: [8], 4: [2] * 4, 5: [1] * 8}
@@ -101,7 +101,7 @@ def test_records_that_keep_coming_back_share_requests_with_fewer_in_the_end(aws:
 
 def test_a_record_that_hangs_does_not_take_its_neighbours_along_for_good(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = _refuse("text 0", Answer(delay_seconds=2))
-    handler = inference(max_concurrency=2, request_timeout_seconds=1)
+    handler = inference(requests_in_flight=2, request_timeout_seconds=1)
     waiting = set(range(4))
     for receive_count in range(1, 6):
         event = make_event(texts(4), receive_count)
@@ -121,7 +121,7 @@ def test_a_hung_endpoint_is_down(
 ) -> None:
     """Also where a request times out just when no other may start any more, as the derived timeout has it."""
     aws.endpoint = lambda request: Answer(delay_seconds=6)
-    handler = inference(max_records=6, request_timeout_seconds=request_timeout_seconds)
+    handler = inference(max_records_per_request=6, request_timeout_seconds=request_timeout_seconds)
     with pytest.raises(EndpointDownError, match="read-timeout"):
         handler.process(make_event(texts(6)), FakeContext(remaining_ms=remaining_ms))
     assert min(aws.hidden.values()) >= 60
@@ -136,7 +136,7 @@ def test_a_retry_that_time_ran_out_for_keeps_its_fault(aws: LocalAws, inference:
 
 def test_what_one_record_too_large_showed_is_forgotten(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = _refuse("text 5", model_error(413))
-    handler = inference(max_records=64)
+    handler = inference(max_records_per_request=64)
     assert returned(handler.process(make_event(texts(64)), FakeContext())) == []
     aws.endpoint = scored
     aws.requests.clear()
@@ -146,7 +146,7 @@ def test_what_one_record_too_large_showed_is_forgotten(aws: LocalAws, inference:
 
 def test_a_wrong_deployment_leaves_no_busy_thread_to_the_next_invocation(aws: LocalAws, inference: Build) -> None:
     aws.script(service_error(403, "AccessDeniedException"), Answer(delay_seconds=3))
-    handler = inference(max_records=1, max_concurrency=2)
+    handler = inference(max_records_per_request=1, requests_in_flight=2)
     with pytest.raises(ConfigurationError):
         handler.process(make_event(texts(2)), FakeContext())
     started = time.monotonic()
@@ -155,7 +155,7 @@ def test_a_wrong_deployment_leaves_no_busy_thread_to_the_next_invocation(aws: Lo
 
 
 def test_a_pause_that_hangs_leaves_the_next_invocations_sinks_alone(aws: LocalAws, inference: Build) -> None:
-    handler = inference(max_records=50)
+    handler = inference(max_records_per_request=50)
     aws.endpoint = lambda request: service_error(429, "ThrottlingException")
     aws.refuse_hiding = Answer(delay_seconds=4, body=b"{}")
     handler.process(make_event(texts(50)), FakeContext(remaining_ms=2000))
@@ -236,7 +236,7 @@ def test_a_record_that_breaks_the_container_comes_back_and_is_dead_lettered_at_i
     aws: LocalAws, inference: Build
 ) -> None:
     aws.endpoint = _refuse("text 2", model_error(500))
-    handler = inference(max_receives=3)
+    handler = inference(max_receive_count=3)
     assert returned(handler.process(make_event(texts(4), receive_count=2), FakeContext())) == ["m2"]
     assert aws.dead_letters() == {}
     aws.queues.clear()
@@ -327,7 +327,7 @@ def test_an_endpoint_that_is_down_does_not_undo_what_was_done(aws: LocalAws, inf
 
 
 def test_throttling_lowers_the_concurrency_and_success_raises_it_again(aws: LocalAws, inference: Build) -> None:
-    handler = inference(max_records=1, max_concurrency=8)
+    handler = inference(max_records_per_request=1, requests_in_flight=8)
     aws.endpoint = lambda request: service_error(400, "ThrottlingException", None)
     assert len(returned(handler.process(make_event(texts(2)), FakeContext()))) == 2
     assert handler._executor.limit == 1
@@ -361,7 +361,7 @@ def test_a_hung_request_is_halved_not_repeated(aws: LocalAws, inference: Build) 
 
 def test_near_the_deadline_what_is_unfinished_is_returned(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: Answer(delay_seconds=0.0 if "text 0" in request.inputs else 5.0, body=b"[0]")
-    handler = inference(max_records=1, max_concurrency=2)
+    handler = inference(max_records_per_request=1, requests_in_flight=2)
     response = handler.process(make_event(texts(6)), FakeContext(remaining_ms=2000))
     assert set(returned(response)) == {"m1", "m2", "m3", "m4", "m5"}
     assert set(aws.results()) == {"m0"}
@@ -422,7 +422,9 @@ def test_large_results_share_no_call_that_would_be_too_large(aws: LocalAws, infe
 
 def test_past_its_cap_bisection_returns_the_rest(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(400)
-    response = inference(max_records=100, max_concurrency=8).process(make_event(texts(100)), FakeContext())
+    response = inference(max_records_per_request=100, requests_in_flight=8).process(
+        make_event(texts(100)), FakeContext()
+    )
     assert len(aws.requests) == 1 + 2 * 64
     assert len(returned(response)) == 100
 
@@ -430,7 +432,7 @@ def test_past_its_cap_bisection_returns_the_rest(aws: LocalAws, inference: Build
 def test_many_bad_records_in_a_large_batch_are_all_isolated(aws: LocalAws, inference: Build) -> None:
     bad = {f"text {number}" for number in range(0, 1000, 20)}
     aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
-    response = inference(max_concurrency=8).process(make_event(texts(1000)), FakeContext())
+    response = inference(requests_in_flight=8).process(make_event(texts(1000)), FakeContext())
     assert returned(response) == []
     assert len(aws.dead_letters()) == 50
     assert len(aws.results()) == 950
@@ -448,7 +450,7 @@ def test_logs_name_messages_and_never_their_bodies(
 
 def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(500)
-    response = inference(max_records=10).process(make_event(texts(100)), FakeContext())
+    response = inference(max_records_per_request=10).process(make_event(texts(100)), FakeContext())
     assert len(returned(response)) == 100
     # Each of the 10 twice (one retry); few were halved before the fifth opened the circuit.
     assert len(aws.requests) < 2 * 10 + 20
@@ -457,14 +459,14 @@ def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, i
 def test_the_circuit_stays_closed_while_something_succeeds(aws: LocalAws, inference: Build) -> None:
     bad = {f"text {number}" for number in range(5, 105, 20)}  # in as many micro-batches as open the circuit
     aws.endpoint = lambda request: model_error(500) if bad & set(request.inputs) else scored(request)
-    response = inference(max_records=10).process(make_event(texts(120)), FakeContext())
+    response = inference(max_records_per_request=10).process(make_event(texts(120)), FakeContext())
     assert set(returned(response)) == {f"m{number}" for number in range(5, 105, 20)}
     assert len(aws.results()) == 115
 
 
 def test_a_size_the_container_refused_is_remembered(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(413) if len(request.body) > 300 else scored(request)
-    handler = inference(max_records=64)
+    handler = inference(max_records_per_request=64)
     handler.process(make_event(texts(64)), FakeContext())
     first = len(aws.requests)
     aws.requests.clear()
@@ -491,7 +493,7 @@ def test_debug_logs_of_the_libraries_hold_no_bodies_since_they_are_off(
 
 def test_a_request_cut_off_by_the_deadline_is_no_proof_against_its_record(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: Answer(body=scored(request).body, delay_seconds=1.7)
-    handler = inference(max_concurrency=1, max_records=1, max_receives=5)
+    handler = inference(requests_in_flight=1, max_records_per_request=1, max_receive_count=5)
     event = make_event(texts(2), receive_count=5)
     assert returned(handler.process(event, FakeContext(remaining_ms=3000))) == ["m1"]
     assert aws.dead_letters() == {}
@@ -505,6 +507,6 @@ def test_an_answer_that_ends_early_is_a_broken_connection() -> None:
 def test_bad_records_that_come_first_may_use_the_whole_bound_on_halving(aws: LocalAws, inference: Build) -> None:
     bad = {f"text {number}" for number in range(140)}
     aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
-    handler = inference(max_records=10, max_concurrency=1)
+    handler = inference(max_records_per_request=10, requests_in_flight=1)
     assert returned(handler.process(make_event(texts(400)), FakeContext(remaining_ms=120_000))) == []
     assert len(aws.dead_letters()) == 140
