@@ -10,10 +10,10 @@ from .settings import HandlerSettings
 
 
 class Endpoint:
-    """Scores micro-batches; a failure is raised as botocore raises it, at once.
+    """Scores micro-batches; each request is tried once.
 
-    botocore's own retries are off: it would run a hung inference up to five times, and leave alone some faults that
-    are worth a retry. The executor owns them.
+    The executor decides on retries, and botocore's own are off: they would repeat a hung inference up to five times,
+    and would not cover some faults that are worth a retry.
     """
 
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
@@ -23,7 +23,7 @@ class Endpoint:
         self._client = runtime_client(settings)
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Return one result per item. Raises what botocore raises, or one of the codecs' errors."""
+        """Return one result per item. Raises botocore's errors, or one of the codecs' errors."""
         response = self._client.invoke_endpoint(
             EndpointName=self._name,
             ContentType=self._codec.content_type,
@@ -43,7 +43,7 @@ def runtime_client(settings: HandlerSettings) -> Any:
 
 
 def encode(codec: Codec, items: Sequence[Item], max_request_bytes: int) -> bytes:
-    """Return the request body. Raises RequestTooLargeError if it came out over the limit, or a CodecError."""
+    """Return the request body. Raises RequestTooLargeError if it is over the limit, or CodecError."""
     body = codec.encode(items)
     if len(body) > max_request_bytes:
         raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {max_request_bytes}")

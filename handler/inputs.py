@@ -1,4 +1,4 @@
-"""Bodies that are too large for a message: {"s3": "s3://bucket/key"} stands for the object."""
+"""Bodies that are too large for a message: the message {"s3": "s3://bucket/key"} points to an object instead."""
 
 import json
 import re
@@ -31,7 +31,7 @@ class Inputs:
     def is_encoded(self, record: Record) -> bool:
         """Whether the record points to a request, as the dead letter of a failed asynchronous inference does.
 
-        Raises MalformedRecordError if it points nowhere.
+        Raises MalformedRecordError if its location is not one that S3 can have.
         """
         if not self._encoded or not _POINTER.fullmatch(record.body):
             return False
@@ -41,7 +41,7 @@ class Inputs:
         return location.startswith(self._encoded)
 
     def request(self, record: Record) -> Future[str] | None:
-        """Begin to read the object that a record points to; None if its body is no pointer.
+        """Start reading the object that a record points to; return None if its body is not a pointer.
 
         The future raises MalformedRecordError, RequestTooLargeError or InputUnavailableError.
         """
@@ -69,11 +69,11 @@ class Inputs:
 
 
 def _location(pointer: str) -> str:
-    """Return what a pointer points to. Raises MalformedRecordError if S3 can't have such a key."""
+    """Return the location in a pointer. Raises MalformedRecordError if S3 can't have such a key."""
     try:
         location: str = json.loads(pointer)["s3"]
     except ValueError as error:
         raise MalformedRecordError(f"the pointer is not JSON: {error}") from error
-    if not location.isprintable():  # halves of surrogate pairs among others, which no request can hold
+    if not location.isprintable():  # for instance half of a surrogate pair, which a request can't contain
         raise MalformedRecordError(f"{location!a} holds what is not printable")
     return location

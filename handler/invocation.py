@@ -59,7 +59,7 @@ class Invocation:
         dead_letters: Transport,
         backoff: VisibilityBackoff,
     ) -> None:
-        """Take the records, and what `batch` keeps from one invocation to the next."""
+        """Keep the records, and the parts that `batch` holds from one invocation to the next."""
         self._settings = settings
         self._records = {record.message_id: record for record in records}
         self._deadline = deadline
@@ -126,10 +126,12 @@ class Invocation:
         """Bring every record to a result, to a dead letter, or back to the queue."""
         started = time.monotonic()
         failed: list[Failed] = []
-        # Closed at once when something raises: left to garbage collection, they would end in a later invocation.
+        # Both generators are closed at once if something raises. Garbage collection might close them only in a later
+        # invocation.
         with closing(self._micro_batches()) as batches:
             scoring = self._executor.run(
-                # With a table all are taken first: so the claims are known, and released, whatever comes.
+                # With an idempotency table, all records are claimed before the first request. So every claim is
+                # known, and is released even if a request raises.
                 list(batches) if self._memory else batches,
                 self._deadline,
                 self._metrics,
@@ -203,7 +205,7 @@ class Invocation:
             self._return(failure.record, failure.fault)
 
     def _is_final(self, failure: Failed) -> bool:
-        """Whether the record is to be dead-lettered. In a message group that breaks order, so it must be asked for."""
+        """Whether the record is to be dead-lettered. In a message group that breaks order, so the settings decide."""
         record, treatment = failure.record, TREATMENTS[failure.fault]
         last_receive = record.receive_count >= self._settings.max_receive_count
         certain = treatment.dead_letter_at_once or (treatment.dead_letter_beside_success and self._anything_scored)
@@ -217,7 +219,7 @@ class Invocation:
     def _return(self, record: Record, fault: Fault) -> None:
         """Return a record to the queue. The fault's detail may quote the record, so it is not logged."""
         self._returned[record] = fault
-        self._ledger.give_back(record.message_id, fault.value)
+        self._ledger.return_to_queue(record.message_id, fault.value)
 
     def _take_results(self, records: Sequence[Record], results: Sequence[Any]) -> None:
         """Send results; those of message groups wait until it is known that no earlier record failed."""
@@ -241,7 +243,8 @@ class Invocation:
     def _deliver(self) -> None:
         """Wait until the sinks have acknowledged; return records whose result or dead letter they did not take.
 
-        Dead letters leave last: had the results' queue refused everything, they would leave again each time.
+        Dead letters are sent last. If the sink refuses every result, this raises before they are sent: otherwise each
+        redelivery of the batch would send the same dead letters once more.
         """
         started = time.monotonic()
         self._send_results_of_groups()

@@ -34,15 +34,15 @@ RENAMED = {
 
 
 def reserve_seconds(invocation_seconds: float) -> float:
-    """Return the part of an invocation that is kept for delivering results: a fifth, 5 s at most.
+    """Return the seconds at the end of an invocation that are reserved for delivering results: a fifth, 5 s at most.
 
-    As much again is kept before it, in which no request starts any more.
+    During as many seconds before that, no request starts any more.
     """
     return min(5.0, 0.2 * invocation_seconds)
 
 
 def request_timeout_seconds(invocation_seconds: int) -> int:
-    """Return how long one request may take in such an invocation: 70 s, above SageMaker's own 60 s, or what is left."""
+    """Return the seconds that a request may take in such an invocation: 70 (SageMaker has 60), or what is left."""
     return max(1, min(70, int(invocation_seconds - 2 * reserve_seconds(invocation_seconds))))
 
 
@@ -57,9 +57,9 @@ class HandlerSettings:
     endpoint_name: str
     """The SageMaker endpoint to invoke."""
     dead_letter_queue_url: str
-    """SQS queue that receives what can never be scored, with the reason as message attributes."""
+    """SQS queue for records that can never be scored, with the reason as a message attribute."""
     result_sink: str = "sqs"
-    """Where one CloudEvent per scored record goes: one of `RESULT_SINKS`."""
+    """The sink for one CloudEvent per scored record: one of `RESULT_SINKS`."""
     result_target: str = ""
     """The sink's queue URL (`sqs`), topic ARN (`sns`), bus name (`eventbridge`), or s3://bucket/prefix/ (`s3`)."""
     max_events_per_message: int = 1
@@ -70,11 +70,11 @@ class HandlerSettings:
     input_location: str = ""
     """s3://bucket/prefix/ that a message {"s3": "s3://…"} may point into; without it no message may."""
     queue_url: str = ""
-    """The work queue. With it, a returned record comes again after a pause that suits what went wrong; without, after
-    the queue's visibility timeout."""
+    """The work queue's URL. With it, the pause until a returned record is delivered again depends on the fault; without
+    it, the queue's visibility timeout applies."""
     codec: str = "huggingface"
-    """How records become one request body, and a response becomes one result per record: one of `CODECS`, or
-    `module:function` of your own (from a layer), which is called with these settings and returns a `codecs.Codec`."""
+    """The format of requests and responses: one of `CODECS`, or `module:function` of your own (from a layer), which is
+    called with these settings and returns a `codecs.Codec`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
     max_records_per_request: int = 32
@@ -101,23 +101,23 @@ class HandlerSettings:
     request_location: str = ""
     """`asynchronous` only, and needed then: s3://bucket/prefix/ where the requests are put, apart from
     `input_location`. A message {"s3": "s3://…"} that points into it, as the dead letter of a failed inference does, is
-    submitted as it lies there."""
+    submitted without a change to that object."""
     async_inline: bool = False
     """`asynchronous` only: whether requests up to 128,000 bytes travel inline instead. It saves a PUT, but the dead
     letter of a failed inference is blank then: it can't be redriven."""
     async_invocation_seconds: int = 900
-    """`asynchronous` only: how long an instance may work on one request (1 or more); SageMaker takes an hour at most.
-    Default: SageMaker's own, 15 minutes."""
+    """`asynchronous` only: seconds that an instance may work on one request (1 or more). SageMaker allows an hour at
+    most. Default: SageMaker's own, 15 minutes."""
     idempotency_table: str = ""
     """DynamoDB table (key `id`, TTL `expires_at`) that remembers results, so that a record delivered twice is scored
     once; by default nothing is remembered, and its result leaves twice with the same id."""
     idempotency_seconds: int = 4 * 86_400
-    """How long a result is remembered (1 or more)."""
+    """Seconds that a result is remembered for (1 or more)."""
     requests_in_flight: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
     request_timeout_seconds: int = 70
-    """How long to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
-    the 60 s that SageMaker gives a container, so that its own answer comes first."""
+    """Seconds to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
+    the 60 s that SageMaker gives a container, so that SageMaker's own answer comes first."""
     max_receive_count: int = 5
     """A record that the endpoint keeps failing on is dead-lettered with its reason on this receive (1 or more);
     the constructs set it to the queue's `max_receive_count`."""
@@ -156,7 +156,7 @@ class HandlerSettings:
 
 
 def _relations(settings: HandlerSettings) -> Iterator[str]:
-    """Yield what does not fit together."""
+    """Yield a fault for each value that contradicts another one."""
     sink, target = settings.result_sink, settings.result_target
     if sink != "none" and not target:
         yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"

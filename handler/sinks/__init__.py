@@ -1,4 +1,4 @@
-"""Where records leave to: results and dead letters, each acknowledged before its record counts as done."""
+"""Sinks for results and dead letters: a record is done only when its sink has acknowledged it."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def transport_for(settings: HandlerSettings, sqs: Any) -> Transport:
-    """Return the way to the results' sink. Only what it needs is imported, and made: a cold start waits for each."""
+    """Return the transport to the results' sink. Only the modules and clients it needs are loaded."""
     transport = _transport(settings, sqs)
     if settings.max_events_per_message > 1:
         from .packed import PackedTransport  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Results, and dead letters, to a queue."""
+"""Transport to an SQS queue, for results and dead letters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from .outbox import Entry, FlushPolicy
 
 
 class SqsTransport:
-    """Sends to a queue; where its URL says FIFO, with group and deduplication id."""
+    """Sends to a queue; if it is a FIFO queue, with message group and deduplication id."""
 
     name = "an SQS message"
     max_entries = 10
