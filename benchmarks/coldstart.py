@@ -48,7 +48,7 @@ def measure() -> Result:
     with tempfile.TemporaryDirectory() as folder, serve() as server:
         _unpack_function(Path(folder))
         server.configure()
-        variables = environment(server, max_concurrency=2, pythonpath=f"{folder}{os.pathsep}{PROJECT}")
+        variables = {**environment(server, requests_in_flight=2), "PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}"}
         imports = _measure_imports(variables, Path(folder))
         bars = [
             Bar(claim=f"{metric.name} until ready: ours, to {name}", ratio=ratio, at_most=LIMIT)

@@ -30,10 +30,10 @@ def _by_micro_batch(server: LocalServer) -> Case:
     with contextlib.ExitStack() as stack:
         workers = {ONE_CALL: stack.enter_context(function(ONE_CALL_MODULE, server))}
         for size in MICRO_BATCHES:
-            worker = stack.enter_context(function(OURS, server, max_records=size, max_concurrency=4))
+            worker = stack.enter_context(function(OURS, server, max_records_per_request=size, requests_in_flight=4))
             workers[f"micro-batches of {size}"] = worker
         workers[IN_LISTS] = stack.enter_context(
-            function(OURS, server, max_records=100, max_concurrency=4, max_events_per_message=100)
+            function(OURS, server, max_records_per_request=100, requests_in_flight=4, max_events_per_message=100)
         )
         server.configure()
         samples = alternate({name: _run(worker, RECORDS, 1024) for name, worker in workers.items()}, rounds=ROUNDS)
@@ -44,7 +44,7 @@ def _by_size(server: LocalServer, record_bytes: int, records: int) -> Case:
     ours = f"micro-batches of {MICRO_BATCH}"
     with (
         function(ONE_CALL_MODULE, server) as one,
-        function(OURS, server, max_records=MICRO_BATCH, max_concurrency=4) as many,
+        function(OURS, server, max_records_per_request=MICRO_BATCH, requests_in_flight=4) as many,
     ):
         server.configure()
         runs = {ONE_CALL: _run(one, records, record_bytes), ours: _run(many, records, record_bytes)}

@@ -8,7 +8,7 @@ from benchmarks.worker import OURS, Worker, function
 
 # Records of an event, and how many such events make one measurement.
 EVENTS = {10: 100, 100: 10, 1_000: 2, 10_000: 1}
-SETTINGS = {"max_records": 32, "max_concurrency": 4}
+SETTINGS = {"max_records_per_request": 32, "requests_in_flight": 4}
 ROUNDS = 5
 LIMIT = 1.2
 

@@ -64,14 +64,17 @@ LIMIT_ROUNDS = 5
 def our_settings(records: int, capacity: int) -> dict[str, int]:
     """Return what suits such events: as many requests at once as the endpoint serves, and as few as keep it busy."""
     share = math.ceil(records / capacity)
-    return {"max_concurrency": capacity, "max_records": math.ceil(share / math.ceil(share / MOST_RECORDS))}
+    return {
+        "requests_in_flight": capacity,
+        "max_records_per_request": math.ceil(share / math.ceil(share / MOST_RECORDS)),
+    }
 
 
 def packed_settings(records: int, capacity: int) -> dict[str, int]:
     """Return what suits such events where results leave as lists: one request for each place of the endpoint."""
     return {
-        "max_concurrency": capacity,
-        "max_records": math.ceil(records / capacity),
+        "requests_in_flight": capacity,
+        "max_records_per_request": math.ceil(records / capacity),
         "max_events_per_message": EVENTS_PER_MESSAGE,
     }
 

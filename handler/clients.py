@@ -1,4 +1,4 @@
-"""AWS clients. Each is made only where it is needed: a cold start waits for it."""
+"""AWS clients. Each is created only if it is needed, because it adds to the cold start."""
 
 import os
 from typing import Any
@@ -7,13 +7,13 @@ import boto3
 from botocore.config import Config
 
 SENDERS = 4
-"""Calls in flight at once, besides those to the endpoint."""
+"""Most calls in flight at once, besides requests to the endpoint."""
 
 
 def new_client(
     service: str, *, read_timeout_seconds: int = 5, connections: int = SENDERS, total_max_attempts: int = 1
 ) -> Any:
-    """Return a client that tries once: its callers know better what is worth another try, and for how long."""
+    """Return a client that by default tries once: its callers know which errors are worth a retry, and until when."""
     config = Config(
         retries={"total_max_attempts": total_max_attempts, "mode": "standard"},
         connect_timeout=3,
@@ -26,7 +26,7 @@ def new_client(
 
 
 def _user_agent() -> str:
-    """Return a fixed one, with your app id; botocore's own is put together anew for each call, a tenth of its cost."""
+    """Return a fixed user agent, with your app id. To build botocore's own anew takes a tenth of each call's time."""
     app, runtime = os.environ.get("AWS_SDK_UA_APP_ID"), os.environ.get("AWS_EXECUTION_ENV")
     return " ".join(
         filter(None, (f"Boto3/{boto3.__version__}", runtime and f"exec-env/{runtime}", app and f"app/{app}"))
@@ -34,6 +34,6 @@ def _user_agent() -> str:
 
 
 def split_location(location: str) -> tuple[str, str]:
-    """Return bucket and key of s3://bucket/key."""
+    """Return the bucket and the key of s3://bucket/key."""
     bucket, _, key = location.removeprefix("s3://").partition("/")
     return bucket, key

@@ -1,27 +1,28 @@
-"""Runs micro-batches against the endpoint: a few at once, within the time left, retried, halved, never lost."""
+"""Sends micro-batches to the endpoint: a few at once, until the deadline, with retries and halving."""
 
 import heapq
 import itertools
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
-from handler.codecs import Item
-from handler.faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
-from handler.metrics import Metrics
-from handler.microbatch import MicroBatch
-from handler.records import Record
-from handler.settings import ConfigurationError, reserve_seconds
+from .codecs import Item
+from .faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
+from .metrics import Metrics
+from .microbatch import MicroBatch
+from .records import Record
+from .settings import ConfigurationError, reserve_seconds
 
-# Halving costs about 2k x log2(n) requests for k bad records in n. Past half as many as there are records, or this
-# many where there are few, the rest is returned instead.
+# To isolate k bad records among n by halving takes about 2k x log2(n) requests. The bound on halvings is half the
+# number of records, but at least this; after it, records are returned instead.
 MIN_SPLITS_CAP = 64
-# So many micro-batches that fail alike with no success between are not each holding a bad record.
+# If so many micro-batches fail alike with no success in between, the cause is the endpoint, not a bad record in each.
 CIRCUIT_ORIGINS = 5
-# Requests that were sent together are answered together, more or less: what they bring leaves in one batch.
+# Requests that were sent together are answered at about the same time. To wait this long for the other answers lets
+# their results leave in one batch.
 LINGER_SECONDS = 0.005
 
 
@@ -32,14 +33,14 @@ class Scorer(Protocol):
 
 
 class Scored(NamedTuple):
-    """What one request brought: a result for each of its items."""
+    """A request that succeeded: a result for each of its items, in their order."""
 
     items: MicroBatch
     results: Sequence[Any]
 
 
 class Failed(NamedTuple):
-    """A record that got no result, and what stood in its way. `alone` if it was sent by itself."""
+    """A record without a result. `alone` if its last request held no other record."""
 
     record: Record
     fault: Fault
@@ -48,8 +49,8 @@ class Failed(NamedTuple):
 
 
 class Deadline(NamedTuple):
-    """Moments of the monotonic clock: no request starts after `launch`, none is waited for after `answer`,
-    and no acknowledgement after `deliver`.
+    """Moments of the monotonic clock, in seconds: no request starts after `launch`, no answer is waited for after
+    `answer`, and no acknowledgement after `deliver`.
     """
 
     launch: float
@@ -58,7 +59,7 @@ class Deadline(NamedTuple):
 
     @classmethod
     def within(cls, seconds: float) -> "Deadline":
-        """Return the deadline of an invocation with so much time left; what is kept back delivers the results."""
+        """Return the deadline of an invocation that has so much time left; part of it is reserved for delivery."""
         reserve = reserve_seconds(seconds)
         end = time.monotonic() + seconds
         return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
@@ -74,28 +75,27 @@ class _Attempt:
     ) -> None:
         self.items = items
         self.origin = origin
-        """Number of the micro-batch it was cut as, before any halving."""
+        """Number of the micro-batch that it is, or that it is a part of after halving."""
         self.groups = _groups(items)
-        """Message groups in it: of each, one attempt at a time is in flight or paused."""
+        """Its message groups. Of each group, only one attempt at a time may be in flight or paused."""
         self.tries = 0
         self.started = self.ended = 0.0
         self.fault, self.detail = fault, detail
-        """What stood in its way last, or in the way of what it is a half of."""
+        """Reason of its last failure, or of the failure of the attempt that was halved into it."""
 
 
 class Executor:
-    """Lives as long as the function's sandbox; `limit` is what it has learned of the endpoint's capacity."""
+    """Sends requests in threads. It lives as long as the sandbox, and remembers the endpoint's capacity."""
 
-    def __init__(self, endpoint: Scorer, max_concurrency: int) -> None:
-        self._endpoint = endpoint
-        self._max_concurrency = max_concurrency
-        self._pool = ThreadPoolExecutor(max_concurrency, thread_name_prefix="inference")
-        self.limit = max_concurrency
-        """Requests in flight at once: halved when the endpoint throttles, one more with each success."""
-        self.max_bytes = sys.maxsize
-        """Largest request body worth a try: half of the smallest one that the container found too large."""
-        self.abandoned = False
-        """Whether a request was left behind at a deadline; its thread is still busy, so make a new executor."""
+    def __init__(self, create_endpoint: Callable[[], Scorer], requests_in_flight: int) -> None:
+        self._create_endpoint = create_endpoint
+        self._endpoint = create_endpoint()
+        self._requests_in_flight = requests_in_flight
+        self._pool = self._new_pool()
+        self.limit = requests_in_flight
+        """Most requests in flight now: halved when the endpoint throttles, raised by one with each success."""
+        self.max_request_bytes = sys.maxsize
+        """Most bytes of a request body: half of the smallest body that the container found too large."""
 
     def run(
         self,
@@ -106,13 +106,14 @@ class Executor:
         is_final: Callable[[Failed], bool],
         before_waiting: Callable[[], None],
         records: int,
-    ) -> Iterator[Scored | Failed]:
-        """Yield what became of every item, as it becomes known; the items of a message group in their order.
+    ) -> Generator[Scored | Failed, None, None]:
+        """Yield each result and failure as it becomes known; those of a message group in their order.
 
         After a failure in a group its later items are not sent, unless `is_final` says that the failed one will not
-        come again. Batches are asked for one by one as there is room for them, those with message groups all at once.
-        `records` is how many there are in all, for the bound on halving. Raises ConfigurationError if the deployment is
-        at fault (no such endpoint, no right to invoke it).
+        come again. Batches are taken from the iterable one at a time, when a request may start; all at once if they
+        have message groups. `before_waiting` is called before each wait. `records` is the number of records in all
+        batches, for the bound on halving. Raises ConfigurationError if the deployment is at fault (no such endpoint, no
+        right to invoke it).
         """
         run = _Run(self, batches, deadline, metrics, is_final=is_final, records=records)
         return run.outcomes(before_waiting)
@@ -124,29 +125,33 @@ class Executor:
         try:
             return self._endpoint.score(attempt.items)
         finally:
-            attempt.ended = time.monotonic()  # here, since whoever waits may be busy with the intake
+            attempt.ended = (
+                time.monotonic()
+            )  # measured here: the thread that waits for the answer may be busy admitting records
 
-    def with_knowledge_of(self, other: "Executor") -> "Executor":
-        """Take over what another executor has learned of the endpoint."""
-        self.max_bytes = other.max_bytes
-        self.limit = max(1, other.limit // 2)  # the other's abandoned requests may still be at work
-        return self
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._requests_in_flight, thread_name_prefix="inference")
+
+    def replace_busy_threads(self) -> None:
+        """Create new threads and connections: those of abandoned requests are still waiting for an answer."""
+        self._endpoint, self._pool = self._create_endpoint(), self._new_pool()
+        self.limit = max(1, self.limit // 2)  # the endpoint may still be at work on the abandoned requests
 
     def learn(self, fault: Fault | None, items: MicroBatch) -> None:
-        """Remember what a request showed of the endpoint's capacity, for this invocation and later ones."""
+        """Adjust both limits to the outcome of a request, for this invocation and later ones."""
         size = sum(item.size for item in items)
         if fault is None:
-            self.limit = min(self._max_concurrency, self.limit + 1)
-            self.max_bytes = min(sys.maxsize, self.max_bytes + size // 8 + 1)
+            self.limit = min(self._requests_in_flight, self.limit + 1)
+            self.max_request_bytes = min(sys.maxsize, self.max_request_bytes + size // 8 + 1)
         elif fault is Fault.THROTTLED:
             self.limit = max(1, self.limit // 2)
         elif fault is Fault.TOO_LARGE:
-            # Refused by itself, it was that record, and what the halving seemed to show of the container is void.
-            self.max_bytes = min(self.max_bytes, size // 2) if len(items) > 1 else sys.maxsize
+            # If a single record is refused, that record was the cause: forget the limit that halving seemed to show.
+            self.max_request_bytes = min(self.max_request_bytes, size // 2) if len(items) > 1 else sys.maxsize
 
 
 class _Run:
-    """One invocation's requests; nothing of it outlives the invocation."""
+    """The requests of one invocation; nothing of it is kept for the next."""
 
     def __init__(
         self,
@@ -163,20 +168,21 @@ class _Run:
         self._batches = enumerate(batches)
         self._all_taken = False
         self._ready: deque[_Attempt] = deque()
-        self._paused: list[tuple[float, int, _Attempt]] = []  # a heap by the moment a pause ends
+        self._paused: list[tuple[float, int, _Attempt]] = []  # a heap, by the end of the pause
         self._running: dict[Future[Sequence[Any]], _Attempt] = {}
         self._deadline = deadline
         self._metrics = metrics
-        self._order = itertools.count()  # tells equal moments apart in the heap
+        self._order = itertools.count()  # breaks ties in the heap
         self._splits = 0
         self._max_splits = max(MIN_SPLITS_CAP, records // 2)
         self._failed_origins: dict[Fault, set[int]] = {}
 
-    def outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
+    def outcomes(self, before_waiting: Callable[[], None]) -> Generator[Scored | Failed, None, None]:
         try:
             yield from self._outcomes(before_waiting)
         finally:
-            self._executor.abandoned = bool(self._running)
+            if self._running:
+                self._executor.replace_busy_threads()
 
     def _outcomes(self, before_waiting: Callable[[], None]) -> Iterator[Scored | Failed]:
         while True:
@@ -220,20 +226,20 @@ class _Run:
         self._ready.extendleft(reversed(waiting))
 
     def _take(self) -> _Attempt | None:
-        """Return the first attempt at the next batch, if there is one more."""
+        """Return the first attempt at the next micro-batch, or None if there is none left."""
         attempts = (_Attempt(batch, number) for number, batch in self._batches)
         attempt = next(attempts, None)
         if attempt is None:
             self._all_taken = True
         elif attempt.groups:
-            self._ready.extend(attempts)  # all of them, so that what comes after a failure can be held back
+            self._ready.extend(attempts)  # all, so that records behind a failed one of their group can be held
         return attempt
 
     def _paused_attempts(self) -> Iterator[_Attempt]:
         return (attempt for _, _, attempt in self._paused)
 
     def _next_event(self) -> float:
-        """Return when something can change without a request ending: a pause ends, or launching does."""
+        """Return the next moment to act at, if no answer comes before: the end of a pause, or of launching."""
         may_launch = len(self._running) < self._executor.limit and time.monotonic() < self._deadline.launch
         if self._paused and may_launch:
             return min(self._paused[0][0], self._deadline.launch)
@@ -271,7 +277,8 @@ class _Run:
             self._metrics.bisections += 1
             half = len(attempt.items) // 2
             halves = attempt.items[:half], attempt.items[half:]
-            # On the left: to isolate one bad record after the other frees more records than halving all alike.
+            # The halves go first in the queue. To isolate one bad record before another micro-batch is halved frees the
+            # good records around it early, in case the time or the bound on halving runs out.
             self._ready.extendleft(_Attempt(part, attempt.origin, fault, detail) for part in reversed(halves))
         else:
             alone = len(attempt.items) == 1 or treatment.of_each
@@ -280,7 +287,7 @@ class _Run:
             yield from self._hold({f.record.group for f in failures if f.record.group and not self._is_final(f)})
 
     def _hold(self, groups: set[str]) -> Iterator[Failed]:
-        """Take what comes after a failure in these groups out of the way; none of it is in flight or paused."""
+        """Remove the remaining items of these groups, after one of each failed; none is in flight or paused."""
         if not groups:
             return
         for attempt in list(self._ready):
@@ -295,21 +302,21 @@ class _Run:
                 self._ready.remove(attempt)
 
     def _worth_splitting(self, fault: Fault) -> bool:
-        """Tell a bad record from a bad endpoint.
+        """Decide whether the fault may come from a single record, and not from the endpoint as a whole.
 
-        Unrelated micro-batches that fail alike, with no success between, open a circuit: what is left is returned
-        instead of being asked for once more in halves.
+        If unrelated micro-batches fail alike with no success in between, a circuit opens: their records are returned
+        instead of being sent once more in halves.
         """
         circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _abandon(self) -> Iterator[Failed]:
-        taken = list(iter(self._take, None))  # first: it may make more of them ready
+        taken = list(iter(self._take, None))  # first: it may add to those that are ready
         for attempt in (*taken, *self._ready, *self._paused_attempts()):
             alone = len(attempt.items) == 1 and attempt.tries > 0
             yield from (Failed(item.record, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():
-            # The pause of a timeout, but no proof against the record: the time may have been short.
+            # It pauses like a timeout, but it does not prove a fault of the record: the time may have been too short.
             detail = "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)
             yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone=False) for item in attempt.items)

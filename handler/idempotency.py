@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.clients import new_client
-from handler.faults import Fault
-from handler.records import Record
-from handler.settings import ConfigurationError, HandlerSettings
+from .clients import new_client
+from .faults import Fault
+from .records import Record
+from .settings import ConfigurationError, HandlerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +26,16 @@ class Claim(NamedTuple):
     """The table's answer for one record."""
 
     is_ours: bool = False
-    """Whether it is this invocation's to score."""
+    """Whether this invocation is to score the record."""
     fault: Fault | None = None
-    """What stands in the way; if nothing does and it is not ours, it was scored before."""
+    """Reason why it can't be scored now. Without a fault, and if not ours, the record was scored before."""
     result: Any = None
 
 
 class Memory:
     """Claims records before they are scored, and remembers their results until they expire.
 
-    A claim ends with the invocation that made it, so that what a killed function held can be scored again. Where the
+    A claim expires with the invocation, so that the records of a function that was killed can be scored again. If the
     table fails after a record was scored, the record may be scored twice; it is never lost.
     """
 
@@ -47,7 +47,9 @@ class Memory:
     def claim(
         self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor, until: float
     ) -> dict[str, Claim]:
-        """Claim records for so many seconds; return what the table said until a moment of the monotonic clock.
+        """Claim records for so many seconds; return the claims by message id.
+
+        A claim that is not answered until this moment of the monotonic clock has the fault DEADLINE.
 
         Raises ConfigurationError if the table does not exist or may not be used.
         """
@@ -57,7 +59,7 @@ class Memory:
         return {id_: answer.result() if answer.done() else late for id_, answer in answers.items()}
 
     def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
-        """Write results down, in the background; those too large, or too deep, for an item are left out."""
+        """Write results in the background; those too large, or nested too deeply, for an item are left out."""
         expires = {"N": str(int(time.time()) + self._retention_seconds)}
         texts = {id_: _text(result) for id_, result in results.items()}
         return self._write(
@@ -71,7 +73,7 @@ class Memory:
         )
 
     def release(self, ids: Iterable[str], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
-        """Give claims back, in the background."""
+        """Delete claims in the background, so that the records can be claimed again."""
         return self._write(({"DeleteRequest": {"Key": {"id": {"S": id_}}}} for id_ in ids), pool, until)
 
     def _claim(self, record: Record, seconds: float) -> Claim:
@@ -84,7 +86,7 @@ class Memory:
                     "claimed_until": {"N": str(now + int(seconds) + 1)},
                     "expires_at": {"N": str(now + self._retention_seconds)},
                 },
-                # TTL deletes late, so what has expired is told here.
+                # TTL deletes items late, so the condition checks for expired ones itself.
                 ConditionExpression="attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now",
                 ExpressionAttributeValues={":now": {"N": str(now)}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -112,9 +114,9 @@ class Memory:
         return [pool.submit(self._write_chunk, chunk, until) for chunk in chunks]
 
     def _write_chunk(self, requests: Sequence[Mapping[str, Any]], until: float) -> None:
-        """Write once and what was left over once more: a claim that stays behind ends by itself."""
+        """Write once, and once more what was not processed. A claim that is not deleted expires by itself."""
         if time.monotonic() >= until:
-            return  # by then they may be another invocation's
+            return  # by then the records may belong to another invocation
         pending: Mapping[str, Any] = {self._table: requests}
         try:
             for _ in range(2):

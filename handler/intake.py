@@ -1,4 +1,4 @@
-"""Before anything is sent: what each record holds, whether it can be sent, and whether it was scored before."""
+"""Admission of records: each is parsed, checked against the limits, and claimed in the idempotency table."""
 
 import re
 import time
@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handler.clients import SENDERS
-from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
-from handler.faults import Fault, InputUnavailableError
-from handler.microbatch import request_bytes
-from handler.records import Reason, Record, Target
-from handler.settings import HandlerSettings
+from .clients import SENDERS
+from .codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
+from .faults import Fault, InputUnavailableError
+from .microbatch import request_bytes
+from .records import Reason, Record, Target
+from .settings import HandlerSettings
 
 if TYPE_CHECKING:
-    from handler.idempotency import Memory
-    from handler.inputs import Inputs
+    from .idempotency import Memory
+    from .inputs import Inputs
 
-# SageMaker: InvokeEndpoint. Compiled when first needed: most cold starts need none.
+# SageMaker: InvokeEndpoint. Patterns are compiled when they are first needed: most cold starts need none.
 _TARGETS = {
     "TargetModel": r"[!-~][ -~]{0,1023}",
     "InferenceComponentName": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
@@ -63,10 +63,10 @@ class Intake:
         self._memory = memory
 
     def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
-        """Yield what becomes of each record; what is to be scored is claimed for so many seconds.
+        """Yield an admission for each record; records to be scored are claimed for so many seconds.
 
-        S3 and the table are not waited for after a moment of the monotonic clock. Raises ConfigurationError if the
-        idempotency table can't be used.
+        `until` is the moment of the monotonic clock after which S3 and the table are not waited for. Raises
+        ConfigurationError if the idempotency table can't be used.
         """
         is_done = False
         try:
@@ -74,7 +74,7 @@ class Intake:
             is_done = True
         finally:
             if not is_done or time.monotonic() >= until:
-                self._pool.shutdown(wait=False, cancel_futures=True)  # threads may still be busy
+                self._pool.shutdown(wait=False, cancel_futures=True)  # its threads may still be busy
                 self._pool = _new_pool()
 
     def _admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
@@ -109,7 +109,7 @@ class Intake:
         except (InputUnavailableError, CodecError, TimeoutError) as error:
             faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
             return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
-        limit, size = self._settings.max_bytes, request_bytes(self._codec, item)
+        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
@@ -141,6 +141,6 @@ def _new_pool() -> ThreadPoolExecutor:
 def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":
     if not settings.input_location and not settings.asynchronous:
         return None
-    from handler.inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
+    from .inputs import Inputs  # noqa: PLC0415 - most cold starts do not need it
 
     return Inputs(settings, pool)

@@ -1,4 +1,4 @@
-"""The second entry point: notifications of an asynchronous endpoint in, the same CloudEvents and dead letters out."""
+"""The second entry point: turns an asynchronous endpoint's notifications into CloudEvents and dead letters."""
 
 import json
 import logging
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
-from handler.clients import SENDERS, new_client, split_location
-from handler.codecs import UnexpectedResponseError, codec_for, read_results
-from handler.entry import Context, once_a_sandbox
-from handler.records import Reason, Record
-from handler.settings import MIB, HandlerSettings
-from handler.sinks import (
+from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
+from .clients import SENDERS, new_client, split_location
+from .codecs import UnexpectedResponseError, codec_for, read_results
+from .entry import Context, once_a_sandbox
+from .records import Reason, Record
+from .settings import MIB, HandlerSettings
+from .sinks import (
     Entry,
     NotSentError,
     Outbox,
@@ -28,21 +28,21 @@ from handler.sinks import (
 
 logger = logging.getLogger(__name__)
 
-# Larger answers stay where they are, whatever the sink takes: the function has to hold them.
+# Larger answers stay on S3 even if the sink would take them: the function has to keep them in memory.
 MAX_READ_BYTES = 8 * MIB
-# No codec takes it, should it be redriven.
+# Body of a dead letter whose request is not known. If it is redriven, every codec refuses it.
 _BLANK = " "
 
 
 class NotDeliveredError(RuntimeError):
-    """A notification is no use, or what it brought was not taken.
+    """A notification was not understood, or a sink did not take its result or dead letter.
 
     Lambda delivers it twice more; then the function's on-failure destination keeps it.
     """
 
 
 class Notifications:
-    """Turns notifications into results and dead letters; made once a sandbox."""
+    """Turns notifications into results and dead letters; created once per sandbox."""
 
     def __init__(self, settings: HandlerSettings) -> None:
         self._settings = settings
@@ -53,36 +53,37 @@ class Notifications:
         self._s3 = new_client("s3")
 
     def process(self, notifications: Mapping[str, Any], context: Context) -> None:
-        """Send on what every notification of the event tells; a second time, under the same ids.
+        """Send the result or the dead letter of each notification; a repeated one is sent again under the same id.
 
-        Raises NotDeliveredError if one can't be understood or a sink did not take what it brought: the others have
-        left by then. Raises ConfigurationError if the deployment is at fault.
+        Raises NotDeliveredError if one was not understood or was not taken by its sink; all others are sent before.
+        Raises ConfigurationError if the deployment is at fault.
         """
         until = time.monotonic() + 0.9 * context.get_remaining_time_in_millis() / 1000
         pool = ThreadPoolExecutor(SENDERS)
-        results, letters = Outbox(self._results, pool, until), Outbox(self._dead_letters, pool, until)
+        results = Outbox(self._results, pool, until)
+        dead_letters = Outbox(self._dead_letters, pool, until)
         refusals = []
         for notification in notifications["Records"]:
             try:
-                self._take(notification, results, letters, context)
+                self._add(notification, results, dead_letters, context)
             except (_NotUnderstoodError, NotSentError) as error:
                 refusals.append(str(error))
-        refusals += [error for outbox in (results, letters) for _, error in outbox.close() if error is not None]
+        refusals += [error for outbox in (results, dead_letters) for _, error in outbox.close() if error is not None]
         pool.shutdown(wait=False)
         if refusals:
             raise NotDeliveredError(f"{len(refusals)} of {len(notifications['Records'])}: {'; '.join(refusals)}")
 
-    def _take(self, notification: Mapping[str, Any], results: Outbox, letters: Outbox, context: Context) -> None:
+    def _add(self, notification: Mapping[str, Any], results: Outbox, dead_letters: Outbox, context: Context) -> None:
         message = _message(notification)
         record = _record(message, self._queue_arn(context))
         try:
             results.add(self._result(record, message))
         except _FailedError as failure:
             logger.warning("dead-lettered: %s", failure.reason, extra={"message_ids": [record.message_id]})
-            letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
+            dead_letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
 
     def _result(self, record: Record, message: Mapping[str, Any]) -> Entry:
-        """Return the result's event, or, of one too large for the sink, where the endpoint has put it."""
+        """Return an event with the result, or with its location if it is too large for the sink."""
         if message["invocationStatus"] != "Completed":
             raise _FailedError(Reason.MODEL_ERROR, message.get("failureReason") or "the endpoint gave no reason")
         location = message["responseParameters"]["outputLocation"]
@@ -117,7 +118,7 @@ class _NotUnderstoodError(ValueError):
 
 
 def _message(notification: Mapping[str, Any]) -> dict[str, Any]:
-    """Return SageMaker's message. Raises _NotUnderstoodError naming everything that it lacks."""
+    """Return SageMaker's message. Raises _NotUnderstoodError naming every member that is missing."""
     text = notification.get("Sns", {}).get("Message", "")
     try:
         message: Any = json.loads(text)
@@ -141,7 +142,7 @@ def _lacking(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _record(message: Mapping[str, Any], queue_arn: str) -> Record:
-    """Return the record as far as it can be told; its body points to its request, so that it can be redriven."""
+    """Return the record as far as it is known. Its body points to the request, so that it can be redriven."""
     location = (message.get("requestParameters") or {}).get("inputLocation")
     return Record(
         message_id=message["inferenceId"],

@@ -1,6 +1,7 @@
 """The function's environment as one typed object, rendered by constructs_lib and read by the handler.
 
-Both sides use this class, so the deployed variables and the code that reads them cannot drift apart.
+Both sides use this class, so the variables and the code that reads them can't drift apart. While a function is being
+updated they may be of two versions for a moment: then neither version runs on defaults, it fails (see `RENAMED`).
 """
 
 import json
@@ -17,18 +18,31 @@ RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
 LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Variables that earlier code reads under another name. New code refuses old variables, since it has no default for a
+# variable that is not set. Earlier code had defaults for all but two: it would ignore the new names and run on them.
+# So the old names stay, with a value that it can't read as a number or as a location. Its ConfigurationError names
+# them, and the value says what happened. (To rename one of the two that it requires would also make it fail, but with
+# an error about a variable that has nothing to do with it.) A later rename adds a line here; a line may go as soon as
+# no function runs the earlier code any more.
+RENAMED = {
+    "MAX_RECORDS": "MAX_RECORDS_PER_REQUEST",
+    "MAX_BYTES": "MAX_REQUEST_BYTES",
+    "MAX_CONCURRENCY": "REQUESTS_IN_FLIGHT",
+    "MAX_RECEIVES": "MAX_RECEIVE_COUNT",
+    "ASYNC_INPUT_LOCATION": "REQUEST_LOCATION",
+}
 
 
 def reserve_seconds(invocation_seconds: float) -> float:
-    """Return the part of an invocation that is kept for delivering results: a fifth, 5 s at most.
+    """Return the seconds at the end of an invocation that are reserved for delivering results: a fifth, 5 s at most.
 
-    As much again is kept before it, in which no request starts any more.
+    During as many seconds before that, no request starts any more.
     """
     return min(5.0, 0.2 * invocation_seconds)
 
 
 def request_timeout_seconds(invocation_seconds: int) -> int:
-    """Return how long one request may take in such an invocation: 70 s, above SageMaker's own 60 s, or what is left."""
+    """Return the seconds that a request may take in such an invocation: 70 (SageMaker has 60), or what is left."""
     return max(1, min(70, int(invocation_seconds - 2 * reserve_seconds(invocation_seconds))))
 
 
@@ -38,14 +52,14 @@ class ConfigurationError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class HandlerSettings:
-    """What the function reads from its environment; each field is the variable of the same name in upper case."""
+    """Settings in the function's environment; each field is the variable of the same name in upper case."""
 
     endpoint_name: str
     """The SageMaker endpoint to invoke."""
     dead_letter_queue_url: str
-    """SQS queue that receives what can never be scored, with the reason as message attributes."""
+    """SQS queue for records that can never be scored, with the reason as a message attribute."""
     result_sink: str = "sqs"
-    """Where one CloudEvent per scored record goes: one of `RESULT_SINKS`."""
+    """The sink for one CloudEvent per scored record: one of `RESULT_SINKS`."""
     result_target: str = ""
     """The sink's queue URL (`sqs`), topic ARN (`sns`), bus name (`eventbridge`), or s3://bucket/prefix/ (`s3`)."""
     max_events_per_message: int = 1
@@ -56,16 +70,16 @@ class HandlerSettings:
     input_location: str = ""
     """s3://bucket/prefix/ that a message {"s3": "s3://…"} may point into; without it no message may."""
     queue_url: str = ""
-    """The work queue. With it, a returned record comes again after a pause that suits what went wrong; without, after
-    the queue's visibility timeout."""
+    """The work queue's URL. With it, the pause until a returned record is delivered again depends on the fault; without
+    it, the queue's visibility timeout applies."""
     codec: str = "huggingface"
-    """How records become one request body, and a response becomes one result per record: one of `CODECS`, or
-    `module:function` of your own (from a layer), which is called with these settings and returns a `codecs.Codec`."""
+    """The format of requests and responses: one of `CODECS`, or `module:function` of your own (from a layer), which is
+    called with these settings and returns a `codecs.Codec`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
-    max_records: int = 32
+    max_records_per_request: int = 32
     """Most records in one request (1 or more)."""
-    max_bytes: int = 4 * MIB
+    max_request_bytes: int = 4 * MIB
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
     asynchronous ones take 1 GB."""
     sort_by_length: bool = False
@@ -84,27 +98,27 @@ class HandlerSettings:
     asynchronous: bool = False
     """Whether to invoke an asynchronous endpoint; results then come by its notifications (`handler.notify`). It takes
     no target."""
-    async_input_location: str = ""
+    request_location: str = ""
     """`asynchronous` only, and needed then: s3://bucket/prefix/ where the requests are put, apart from
     `input_location`. A message {"s3": "s3://…"} that points into it, as the dead letter of a failed inference does, is
-    submitted as it lies there."""
+    submitted without a change to that object."""
     async_inline: bool = False
     """`asynchronous` only: whether requests up to 128,000 bytes travel inline instead. It saves a PUT, but the dead
     letter of a failed inference is blank then: it can't be redriven."""
     async_invocation_seconds: int = 900
-    """`asynchronous` only: how long an instance may work on one request (1 or more); SageMaker takes an hour at most.
-    Default: SageMaker's own, 15 minutes."""
+    """`asynchronous` only: seconds that an instance may work on one request (1 or more). SageMaker allows an hour at
+    most. Default: SageMaker's own, 15 minutes."""
     idempotency_table: str = ""
     """DynamoDB table (key `id`, TTL `expires_at`) that remembers results, so that a record delivered twice is scored
     once; by default nothing is remembered, and its result leaves twice with the same id."""
     idempotency_seconds: int = 4 * 86_400
-    """How long a result is remembered (1 or more)."""
-    max_concurrency: int = 1
+    """Seconds that a result is remembered for (1 or more)."""
+    requests_in_flight: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
     request_timeout_seconds: int = 70
-    """How long to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
-    the 60 s that SageMaker gives a container, so that its own answer comes first."""
-    max_receives: int = 5
+    """Seconds to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
+    the 60 s that SageMaker gives a container, so that SageMaker's own answer comes first."""
+    max_receive_count: int = 5
     """A record that the endpoint keeps failing on is dead-lettered with its reason on this receive (1 or more);
     the constructs set it to the queue's `max_receive_count`."""
     metrics_namespace: str = "SageMakerInference"
@@ -113,12 +127,13 @@ class HandlerSettings:
     """One of `LOG_LEVELS`."""
 
     def to_environment(self) -> dict[str, str]:
-        """Return the variables that `from_environment` reads back to an equal object."""
-        return {f.name.upper(): _render(getattr(self, f.name)) for f in fields(self)}
+        """Return the variables that `from_environment` reads back to an equal object, and the `RENAMED` ones."""
+        variables = {f.name.upper(): _render(getattr(self, f.name)) for f in fields(self)}
+        return variables | {old: f"renamed to {new}" for old, new in RENAMED.items()}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables; a missing one has the field's default.
+        """Read the variables. None has a default here: `to_environment` renders all of them.
 
         Raises ConfigurationError naming every variable that is missing or out of bounds.
         """
@@ -126,13 +141,13 @@ class HandlerSettings:
         faults: list[str] = []
         for f in fields(cls):
             name = f.name.upper()
-            if name in environment:
-                try:
-                    values[f.name] = _parse(f, environment[name])
-                except ValueError as error:
-                    faults.append(f"{name}={environment[name]!r}: {error}")
-            elif f.default is MISSING and f.default_factory is MISSING:
+            if name not in environment:
                 faults.append(f"{name} is not set")
+                continue
+            try:
+                values[f.name] = _parse(f, environment[name])
+            except ValueError as error:
+                faults.append(f"{name}={environment[name]!r}: {error}")
         if not faults:
             faults = list(_relations(settings := cls(**values)))
         if faults:
@@ -141,7 +156,7 @@ class HandlerSettings:
 
 
 def _relations(settings: HandlerSettings) -> Iterator[str]:
-    """Yield what does not fit together."""
+    """Yield a fault for each value that contradicts another one."""
     sink, target = settings.result_sink, settings.result_target
     if sink != "none" and not target:
         yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"
@@ -155,11 +170,11 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
 
 
 def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
-    requests, inputs = settings.async_input_location, settings.input_location
+    requests, inputs = settings.request_location, settings.input_location
     if not requests:
-        yield "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
+        yield "REQUEST_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     elif inputs and (requests.startswith(inputs) or inputs.startswith(requests)):
-        yield f"INPUT_LOCATION={inputs!r}: must be apart from ASYNC_INPUT_LOCATION={requests!r}, which holds requests"
+        yield f"INPUT_LOCATION={inputs!r}: must be apart from REQUEST_LOCATION={requests!r}, which holds requests"
     for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
         if value := getattr(settings, name):
             yield f"{name.upper()}={_render(value)!r}: asynchronous endpoints take no target (InvokeEndpointAsync)"

@@ -172,7 +172,7 @@ def _open_road(deployment: Deployment, road: Road, endpoint: EndpointServer, emu
 
 def _messages(options: Options, road: Road, samples: Sequence[Sample]) -> list[Message]:
     settings = road.settings
-    limits = SizeLimits(max_request_bytes=settings.max_bytes, max_message_bytes=road.queue.max_message_bytes)
+    limits = SizeLimits(max_request_bytes=settings.max_request_bytes, max_message_bytes=road.queue.max_message_bytes)
     return make_messages(
         samples,
         count=options.count,

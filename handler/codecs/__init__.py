@@ -1,8 +1,9 @@
-"""Many payloads to one request body, and one response back to as many results."""
+"""Codecs: each encodes many records as one request body, and decodes one response into as many results."""
 
 from importlib import import_module
 
-from handler.codecs.base import (
+from ..settings import HandlerSettings
+from .base import (
     Codec,
     CodecError,
     Framed,
@@ -12,7 +13,6 @@ from handler.codecs.base import (
     UnexpectedResponseError,
     read_results,
 )
-from handler.settings import HandlerSettings
 
 __all__ = [
     "Codec",
@@ -38,7 +38,7 @@ _HOMES = {
 
 
 def codec_for(settings: HandlerSettings) -> Codec:
-    """Return the configured codec; only its own module is imported. Raises ConfigurationError if it is not usable."""
+    """Return the configured codec. Only its own module is imported. Raises ConfigurationError if it is not usable."""
     home = _HOMES.get(settings.codec, "own")
     codec: Codec = import_module(f"{__name__}.{home}").make(settings)
     return codec

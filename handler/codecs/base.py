@@ -1,22 +1,22 @@
-"""What the formats have in common."""
+"""The codec interface, its errors, and helpers that the formats share."""
 
 import json
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, NoReturn, Protocol
 
-from handler.records import Record, Target
+from ..records import Record, Target
 
 NO_LIMIT = 1_000_000
 JSON_WHITESPACE = " \t\n\r"
 
 
 class MalformedRecordError(ValueError):
-    """The body is not what the codec takes."""
+    """The codec does not accept the body."""
 
 
 class UnexpectedResponseError(ValueError):
-    """The response is not one result per record, so no result can be told to belong to a record."""
+    """The response is not one result per record, so no result can be assigned to a record."""
 
 
 class CodecError(RuntimeError):
@@ -24,7 +24,7 @@ class CodecError(RuntimeError):
 
 
 class RequestTooLargeError(ValueError):
-    """The request body came out larger than its parts let expect."""
+    """The request body is larger than the limit."""
 
 
 class Item(NamedTuple):
@@ -32,16 +32,16 @@ class Item(NamedTuple):
 
     record: Record
     parts: tuple[bytes, ...]
-    """What it adds to a request body: one piece for most formats, one for each tensor in others. None if the record
-    points to a whole request for an asynchronous endpoint."""
+    """The bytes that it adds to a request body: one part in most formats, one for each tensor in others. Empty if the
+    record points to a whole request for an asynchronous endpoint."""
     group_key: str = ""
-    """Only items with the same value may share a request."""
+    """Only items with the same group key may share a request."""
     target: Target = Target()
-    """Which model behind the endpoint; only items with the same may share a request."""
+    """The model behind the endpoint; only items with the same target may share a request."""
 
     @property
     def size(self) -> int:
-        """Bytes of its parts."""
+        """Number of bytes of all parts."""
         return sum(map(len, self.parts))
 
 
@@ -67,7 +67,7 @@ class Codec(Protocol):
 
 
 class Framed:
-    """A format whose requests are: something before, the payloads with something between, something after."""
+    """A format whose requests are a prefix, the payloads with a separator in between, and a suffix."""
 
     max_records = NO_LIMIT
 
@@ -84,7 +84,7 @@ class Framed:
 
 
 def read_results(codec: Codec, body: bytes, count: int) -> Sequence[Any]:
-    """Return exactly `count` results, whatever the codec. Raises UnexpectedResponseError."""
+    """Return exactly `count` results. Raises UnexpectedResponseError if the codec returned anything else."""
     results: Any = codec.decode(body, count)
     if not isinstance(results, Sequence) or isinstance(results, (str, bytes)):
         raise UnexpectedResponseError(f"the codec returned a {type(results).__name__}, not a list of results")
@@ -114,10 +114,10 @@ def listed(results: Any) -> list[Any]:
 
 
 def spliceable(text: str, start: int) -> tuple[Any, int] | None:
-    """Return the JSON value at `start`, and its end, if its text may be sent as it is.
+    """Return the JSON value at `start`, and the index behind it, if its text may be sent unchanged.
 
-    None if it is not JSON, has a key twice (containers need not agree with us on which one counts), or an escape,
-    which may be half a surrogate pair.
+    None if it is not JSON, if it has a key twice (the container may use the other one than we do), or if it has an
+    escape, which may be half of a surrogate pair.
     """
     if "\\u" in text:
         return None

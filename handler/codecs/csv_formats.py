@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from handler.codecs.base import Codec, Framed, Item, MalformedRecordError, UnexpectedResponseError, to_bytes
-from handler.records import Record
-from handler.settings import HandlerSettings
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import Codec, Framed, Item, MalformedRecordError, UnexpectedResponseError, to_bytes
 
 
 class CsvCodec(Framed):
-    """One CSV row a record; a row each in the response, its plain numbers as numbers."""
+    """One CSV row per record, and one per result; plain numbers in the response become numbers."""
 
     content_type = accept = "text/csv"
 
@@ -30,7 +30,7 @@ class CsvCodec(Framed):
 
 
 class CsvRowCodec(CsvCodec):
-    """As `csv`, but the response is one row with a field for each record, as some XGBoost containers answer."""
+    """Requests as in `csv`; the response is one row with a field for each record, as from some XGBoost containers."""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
         rows = _rows(body)
@@ -40,7 +40,7 @@ class CsvRowCodec(CsvCodec):
 
 
 def make(settings: HandlerSettings) -> Codec:
-    """Return the configured one."""
+    """Return the configured codec."""
     return CsvRowCodec() if settings.codec == "csv-row" else CsvCodec()
 
 
@@ -55,13 +55,13 @@ PLAIN_NUMBER = re.compile(r"\s*-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?\s*
 
 
 def _numbers(row: Sequence[str]) -> Any:
-    """Return the fields, plain numbers as numbers (`007` and `nan` are none), a lone field without its list."""
+    """Return the fields; plain numbers become numbers (`007` and `nan` do not), and a single field needs no list."""
     values = [_number(field) if PLAIN_NUMBER.fullmatch(field) else field.strip() for field in row]
     return values[0] if len(values) == 1 else values
 
 
 def _number(field: str) -> int | float | str:
-    """Return a whole number as it is, any other as a float, and as text what a float can't hold."""
+    """Return a whole number as an int, any other as a float, and a number that no float can hold as text."""
     try:
         return int(field)
     except ValueError:

@@ -4,7 +4,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from handler.codecs.base import (
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import (
     JSON_WHITESPACE,
     Codec,
     Framed,
@@ -18,8 +20,6 @@ from handler.codecs.base import (
     spliceable,
     to_bytes,
 )
-from handler.records import Record
-from handler.settings import HandlerSettings
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
@@ -59,12 +59,12 @@ class HuggingFaceCodec(Framed):
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
         results = load_response(body)
         if count == 1 and results != [] and not (isinstance(results, list) and len(results) == 1):
-            return [results]  # some pipelines (question-answering, fill-mask) take a lone input out of its list
+            return [results]  # some pipelines (question-answering, fill-mask) answer a single input without a list
         return listed(results)
 
 
 def _lone_inputs(body: str) -> bytes | None:
-    """Return the value's own text if the body is {"inputs": value} and nothing more, which most are."""
+    """Return the text of the value if the body is {"inputs": value} and nothing else, as most bodies are."""
     head = _INPUTS_FIRST.match(body)
     found = head and spliceable(body, head.end())
     if not head or not found:
@@ -76,7 +76,7 @@ def _lone_inputs(body: str) -> bytes | None:
 
 
 class _AnyJson(Framed):
-    """A format that takes any JSON, and sends its text as it is where that is safe: numbers keep their spelling."""
+    """A format that accepts any JSON. Where it is safe, text is sent unchanged, so that numbers keep their spelling."""
 
     one_line = False
     """Whether a line break would end the payload."""
@@ -104,7 +104,7 @@ class InstancesCodec(_AnyJson):
 
 
 class JsonLinesCodec(_AnyJson):
-    """JSON records; a line each in the request; a line each in the response."""
+    """JSON records; one line per record in the request, one line per result in the response."""
 
     content_type = accept = "application/jsonlines"
     one_line = True
@@ -117,7 +117,7 @@ class JsonLinesCodec(_AnyJson):
 
 
 class SingleCodec(Framed):
-    """One record a request, its body as it is; the response as JSON where it is JSON, else as text."""
+    """One record per request, its body unchanged; the response as JSON if it is JSON, otherwise as text."""
 
     content_type = accept = "application/json"
     max_records = 1
@@ -138,7 +138,7 @@ class SingleCodec(Framed):
 
 
 def make(settings: HandlerSettings) -> Codec:
-    """Return the configured one."""
+    """Return the configured codec."""
     makers: dict[str, Callable[[], Codec]] = {
         "huggingface": lambda: HuggingFaceCodec(settings.parameters),
         "instances": InstancesCodec,

@@ -6,15 +6,15 @@ from importlib import import_module
 from json import dumps
 from typing import Any
 
-from handler.codecs.base import Codec, CodecError, Item, MalformedRecordError, UnexpectedResponseError
-from handler.records import Record
-from handler.settings import ConfigurationError, HandlerSettings
+from ..records import Record
+from ..settings import ConfigurationError, HandlerSettings
+from .base import Codec, CodecError, Item, MalformedRecordError, UnexpectedResponseError
 
 _METHODS = ("parse", "overhead", "encode", "decode")
 
 
 class OwnCodec:
-    """Turns whatever goes wrong in the user's codec into an error that concerns its records only."""
+    """Turns any exception of the user's codec into an error that concerns only the records at hand."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -27,7 +27,7 @@ class OwnCodec:
             item: Any = self._codec.parse(record)
             if not _is_item_of(record, item):
                 raise TypeError("parse must return an Item of its record, with bytes as parts and a text as group_key")
-            self.overhead(item.group_key)  # so that its failure, too, concerns this record only
+            self.overhead(item.group_key)  # here, so that its failure concerns only this record
         checked: Item = item
         return checked
 
@@ -49,12 +49,12 @@ class OwnCodec:
         with _failing_as(UnexpectedResponseError, passing=(UnexpectedResponseError,)):
             results = self._codec.decode(body, count)
             if isinstance(results, (list, tuple)):
-                dumps(results, allow_nan=False)  # what is no JSON would fail in the sink, beside other results
+                dumps(results, allow_nan=False)  # otherwise it would fail in the sink, together with other results
         return results
 
 
 def make(settings: HandlerSettings) -> Codec:
-    """Call the user's function. Raises ConfigurationError if that does not give a codec."""
+    """Call the user's function. Raises ConfigurationError if it does not return a codec."""
     name = settings.codec
     function = _function(name)
     try:

@@ -1,15 +1,15 @@
-"""Results, and dead letters, to a queue."""
+"""Transport to an SQS queue, for results and dead letters."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
-from handler.sinks.events import MAX_BYTES, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy
+from .calls import call, errors_by_id, fifo_fields, string_attributes
+from .events import MAX_BYTES, attribute_bytes, text_bytes
+from .outbox import Entry, FlushPolicy
 
 
 class SqsTransport:
-    """Sends to a queue; where its URL says FIFO, with group and deduplication id."""
+    """Sends to a queue; if it is a FIFO queue, with message group and deduplication id."""
 
     name = "an SQS message"
     max_entries = 10

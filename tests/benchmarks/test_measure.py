@@ -27,7 +27,7 @@ CASE = Case(
         "loop": [{"wall": 100.0, "cpu": 5.0}, {"wall": 200.0, "cpu": 5.0}, {"wall": 400.0, "cpu": 6.0}],
     },
     reference="ours",
-    notes={"ours": "MAX_RECORDS=50"},
+    notes={"ours": "MAX_RECORDS_PER_REQUEST=50"},
 )
 
 
@@ -127,7 +127,7 @@ def test_GIVEN_a_page_WHEN_published_twice_THEN_only_the_benchmark_s_part_change
     assert text.startswith("before\n<!-- results: handler -->\n")
     assert text.endswith("\n<!-- end of results -->\nafter\n")
     assert "old" not in text
-    assert text.count("| ours<br>MAX_RECORDS=50 | 20.0 (10.0-40.0) | 1.00 | 1.00 |") == 1
+    assert text.count("| ours<br>MAX_RECORDS_PER_REQUEST=50 | 20.0 (10.0-40.0) | 1.00 | 1.00 |") == 1
 
 
 def test_GIVEN_numbers_WHEN_shown_THEN_three_digits_stand() -> None:

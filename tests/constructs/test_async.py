@@ -79,7 +79,7 @@ def test_the_function_submits_and_no_longer_waits_for_answers(asynchronous: Synt
     assert rights["put-requests"] == {("s3:PutObject", "arn:PARTITION:s3:::payloads/in/*")}
     settings = HandlerSettings.from_environment(_function(asynchronous, "inference")["environment"]["variables"])
     assert (settings.asynchronous, settings.async_inline) == (True, False)
-    assert settings.async_input_location == "s3://payloads/in/"
+    assert settings.request_location == "s3://payloads/in/"
     assert "scaling_config" not in asynchronous.one("aws_lambda_event_source_mapping")
 
 
@@ -93,7 +93,7 @@ def test_how_requests_travel_and_how_long_they_may_take_reaches_the_function(syn
 def test_each_record_is_a_request_so_as_many_are_in_flight_as_the_batch_has(synth_pipeline: Synth) -> None:
     source = EventSourceSettings(batch_size=6)
     synthesized = synth_pipeline(endpoint=ENDPOINT, event_source=source)
-    assert _function(synthesized, "inference")["environment"]["variables"]["MAX_CONCURRENCY"] == "6"
+    assert _function(synthesized, "inference")["environment"]["variables"]["REQUESTS_IN_FLIGHT"] == "6"
 
 
 def test_the_topics_are_encrypted_and_take_nothing_without_tls(asynchronous: Synthesized) -> None:

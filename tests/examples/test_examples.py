@@ -100,7 +100,7 @@ def test_xgboost_follows_load_queue_and_clock(example: Example) -> None:
     mapping = stack.one("aws_lambda_event_source_mapping")
     assert (mapping["batch_size"], mapping["maximum_batching_window_in_seconds"]) == (500, 1)
     variables = environment(stack, "function")
-    assert (variables["CODEC"], variables["MAX_RECORDS"]) == ("csv-row", "250")
+    assert (variables["CODEC"], variables["MAX_RECORDS_PER_REQUEST"]) == ("csv-row", "250")
 
 
 def test_async_goes_to_zero_and_a_second_function_hears_of_the_answers(example: Example) -> None:

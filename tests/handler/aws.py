@@ -47,6 +47,11 @@ def scored(request: Request) -> Answer:
     return Answer(body=json.dumps([{"label": str(text)[:20]} for text in request.inputs]).encode())
 
 
+def fails_on(text: str, answer: Answer) -> Callable[[Request], Answer]:
+    """Return an endpoint that gives this answer to requests with this input, and scores every other one."""
+    return lambda request: answer if text in request.inputs else scored(request)
+
+
 def model_error(original_status: int, message: str = "bad input") -> Answer:
     """Answer as SageMaker does when the container answered with that status; 0 if it did not answer in time."""
     body = {

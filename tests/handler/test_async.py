@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from handler import notify
+from handler.batch import BatchInference
 from handler.codecs import Codec, Item
 from handler.codecs.json_formats import SingleCodec
 from handler.entry import once_a_sandbox
-from handler.index import BatchInference
 from handler.notify import NotDeliveredError, Notifications
 from handler.settings import CODECS, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, service_error
@@ -35,7 +35,7 @@ def submit(aws: LocalAws, inference: Build) -> Callable[..., BatchInference]:
     aws.endpoint = _accept
 
     def build(**changes: Any) -> BatchInference:
-        return inference(asynchronous=True, async_input_location="s3://payloads/in/", **changes)
+        return inference(asynchronous=True, request_location="s3://payloads/in/", **changes)
 
     return build
 
@@ -91,7 +91,7 @@ def test_small_inputs_travel_inline_where_asked(aws: LocalAws, submit: Build) ->
 
 def test_a_record_over_the_limit_is_dead_lettered_before_anything_is_put(aws: LocalAws, submit: Build) -> None:
     bodies = [json.dumps({"inputs": "x" * 86}), json.dumps({"inputs": "x" * 87})]
-    assert returned(submit(max_bytes=101).process(make_event(bodies), FakeContext())) == []
+    assert returned(submit(max_request_bytes=101).process(make_event(bodies), FakeContext())) == []
     assert set(aws.objects) == {"payloads/in/m0"}
     letter = aws.dead_letters()["m1"]
     assert (letter["reason"], letter["body"]) == ("too-large", bodies[1])
@@ -108,7 +108,7 @@ def understating(settings: HandlerSettings) -> Codec:
 
 
 def test_a_request_that_came_out_over_the_limit_is_dead_lettered_too(aws: LocalAws, submit: Build) -> None:
-    handler = submit(max_bytes=100, codec=f"{__name__}:understating")
+    handler = submit(max_request_bytes=100, codec=f"{__name__}:understating")
     assert returned(handler.process(make_event(["a"]), FakeContext())) == []
     assert aws.objects == {}
     letter = aws.dead_letters()["m0"]
@@ -131,7 +131,7 @@ BODIES = {
 def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
     aws: LocalAws, submit: Build, notifications: Notifications, codec: str, location: str
 ) -> None:
-    handler = submit(codec=codec, input_location=location, max_bytes=200)
+    handler = submit(codec=codec, input_location=location, max_request_bytes=200)
     handler.process(make_event([BODIES[codec]]), FakeContext())
     request = aws.objects["payloads/in/m0"]
     notifications.process(_notification(invocationStatus="Failed"), FakeContext())
@@ -235,7 +235,7 @@ def test_an_answer_too_large_to_hold_stays_where_it_is_whatever_the_sink_takes(
         dead_letter_queue_url=f"{aws.url}/123456789012/dead",
         queue_url=f"{aws.url}/123456789012/work",
         asynchronous=True,
-        async_input_location="s3://payloads/in/",
+        request_location="s3://payloads/in/",
     )
     aws.objects["payloads/out/m0.out"] = json.dumps([{"label": "x" * (notify.MAX_READ_BYTES + 1)}]).encode()
     Notifications(settings).process(_notification(), FakeContext())

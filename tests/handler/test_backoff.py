@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from handler.backoff import pause_seconds
+from handler.batch import BatchInference
 from handler.faults import Fault
-from handler.index import BatchInference, EndpointDownError
+from handler.invocation import EndpointDownError
 from tests.handler.aws import Answer, LocalAws, model_error, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
@@ -52,7 +53,7 @@ def test_when_the_endpoint_is_down_records_come_again_after_a_pause_too(aws: Loc
 
 def test_what_has_reached_its_end_is_not_hidden(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(500) if "text 1" in request.inputs else Answer(body=b"[1]")
-    inference(max_records=1).process(make_event(texts(3)), FakeContext())
+    inference(max_records_per_request=1).process(make_event(texts(3)), FakeContext())
     assert set(aws.hidden) == {"r1"}
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from handler.batch import BatchInference
 from handler.codecs import Item, MalformedRecordError, UnexpectedResponseError, codec_for, read_results
-from handler.index import BatchInference
 from handler.records import Record
 from handler.settings import HandlerSettings
 from tests.handler.aws import Answer, LocalAws

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from handler.batch import BatchInference
 from handler.codecs import (
     CodecError,
     Framed,
@@ -17,7 +18,6 @@ from handler.codecs import (
     codec_for,
     read_results,
 )
-from handler.index import BatchInference
 from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws
@@ -222,7 +222,7 @@ def test_a_request_over_the_limit_is_not_sent_when_the_codec_told_too_little(
 ) -> None:
     own(overhead=lambda key: 0, frame=lambda key: (b"x" * 90, b"|", b""))
     aws.endpoint = lambda request: Answer(body=request.body[90:])
-    handler = inference(codec="my_layer:make", max_bytes=100)
+    handler = inference(codec="my_layer:make", max_request_bytes=100)
     assert returned(handler.process(make_event(["abc"] * 3 + ["d" * 11]), FakeContext())) == []
     assert all(len(request.body) <= 100 for request in aws.requests)
     assert set(aws.results()) == {"m0", "m1", "m2"}

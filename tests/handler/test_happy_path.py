@@ -5,8 +5,8 @@ from datetime import datetime
 import pytest
 
 from handler import index
+from handler.batch import BatchInference
 from handler.entry import once_a_sandbox
-from handler.index import BatchInference
 from tests.handler.aws import LocalAws, Request
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
@@ -34,7 +34,7 @@ def test_a_batch_is_one_request_and_each_result_leaves_as_a_cloudevent(aws: Loca
 
 
 def test_requests_keep_to_the_count_cap_and_the_concurrency_cap(aws: LocalAws, inference: Build) -> None:
-    inference(max_records=25, max_concurrency=3).process(make_event(texts(210)), FakeContext())
+    inference(max_records_per_request=25, requests_in_flight=3).process(make_event(texts(210)), FakeContext())
     assert [len(request.inputs) for request in aws.requests].count(25) == 8
     assert max(len(request.inputs) for request in aws.requests) == 25
     assert aws.most_in_flight <= 3
@@ -43,7 +43,7 @@ def test_requests_keep_to_the_count_cap_and_the_concurrency_cap(aws: LocalAws, i
 
 def test_requests_keep_to_the_byte_cap(aws: LocalAws, inference: Build) -> None:
     bodies = [json.dumps({"inputs": "x" * (37 * number % 300 + 1)}) for number in range(80)]
-    inference(max_bytes=500).process(make_event(bodies), FakeContext())
+    inference(max_request_bytes=500).process(make_event(bodies), FakeContext())
     assert max(len(request.body) for request in aws.requests) <= 500
     assert len(aws.results()) == 80
 
@@ -100,7 +100,7 @@ def test_the_entry_point_reads_the_environment_once(
 
 def test_the_metrics_line_is_emf(aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]) -> None:
     bodies = [*texts(5), "not json"]
-    inference(max_records=2).process(make_event(bodies), FakeContext())
+    inference(max_records_per_request=2).process(make_event(bodies), FakeContext())
     (line,) = capsys.readouterr().out.splitlines()
     metrics = json.loads(line)
     directive = metrics["_aws"]["CloudWatchMetrics"][0]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts
@@ -113,7 +113,7 @@ def test_what_was_scored_is_remembered_although_the_sink_may_not_be_used(
 def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
     aws: LocalAws, inference: Build, table: Items
 ) -> None:
-    handler = inference(idempotency_table="t", max_records=1)
+    handler = inference(idempotency_table="t", max_records_per_request=1)
     aws.script(scored, service_error(403, "AccessDeniedException"))
     with pytest.raises(ConfigurationError):
         handler.process(make_event(texts(6)), FakeContext())

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.index import BatchInference, EndpointDownError
+from handler.batch import BatchInference
+from handler.invocation import EndpointDownError
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import (
@@ -52,8 +53,8 @@ refusals = st.sampled_from([None, None, None, {"Code": "InternalError", "SenderF
     batch=st.lists(bodies, min_size=1, max_size=30),
     answers=st.lists(st.sampled_from(ANSWERS), max_size=12),
     sink=st.lists(refusals, max_size=12),
-    max_records=st.integers(1, 12),
-    max_concurrency=st.integers(1, 4),
+    max_records_per_request=st.integers(1, 12),
+    requests_in_flight=st.integers(1, 4),
     receive_count=st.integers(4, 5),
     remaining_ms=st.sampled_from([500, 1500, 10_000]),
 )
@@ -62,8 +63,8 @@ def test_every_record_reaches_exactly_one_end(
     batch: list[str],
     answers: list[Answer | Callable[[Request], Answer]],
     sink: list[dict[str, Any] | None],
-    max_records: int,
-    max_concurrency: int,
+    max_records_per_request: int,
+    requests_in_flight: int,
     receive_count: int,
     remaining_ms: int,
 ) -> None:
@@ -72,7 +73,11 @@ def test_every_record_reaches_exactly_one_end(
         refusals_left = list(sink)
         aws.refuse = lambda queue, entry: refusals_left.pop() if refusals_left else None
         handler = build_inference(
-            aws, max_records=max_records, max_concurrency=max_concurrency, max_bytes=800, max_receives=5
+            aws,
+            max_records_per_request=max_records_per_request,
+            requests_in_flight=requests_in_flight,
+            max_request_bytes=800,
+            max_receive_count=5,
         )
         everything = {f"m{number}" for number in range(len(batch))}
         raised, started = False, time.monotonic()
@@ -90,8 +95,8 @@ def test_every_record_reaches_exactly_one_end(
         assert len(set(ends)) == len(ends) or out_of_time
         assert set(ends) <= everything if raised else set(ends) == everything
         assert all(len(request.body) <= 800 for request in aws.requests)
-        assert all(len(request.inputs) <= max_records for request in aws.requests)
-        assert aws.most_in_flight <= max_concurrency
+        assert all(len(request.inputs) <= max_records_per_request for request in aws.requests)
+        assert aws.most_in_flight <= requests_in_flight
 
 
 CALL_FAULTS = [
@@ -226,9 +231,9 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
         aws.refuse_hiding = hiding
         handler = build_inference(
             aws,
-            max_records=8,
-            max_concurrency=2,
-            max_receives=99,
+            max_records_per_request=8,
+            requests_in_flight=2,
+            max_receive_count=99,
             result_sink=sink,
             result_target=SINKS[sink][0] or f"{aws.url}/123456789012/results",
             max_events_per_message=packed if sink in ("sqs", "sns") and not fifo else 1,

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.sinks import Entry, Outbox, SqsTransport
 from handler.sinks.packed import PackedTransport
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored
@@ -34,7 +34,7 @@ def lists(aws: LocalAws, body: str = "MessageBody") -> list[list[Any]]:
 def test_a_message_holds_so_many_events_and_a_call_ten_messages(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler = inference(**sink, max_events_per_message=3, max_records=50)
+    handler = inference(**sink, max_events_per_message=3, max_records_per_request=50)
     assert returned(handler.process(make_event(texts(34)), FakeContext())) == []
     assert sorted(len(entries) for _, entries in aws.batches) == [2, 10]
     assert sorted(len(events) for events in lists(aws, body)) == [1, *[3] * 11]
@@ -58,7 +58,7 @@ def test_one_result_is_a_list_too_and_an_event_keeps_its_trace(aws: LocalAws, in
 def test_what_is_in_a_message_that_is_refused_comes_back_and_nothing_else(aws: LocalAws, inference: Build) -> None:
     refusal = {"Code": "InternalFailure", "Message": "try again", "SenderFault": False}
     aws.refuse = lambda queue, entry: refusal if "text 5" in entry["MessageBody"] else None
-    handler = inference(max_events_per_message=4, max_records=50)
+    handler = inference(max_events_per_message=4, max_records_per_request=50)
     assert returned(handler.process(make_event(texts(12)), FakeContext())) == ["m4", "m5", "m6", "m7"]
     assert [len(events) for events in lists(aws)] == [4, 4]
     # The message alone was sent again, as it was.
@@ -71,7 +71,7 @@ def test_what_is_in_a_message_that_is_refused_comes_back_and_nothing_else(aws: L
 def test_messages_keep_to_the_byte_limit_and_a_list_at_it_leaves(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler = inference(**sink, max_events_per_message=100, max_bytes=10_000_000)
+    handler = inference(**sink, max_events_per_message=100, max_request_bytes=10_000_000)
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * (limit * 2 // 5)] * 5).encode())
     assert returned(handler.process(make_event(texts(5)), FakeContext())) == []
     assert sorted(len(events) for events in lists(aws, body)) == [1, 2, 2]
@@ -83,7 +83,7 @@ def test_messages_keep_to_the_byte_limit_and_a_list_at_it_leaves(
 def test_a_list_of_one_may_be_as_large_as_a_message(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler, answers = inference(**sink, max_events_per_message=100, max_bytes=10_000_000), [""]
+    handler, answers = inference(**sink, max_events_per_message=100, max_request_bytes=10_000_000), [""]
     aws.endpoint = lambda request: Answer(body=json.dumps(answers[-1:]).encode())
     handler.process(make_event(texts(1)), FakeContext())
     around = len(aws.queues.pop("results")[0][body])
@@ -148,6 +148,8 @@ def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, infe
         return scored(request) if request.inputs == ["text 0"] or sent.wait(5) else model_error(500)
 
     aws.endpoint = endpoint
-    handler = inference(max_events_per_message=100, max_records=1, max_concurrency=2, overflow_location=overflow)
+    handler = inference(
+        max_events_per_message=100, max_records_per_request=1, requests_in_flight=2, overflow_location=overflow
+    )
     assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
     assert [[event["id"] for event in events] for events in lists(aws)] == [["m0"], ["m1"]]

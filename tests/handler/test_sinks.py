@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.records import Reason, Record
 from handler.settings import ConfigurationError
 from handler.sinks import Entry as SentEntry
@@ -151,7 +151,7 @@ def test_a_tracestate_without_its_traceparent_says_nothing(aws: LocalAws, infere
 @SINKS
 def test_a_call_waits_until_it_is_full_however_slowly_results_come(aws: LocalAws, inference: Build, sink: Sink) -> None:
     aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.02)
-    inference(**sink.settings, max_records=5).process(make_event(texts(20)), FakeContext())
+    inference(**sink.settings, max_records_per_request=5).process(make_event(texts(20)), FakeContext())
     assert [len(entries) for _, entries in aws.batches] == [10, 10]
 
 
