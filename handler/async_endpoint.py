@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from .clients import new_client, split_location
+from .clients import UnreadableAnswerError, call_once, new_client, split_location
 from .codecs import Codec, Item
 from .endpoint import encode, runtime_client
 from .settings import HandlerSettings
@@ -35,7 +35,9 @@ class AsyncEndpoint:
         request = self._request(item)
         if "InputLocation" in request:
             locations["inputLocation"] = request["InputLocation"]
-        answer = self._runtime.invoke_endpoint_async(
+        answer = call_once(
+            self._runtime.invoke_endpoint_async,
+            status=202,
             EndpointName=self._settings.endpoint_name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
@@ -43,10 +45,15 @@ class AsyncEndpoint:
             InvocationTimeoutSeconds=self._settings.async_invocation_seconds,
             **request,
         )
+        if not answer.get("OutputLocation"):
+            raise UnreadableAnswerError("the answer has no OutputLocation")
         locations["outputLocation"] = answer["OutputLocation"]
         if answer.get("FailureLocation"):
             locations["failureLocation"] = answer["FailureLocation"]
         return [locations]
+
+    def close(self) -> None:
+        """Keep nothing open: the answers are short."""
 
     def _request(self, item: Item) -> dict[str, Any]:
         """Return the argument for the request: its body, or its location on S3."""
@@ -57,5 +64,5 @@ class AsyncEndpoint:
             return {"Body": body}
         location = self._settings.request_location + item.record.message_id
         bucket, key = split_location(location)
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
+        call_once(self._s3.put_object, Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
         return {"InputLocation": location}

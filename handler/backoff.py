@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .clients import UnreadableAnswerError, call_once
 from .faults import TREATMENTS, Fault, jittered_seconds
 from .records import Record
 
@@ -57,9 +58,9 @@ class VisibilityBackoff:
         if time.monotonic() >= until:
             return
         try:
-            answer = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        except (ClientError, BotoCoreError) as error:
+            answer = call_once(self._client.change_message_visibility_batch, QueueUrl=self._queue_url, Entries=entries)
+        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             logger.error("visibility timeout not changed: %s", error)
             return
         for failure in answer.get("Failed", []):
-            logger.warning("visibility timeout not changed: %s", failure.get("Message", failure["Code"]))
+            logger.warning("visibility timeout not changed: %s", failure.get("Message") or failure.get("Code"))

@@ -1,13 +1,16 @@
 """AWS clients. Each is created only if it is needed, because it adds to the cold start."""
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 SENDERS = 4
 """Most calls in flight at once, besides requests to the endpoint."""
+_READ_BYTES = 65_536
 
 
 def new_client(
@@ -23,6 +26,51 @@ def new_client(
         user_agent=_user_agent(),
     )
     return boto3.client(service, config=config)  # type: ignore[call-overload]
+
+
+class UnreadableAnswerError(RuntimeError):
+    """An answer that botocore can't read, or that is not a final one."""
+
+
+def call_once(operation: Callable[..., Any], *, status: int = 200, **arguments: Any) -> dict[str, Any]:
+    """Call a client's method; return its answer, which has this HTTP status.
+
+    Raises botocore's errors, or UnreadableAnswerError for every other answer. After an interim answer (102, 103) the
+    final one is still to come: on the same connection it would be taken for the answer to the next call. So the
+    client's connections are closed then.
+    """
+    try:
+        answer: dict[str, Any] = operation(**arguments)
+    except (BotoCoreError, ClientError):
+        raise
+    except Exception as error:  # whatever botocore's parsers meet in an answer that is not the service's
+        raise UnreadableAnswerError(f"the answer can't be read: {type(error).__name__}: {error}") from error
+    found = answer["ResponseMetadata"]["HTTPStatusCode"]
+    if found != status:
+        if "Body" in answer:
+            answer["Body"].close()  # before another thread can get its connection
+        operation.__self__.close()  # type: ignore[attr-defined]  # a client's method
+        raise UnreadableAnswerError(f"the answer has the HTTP status {found}, and not {status}")
+    return answer
+
+
+def read_body(body: Any, max_bytes: int) -> bytes:
+    """Return the whole body of an answer.
+
+    Raises botocore's errors, or UnreadableAnswerError if it has more than `max_bytes` bytes or can't be read.
+    """
+    content = bytearray()
+    try:
+        while chunk := body.read(_READ_BYTES):
+            content += chunk
+            if len(content) > max_bytes:
+                body.close()
+                raise UnreadableAnswerError(f"the answer has more than {max_bytes} bytes")
+    except (BotoCoreError, UnreadableAnswerError):
+        raise
+    except Exception as error:  # the stream was closed, or its framing is not HTTP's
+        raise UnreadableAnswerError(f"the answer can't be read: {type(error).__name__}: {error}") from error
+    return bytes(content)
 
 
 def _user_agent() -> str:

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .clients import new_client
-from .codecs import Codec, Item, RequestTooLargeError, read_results
+from .clients import call_once, new_client, read_body
+from .codecs import Codec, Item, RequestTooLargeError, UnexpectedResponseError, read_results
 from .records import Target
 from .settings import HandlerSettings
+
+MAX_QUOTED_CHARACTERS = 100
 
 
 class Endpoint:
@@ -20,18 +22,39 @@ class Endpoint:
         self._name = settings.endpoint_name
         self._codec = codec
         self._max_request_bytes = settings.max_request_bytes
+        self._max_response_bytes = settings.max_response_bytes
         self._client = runtime_client(settings)
+        self._open: set[Any] = set()
+        """Bodies of answers that are being read."""
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Return one result per item. Raises botocore's errors, or one of the codecs' errors."""
-        response = self._client.invoke_endpoint(
+        """Return one result per item. Raises botocore's errors, UnreadableAnswerError, or a codec's error."""
+        answer = call_once(
+            self._client.invoke_endpoint,
             EndpointName=self._name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
             Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),
         )
-        return read_results(self._codec, response["Body"].read(), len(items))
+        content = self._read(answer["Body"])
+        try:
+            return read_results(self._codec, content, len(items))
+        except UnexpectedResponseError as error:
+            quote = f"{error}; the answer, {answer.get('ContentType') or 'of no type'}, is {_quoted(content)}"
+            raise UnexpectedResponseError(quote, error.results) from error
+
+    def close(self) -> None:
+        """Stop reading the answers of abandoned requests, and close their connections."""
+        for body in list(self._open):
+            _shut_down(body)
+
+    def _read(self, body: Any) -> bytes:
+        self._open.add(body)
+        try:
+            return read_body(body, self._max_response_bytes)
+        finally:
+            self._open.discard(body)
 
 
 def runtime_client(settings: HandlerSettings) -> Any:
@@ -57,3 +80,15 @@ def _named(target: Target) -> dict[str, Any]:
         "TargetVariant": target.variant,
     }
     return {name: value for name, value in named.items() if value}
+
+
+def _quoted(content: bytes) -> str:
+    return repr(content[: 4 * MAX_QUOTED_CHARACTERS].decode(errors="replace")[:MAX_QUOTED_CHARACTERS])
+
+
+def _shut_down(body: Any) -> None:
+    """Wake the thread that reads a body: closing the body would wait for that thread."""
+    try:
+        body._raw_stream.shutdown()  # noqa: SLF001 - botocore has no public way to the stream of urllib3
+    except (AttributeError, OSError, RuntimeError, ValueError):
+        return  # an older urllib3, or the answer has just ended

@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, Protocol
 
-from .codecs import Item
-from .faults import TREATMENTS, Fault, blamed_on_record, classify, jittered_seconds
+from .codecs import Item, UnexpectedResponseError
+from .evidence import Evidence, unproven
+from .faults import TREATMENTS, Fault, blamed_on_record, classify, describe, jittered_seconds
 from .metrics import Metrics
 from .microbatch import MicroBatch
 from .records import Record
@@ -19,6 +20,10 @@ from .settings import ConfigurationError, reserve_seconds
 # To isolate k bad records among n by halving takes about 2k x log2(n) requests. The bound on halvings is half the
 # number of records, but at least this; after it, records are returned instead.
 MIN_SPLITS_CAP = 64
+# Most requests of an invocation in which none has succeeded: for one micro-batch of 32 records, and for many. Halving
+# finds one bad record among 32 with half of the first; a server that fails on everything must not get more.
+FRUITLESS_REQUESTS, MAX_FRUITLESS_REQUESTS, RECORDS_PER_FRUITLESS_REQUEST = 24, 60, 13
+FAILED_ON_EVERYTHING = "the endpoint failed on every request, so this record was not tried alone"
 # If so many micro-batches fail alike with no success in between, the cause is the endpoint, not a bad record in each.
 CIRCUIT_ORIGINS = 5
 # Requests that were sent together are answered at about the same time. To wait this long for the other answers lets
@@ -30,6 +35,8 @@ class Scorer(Protocol):
     """Sends one request."""
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]: ...
+
+    def close(self) -> None: ...
 
 
 class Scored(NamedTuple):
@@ -79,9 +86,21 @@ class _Attempt:
         self.groups = _groups(items)
         """Its message groups. Of each group, only one attempt at a time may be in flight or paused."""
         self.tries = 0
+        self.pair: _Pair | None = None
+        """The failed request with two records that this is one half of."""
+        self.is_part = False
+        """Whether it is a part of a micro-batch that was halved."""
         self.started = self.ended = 0.0
         self.fault, self.detail = fault, detail
         """Reason of its last failure, or of the failure of the attempt that was halved into it."""
+
+
+class _Pair:
+    """A failed request with two records, whose halves are sent one by one."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        self.succeeded = 0
 
 
 class Executor:
@@ -94,6 +113,7 @@ class Executor:
         self._pool = self._new_pool()
         self.limit = requests_in_flight
         """Most requests in flight now: halved when the endpoint throttles, raised by one with each success."""
+        self.evidence = Evidence()
         self.max_request_bytes = sys.maxsize
         """Most bytes of a request body: half of the smallest body that the container found too large."""
 
@@ -134,6 +154,7 @@ class Executor:
 
     def replace_busy_threads(self) -> None:
         """Create new threads and connections: those of abandoned requests are still waiting for an answer."""
+        self._endpoint.close()
         self._endpoint, self._pool = self._create_endpoint(), self._new_pool()
         self.limit = max(1, self.limit // 2)  # the endpoint may still be at work on the abandoned requests
 
@@ -176,6 +197,12 @@ class _Run:
         self._splits = 0
         self._max_splits = max(MIN_SPLITS_CAP, records // 2)
         self._failed_origins: dict[Fault, set[int]] = {}
+        self._fruitless_requests = min(
+            MAX_FRUITLESS_REQUESTS, FRUITLESS_REQUESTS + max(0, records - 32) // RECORDS_PER_FRUITLESS_REQUEST
+        )
+        self._requests = 0
+        self._succeeded = False
+        self._last_fault = Fault.DEADLINE
 
     def outcomes(self, before_waiting: Callable[[], None]) -> Generator[Scored | Failed, None, None]:
         try:
@@ -188,6 +215,9 @@ class _Run:
         while True:
             self._launch()
             if self._all_taken and not (self._ready or self._paused or self._running):
+                return
+            if self._is_fruitless() and not self._running:
+                yield from self._give_up()
                 return
             now = time.monotonic()
             if now >= self._deadline.answer or (now >= self._deadline.launch and not self._running):
@@ -213,17 +243,29 @@ class _Run:
             self._ready.appendleft(heapq.heappop(self._paused)[2])
         busy = {group for attempt in (*self._running.values(), *self._paused_attempts()) for group in attempt.groups}
         waiting: list[_Attempt] = []
-        while time.monotonic() < self._deadline.launch and len(self._running) < self._executor.limit:
+        while self._may_launch():
             attempt = self._ready.popleft() if self._ready else self._take()
             if attempt is None:
                 break
+            if len(attempt.items) > 1 and self._executor.evidence.takes_one(attempt.items[0].target):
+                self._ready.extendleft(reversed(self._parts(attempt, 1)))
+                continue
             if busy.isdisjoint(attempt.groups):
+                self._requests += 1
                 attempt.tries, attempt.started = attempt.tries + 1, time.monotonic()
                 self._running[self._executor.submit(attempt)] = attempt
             else:
                 waiting.append(attempt)
             busy |= attempt.groups
         self._ready.extendleft(reversed(waiting))
+
+    def _may_launch(self) -> bool:
+        has_time = time.monotonic() < self._deadline.launch
+        return has_time and len(self._running) < self._executor.limit and not self._is_fruitless()
+
+    def _is_fruitless(self) -> bool:
+        """Whether so many requests have failed, and none succeeded, that no more are sent in this invocation."""
+        return not self._succeeded and self._requests >= self._fruitless_requests
 
     def _take(self) -> _Attempt | None:
         """Return the first attempt at the next micro-batch, or None if there is none left."""
@@ -240,21 +282,24 @@ class _Run:
 
     def _next_event(self) -> float:
         """Return the next moment to act at, if no answer comes before: the end of a pause, or of launching."""
-        may_launch = len(self._running) < self._executor.limit and time.monotonic() < self._deadline.launch
-        if self._paused and may_launch:
+        if self._paused and self._may_launch():
             return min(self._paused[0][0], self._deadline.launch)
         return self._deadline.answer
 
     def _settle(self, attempt: _Attempt, future: "Future[Sequence[Any]]") -> Iterator[Scored | Failed]:
         self._metrics.request(attempt.ended - attempt.started, len(attempt.items))
         error = future.exception()
+        evidence = self._executor.evidence
+        if error is None and not evidence.proves(attempt.items):
+            error = UnexpectedResponseError(unproven(attempt.items, future.result()))
         if error is None:
-            self._executor.learn(None, attempt.items)
-            self._failed_origins.clear()
+            self._note_success(attempt)
             yield Scored(attempt.items, future.result())
             return
         if not isinstance(error, Exception):
             raise error
+        if isinstance(error, UnexpectedResponseError) and error.results is not None:
+            evidence.wrong_count(attempt.items, error.results)
         fault = classify(error)
         if fault is Fault.CONFIGURATION:
             first = attempt.items[0]
@@ -263,28 +308,51 @@ class _Run:
         if fault is Fault.CONFIGURATION:
             raise ConfigurationError(str(error)) from error
         self._executor.learn(fault, attempt.items)
-        yield from self._treat(attempt, fault, str(error))
+        yield from self._treat(attempt, fault, describe(error))
+
+    def _note_success(self, attempt: _Attempt) -> None:
+        self._succeeded = True
+        self._executor.learn(None, attempt.items)
+        self._executor.evidence.succeeded(attempt.items)
+        self._failed_origins.clear()
+        if attempt.pair is not None:
+            attempt.pair.succeeded += 1
+            if attempt.pair.succeeded == 2:
+                self._executor.evidence.pair_succeeded_apart(attempt.items[0].target, attempt.pair.detail)
 
     def _treat(self, attempt: _Attempt, fault: Fault, detail: str) -> Iterator[Failed]:
         treatment = TREATMENTS[fault]
-        attempt.fault, attempt.detail = fault, detail
+        attempt.fault, attempt.detail = self._last_fault, _ = fault, detail
         self._failed_origins.setdefault(fault, set()).add(attempt.origin)
-        if attempt.tries <= treatment.retries:
+        # A part is a retry in itself: its records were sent before.
+        retries = 0 if attempt.is_part and treatment.split else treatment.retries
+        if attempt.tries <= retries:
             pause_ends = time.monotonic() + jittered_seconds(2 * treatment.delay_seconds, attempt.tries)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
         elif treatment.split and len(attempt.items) > 1 and self._worth_splitting(fault):
             self._splits += 1
             self._metrics.bisections += 1
-            half = len(attempt.items) // 2
-            halves = attempt.items[:half], attempt.items[half:]
             # The halves go first in the queue. To isolate one bad record before another micro-batch is halved frees the
             # good records around it early, in case the time or the bound on halving runs out.
-            self._ready.extendleft(_Attempt(part, attempt.origin, fault, detail) for part in reversed(halves))
+            self._ready.extendleft(reversed(self._parts(attempt, (len(attempt.items) + 1) // 2)))
         else:
             alone = len(attempt.items) == 1 or treatment.of_each
+            if not alone and treatment.circuit and not self._succeeded:
+                fault, detail = Fault.FAILED_ON_EVERYTHING, f"{FAILED_ON_EVERYTHING}: {detail}"
             failures = [Failed(item.record, fault, detail, alone) for item in attempt.items]
             yield from failures
             yield from self._hold({f.record.group for f in failures if f.record.group and not self._is_final(f)})
+
+    def _parts(self, attempt: _Attempt, size: int) -> list[_Attempt]:
+        """Return attempts at parts of so many items each."""
+        pair = _Pair(attempt.detail) if len(attempt.items) == 2 and attempt.tries else None
+        parts = []
+        for start in range(0, len(attempt.items), size):
+            items = attempt.items[start : start + size]
+            part = _Attempt(items, attempt.origin, attempt.fault, attempt.detail)
+            part.pair, part.is_part = pair, True
+            parts.append(part)
+        return parts
 
     def _hold(self, groups: set[str]) -> Iterator[Failed]:
         """Remove the remaining items of these groups, after one of each failed; none is in flight or paused."""
@@ -309,6 +377,23 @@ class _Run:
         """
         circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
+
+    def _give_up(self) -> Iterator[Failed]:
+        """Return what is left after too many requests without a success; none is in flight.
+
+        A record on its last receive is to be dead-lettered with a reason, although it was not tried alone.
+        """
+        fault = self._last_fault
+        if TREATMENTS[fault].dead_letter is not None:
+            fault = Fault.FAILED_ON_EVERYTHING
+        taken = list(iter(self._take, None))
+        for attempt in (*taken, *self._ready, *self._paused_attempts()):
+            detail = (
+                f"{FAILED_ON_EVERYTHING}: {attempt.detail}"
+                if attempt.tries or attempt.is_part
+                else FAILED_ON_EVERYTHING
+            )
+            yield from (Failed(item.record, fault, detail, alone=True) for item in attempt.items)
 
     def _abandon(self) -> Iterator[Failed]:
         taken = list(iter(self._take, None))  # first: it may add to those that are ready

@@ -19,6 +19,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from .clients import UnreadableAnswerError
 from .codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
 from .records import Reason
 
@@ -38,6 +39,7 @@ class Fault(StrEnum):
     TOO_LARGE = "request-too-large"
     UNEXPECTED_RESPONSE = "unexpected-response"
     CODEC_FAILED = "codec-failed"
+    FAILED_ON_EVERYTHING = "failed-on-everything"
     TARGET_REFUSED = "target-refused"
     INPUT_UNAVAILABLE = "input-unavailable"
     IN_PROGRESS = "in-progress-elsewhere"
@@ -102,6 +104,10 @@ TREATMENTS = {
     Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
     Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
     Fault.CODEC_FAILED: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    # Not one request of the invocation succeeded, and these records were not sent alone any more.
+    Fault.FAILED_ON_EVERYTHING: Treatment(
+        of_each=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, endpoint_down=True
+    ),
     # The record itself named that model, component or variant.
     Fault.TARGET_REFUSED: Treatment(of_each=True, dead_letter=Reason.TARGET_REFUSED, dead_letter_beside_success=True),
     # If the function may not list the bucket, S3 gives the same answer for a missing object as for a denied one.
@@ -145,7 +151,7 @@ _BY_CODE = {
 }
 
 _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...] = (
-    (UnexpectedResponseError, Fault.UNEXPECTED_RESPONSE),
+    ((UnexpectedResponseError, UnreadableAnswerError), Fault.UNEXPECTED_RESPONSE),
     (RequestTooLargeError, Fault.TOO_LARGE),
     (CodecError, Fault.CODEC_FAILED),
     (ReadTimeoutError, Fault.READ_TIMEOUT),
@@ -180,6 +186,16 @@ def classify(error: Exception) -> Fault:
     raise error
 
 
+def describe(error: Exception) -> str:
+    """Return what a person needs to know of a request's error: the container's own message first, if it gave one."""
+    response = getattr(error, "response", None)
+    said = response.get("OriginalMessage") if isinstance(response, dict) else None
+    if not isinstance(said, str) or not said.strip():
+        return str(error)
+    status = response.get("OriginalStatusCode") if isinstance(response, dict) else None
+    return f"{said.strip()} (the container's status {status})"
+
+
 def blamed_on_record(error: Exception, *, names_target: bool, points_to_request: bool) -> Fault:
     """Return CONFIGURATION, unless the refused target or request location came from the record itself."""
     answer: Any = getattr(error, "response", {}).get("Error", {})
@@ -194,8 +210,7 @@ def blamed_on_record(error: Exception, *, names_target: bool, points_to_request:
 def _classify_client_error(error: ClientError) -> Fault:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "ModelError":
-        original_status: Any = error.response.get("OriginalStatusCode")
-        return _classify_model_error(int(original_status or 0))
+        return _classify_model_error(error.response.get("OriginalStatusCode"))
     if code.startswith("Validation"):
         message = error.response["Error"].get("Message") or ""
         if re.search(_OVERSIZE, message):
@@ -209,8 +224,10 @@ def _classify_client_error(error: ClientError) -> Fault:
     return by_status.get(status) or (Fault.UNAVAILABLE if status >= 500 else Fault.CONFIGURATION)
 
 
-def _classify_model_error(original_status: int) -> Fault:
-    """Classify the container's own status, which SageMaker wraps; 0 means no answer within its 60 s."""
+def _classify_model_error(original_status: Any) -> Fault:
+    """Classify the container's own status, which SageMaker wraps; 0 or none means no answer within its 60 s."""
+    if not isinstance(original_status, int):
+        return Fault.CONTAINER_TIMEOUT if original_status is None else Fault.MODEL_FAILED
     by_status = {0: Fault.CONTAINER_TIMEOUT, 413: Fault.TOO_LARGE, 429: Fault.THROTTLED}
     if original_status in by_status:
         return by_status[original_status]

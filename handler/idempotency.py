@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .clients import new_client
+from .clients import UnreadableAnswerError, call_once, new_client
 from .faults import Fault
 from .records import Record
 from .settings import ConfigurationError, HandlerSettings
@@ -79,7 +79,8 @@ class Memory:
     def _claim(self, record: Record, seconds: float) -> Claim:
         now = int(time.time())
         try:
-            self._client.put_item(
+            call_once(
+                self._client.put_item,
                 TableName=self._table,
                 Item={
                     "id": {"S": record.message_id},
@@ -94,13 +95,11 @@ class Memory:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code == "ConditionalCheckFailedException":
-                response: Mapping[str, Any] = error.response
-                result = response.get("Item", {}).get("result")
-                return Claim(result=json.loads(result["S"])) if result else Claim(fault=Fault.IN_PROGRESS)
+                return _remembered(error.response)
             if code in _MISCONFIGURED:
                 raise ConfigurationError(f"table {self._table}: {error}") from error
             logger.warning("record not claimed: %s", error)
-        except BotoCoreError as error:
+        except (BotoCoreError, UnreadableAnswerError) as error:
             logger.warning("record not claimed: %s", error)
         else:
             return Claim(is_ours=True)
@@ -120,12 +119,24 @@ class Memory:
         pending: Mapping[str, Any] = {self._table: requests}
         try:
             for _ in range(2):
-                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems")
+                answer = call_once(self._client.batch_write_item, RequestItems=pending)
+                pending = answer.get("UnprocessedItems", {})
                 if not pending:
                     return
-            logger.warning("%d results or claims not written", len(pending[self._table]))
-        except (ClientError, BotoCoreError) as error:
+            logger.warning("%d results or claims not written", sum(map(len, pending.values())))
+        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             logger.warning("results or claims not written: %s", error)
+
+
+def _remembered(response: Mapping[str, Any]) -> Claim:
+    """Return the claim for a record that is in the table: with its result, or in progress elsewhere."""
+    result = response.get("Item", {}).get("result")
+    if not result:
+        return Claim(fault=Fault.IN_PROGRESS)
+    try:
+        return Claim(result=json.loads(result["S"]))
+    except (KeyError, TypeError, ValueError):  # not written by this handler
+        return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
 
 
 def _text(result: Any) -> str:

@@ -4,11 +4,10 @@ import json
 import re
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .clients import new_client, split_location
+from .clients import UnreadableAnswerError, call_once, new_client, read_body, split_location
 from .codecs import MalformedRecordError, RequestTooLargeError
 from .faults import InputUnavailableError
 from .records import Record
@@ -55,16 +54,15 @@ class Inputs:
             raise MalformedRecordError(f"{location} is not below {self._location}")
         bucket, key = split_location(location)
         try:
-            answer: dict[str, Any] = self._client.get_object(Bucket=bucket, Key=key)
-            if answer["ContentLength"] > self._max_request_bytes:
+            answer = call_once(self._client.get_object, Bucket=bucket, Key=key)
+            size = answer.get("ContentLength", 0)
+            if size > self._max_request_bytes:
                 answer["Body"].close()
-                size = f"{location} has {answer['ContentLength']} bytes, a request may have {self._max_request_bytes}"
-                raise RequestTooLargeError(size)
-            content: bytes = answer["Body"].read()
-            return content.decode()
+                raise RequestTooLargeError(f"{location} has {size} bytes, a request may have {self._max_request_bytes}")
+            return read_body(answer["Body"], self._max_request_bytes).decode()
         except UnicodeDecodeError as error:
             raise MalformedRecordError(f"{location} is not text in UTF-8: {error.reason}") from error
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             raise InputUnavailableError(f"{location}: {error}") from error
 
 

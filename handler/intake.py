@@ -25,6 +25,10 @@ _TARGETS = {
 }
 
 
+# Some editors put it before a text; it is no part of it.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
 class Unfit(NamedTuple):
     """A record that can never be sent."""
 
@@ -99,9 +103,10 @@ class Intake:
         try:
             if self._inputs and self._inputs.is_encoded(record):
                 return Item(record, ())
-            if pending is not None:
-                body = pending.result(max(0.0, until - time.monotonic()))
-            item = self._codec.parse(record if pending is None else record._replace(body=body))
+            body = record.body if pending is None else pending.result(max(0.0, until - time.monotonic()))
+            if is_changed := pending is not None or body.startswith(_BYTE_ORDER_MARK):
+                body = body.removeprefix(_BYTE_ORDER_MARK)
+            item = self._codec.parse(record._replace(body=body) if is_changed else record)
             target = self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
@@ -113,7 +118,7 @@ class Intake:
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
-        if pending is None and target == item.target:
+        if not is_changed and target == item.target:
             return item
         return item._replace(record=record, target=target)
 

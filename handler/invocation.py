@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -116,11 +116,20 @@ class Invocation:
 
     def response(self) -> BatchResponse:
         """Return the answer to Lambda's poller. Raises EndpointDownError if the endpoint as a whole is down."""
-        down = [fault for fault in self._returned.values() if TREATMENTS[fault].endpoint_down]
-        caused_by_others = sum(fault in _CAUSED_BY_OTHERS for fault in self._returned.values())
-        if down and len(down) + caused_by_others == len(self._records):
-            raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {down[0].value}")
+        if fault := self._endpoint_down():
+            raise EndpointDownError(f"endpoint {self._settings.endpoint_name}: {fault.value}")
         return self._ledger.response()
+
+    def _endpoint_down(self) -> Fault | None:
+        """Return the fault that shows that the endpoint as a whole is down, if every record is returned for it."""
+        faults = list(self._returned.values())
+        if len(faults) < len(self._records):
+            return None
+        if Fault.FAILED_ON_EVERYTHING in faults:
+            return Fault.FAILED_ON_EVERYTHING
+        down = [fault for fault in faults if TREATMENTS[fault].endpoint_down]
+        caused_by_others = sum(fault in _CAUSED_BY_OTHERS for fault in faults)
+        return down[0] if down and len(down) + caused_by_others == len(faults) else None
 
     def _score(self) -> None:
         """Bring every record to a result, to a dead letter, or back to the queue."""
@@ -169,10 +178,11 @@ class Invocation:
         held: set[str] = set()
         for admission in self._intake.admit(self._records.values(), seconds, until):
             record = admission.record
+            if isinstance(admission, Item):
+                self._claimed.append(record.message_id)  # held ones too: their claims are to be released
             if record.group in held:
                 self._return(record, Fault.GROUP_HELD)
             elif isinstance(admission, Item):
-                self._claimed.append(record.message_id)
                 yield admission
             elif isinstance(admission, Remembered):
                 self._take_results([record], [admission.result])
@@ -248,21 +258,25 @@ class Invocation:
         """
         started = time.monotonic()
         self._send_results_of_groups()
+        refused: dict[str, list[str]] = {}
         for entry, error in self._results.close():
             if error is None:
                 self._ledger.succeed(entry.message_id)
             else:
-                logger.warning("result not sent: %s", error)
+                refused.setdefault(error, []).append(entry.message_id)
                 fault = Fault.GROUP_HELD if error == HELD else Fault.NOT_SENT
                 self._return(self._records[entry.message_id], fault)
+        _log_by_error("result not sent: %s", refused)
         for entry in self._dead_letter_entries:
             self._dead_letters.add(entry)
+        refused = {}
         for entry, error in self._dead_letters.close():
             if error is None:
                 self._ledger.dead_letter(entry.message_id, entry.attributes["reason"])
             else:
-                logger.warning("dead letter not sent: %s", error)
+                refused.setdefault(error, []).append(entry.message_id)
                 self._return(self._records[entry.message_id], Fault.NOT_SENT)
+        _log_by_error("dead letter not sent: %s", refused)
         self._metrics.sink_seconds = time.monotonic() - started
 
     def _send_results_of_groups(self) -> None:
@@ -290,3 +304,9 @@ class Invocation:
         writes = memory.remember(scored, pool, until) + memory.release(unscored, pool, until)
         wait(writes, timeout=max(0.0, until - started))
         self._metrics.sink_seconds += time.monotonic() - started
+
+
+def _log_by_error(message: str, refused: Mapping[str, Sequence[str]]) -> None:
+    """Log a line for each error, with the ids of its messages: a sink that hangs fails for thousands at once."""
+    for error, ids in refused.items():
+        logger.warning(message, error, extra={"reason": error, "message_ids": ids})

@@ -60,6 +60,8 @@ def _length(item: Item) -> tuple[str, int]:
 
 
 def _record_cap(item: Item, max_records_per_request: int, max_receive_count: int) -> int:
+    if item.alone:
+        return 1
     left = max_receive_count - item.record.receive_count
     if left > 1 or item.record.receive_count < 2:
         return max_records_per_request

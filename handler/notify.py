@@ -22,6 +22,7 @@ from .sinks import (
     call,
     dead_letter_entry,
     event,
+    read,
     result_entry,
     transport_for,
 )
@@ -85,16 +86,19 @@ class Notifications:
     def _result(self, record: Record, message: Mapping[str, Any]) -> Entry:
         """Return an event with the result, or with its location if it is too large for the sink."""
         if message["invocationStatus"] != "Completed":
-            raise _FailedError(Reason.MODEL_ERROR, message.get("failureReason") or "the endpoint gave no reason")
-        location = message["responseParameters"]["outputLocation"]
+            raise _FailedError(Reason.MODEL_ERROR, str(message.get("failureReason") or "the endpoint gave no reason"))
+        location: str = message["responseParameters"]["outputLocation"]
+        if not location.startswith(self._settings.output_location):
+            place = self._settings.output_location
+            raise _NotUnderstoodError(f"a notification is not this endpoint's: {location} is not below {place}")
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
         pointer = event(record, {"endpoint": self._settings.endpoint_name, "resultLocation": location})
-        if answer["ContentLength"] > min(self._results.max_entry_bytes, MAX_READ_BYTES):
+        if answer.get("ContentLength", 0) > min(self._results.max_entry_bytes, MAX_READ_BYTES):
             answer["Body"].close()
             return pointer
         try:
-            (result,) = read_results(self._codec, call(location, answer["Body"].read), 1)
+            (result,) = read_results(self._codec, read(location, answer["Body"], MAX_READ_BYTES), 1)
             return result_entry(record, result, self._settings, self._results)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error
@@ -117,12 +121,13 @@ class _NotUnderstoodError(ValueError):
     pass
 
 
-def _message(notification: Mapping[str, Any]) -> dict[str, Any]:
-    """Return SageMaker's message. Raises _NotUnderstoodError naming every member that is missing."""
-    text = notification.get("Sns", {}).get("Message", "")
+def _message(notification: Any) -> dict[str, Any]:
+    """Return SageMaker's message. Raises _NotUnderstoodError naming everything that it lacks."""
+    envelope = notification.get("Sns") if isinstance(notification, dict) else None
+    text = envelope.get("Message") if isinstance(envelope, dict) else None
     try:
-        message: Any = json.loads(text)
-    except ValueError:
+        message: Any = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise _NotUnderstoodError("a notification is not SageMaker's: its message is not a JSON object")
@@ -143,11 +148,12 @@ def _lacking(message: Mapping[str, Any]) -> Iterator[str]:
 
 def _record(message: Mapping[str, Any], queue_arn: str) -> Record:
     """Return the record as far as it is known. Its body points to the request, so that it can be redriven."""
-    location = (message.get("requestParameters") or {}).get("inputLocation")
+    parameters = message.get("requestParameters")
+    location = parameters.get("inputLocation") if isinstance(parameters, dict) else None
     return Record(
         message_id=message["inferenceId"],
         receipt_handle="",
-        body=json.dumps({"s3": location}) if location else _BLANK,
+        body=json.dumps({"s3": location}) if isinstance(location, str) and location else _BLANK,
         receive_count=1,
         source_arn=queue_arn,
     )

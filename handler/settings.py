@@ -79,9 +79,17 @@ class HandlerSettings:
     """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
     max_records_per_request: int = 32
     """Most records in one request (1 or more)."""
+    max_response_bytes: int = 25 * MIB
+    """Most bytes of one answer (1 or more); the request of a longer one counts as failed. Default: 25 MiB, which is
+    SageMaker's limit for real-time endpoints."""
     max_request_bytes: int = 4 * MIB
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
     asynchronous ones take 1 GB."""
+    task: str = ""
+    """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
+    alone in its request has the same shape as in a shared one. Empty: the task is not known."""
+    accept_any_result: bool = False
+    """Whether results are accepted that look like an error, {"error": …} or null, or like another codec's answer."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""
@@ -102,6 +110,9 @@ class HandlerSettings:
     """`asynchronous` only, and needed then: s3://bucket/prefix/ where the requests are put, apart from
     `input_location`. A message {"s3": "s3://…"} that points into it, as the dead letter of a failed inference does, is
     submitted without a change to that object."""
+    output_location: str = ""
+    """`asynchronous` only, and needed then: s3://bucket/prefix/ where SageMaker puts answers. A notification that names
+    an answer elsewhere is refused."""
     async_inline: bool = False
     """`asynchronous` only: whether requests up to 128,000 bytes travel inline instead. It saves a PUT, but the dead
     letter of a failed inference is blank then: it can't be redriven."""
@@ -171,6 +182,8 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
 
 def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
     requests, inputs = settings.request_location, settings.input_location
+    if not settings.output_location:
+        yield "OUTPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     if not requests:
         yield "REQUEST_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     elif inputs and (requests.startswith(inputs) or inputs.startswith(requests)):

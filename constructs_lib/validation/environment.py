@@ -50,6 +50,7 @@ def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
     return {
         "asynchronous": True,
         "request_location": capacity.request_location,
+        "output_location": capacity.output_location,
         "async_inline": capacity.inline,
         "async_invocation_seconds": capacity.invocation_timeout_seconds,
     }

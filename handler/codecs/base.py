@@ -16,7 +16,12 @@ class MalformedRecordError(ValueError):
 
 
 class UnexpectedResponseError(ValueError):
-    """The response is not one result per record, so no result can be assigned to a record."""
+    """The response does not prove that each result belongs to its record."""
+
+    def __init__(self, detail: str, results: int | None = None) -> None:
+        """`results` is the number of results that came, where that number is what is wrong."""
+        super().__init__(detail)
+        self.results = results
 
 
 class CodecError(RuntimeError):
@@ -36,6 +41,8 @@ class Item(NamedTuple):
     record points to a whole request for an asynchronous endpoint."""
     group_key: str = ""
     """Only items with the same group key may share a request."""
+    alone: bool = False
+    """Whether it shares a request with no other item."""
     target: Target = Target()
     """The model behind the endpoint; only items with the same target may share a request."""
 
@@ -89,7 +96,7 @@ def read_results(codec: Codec, body: bytes, count: int) -> Sequence[Any]:
     if not isinstance(results, Sequence) or isinstance(results, (str, bytes)):
         raise UnexpectedResponseError(f"the codec returned a {type(results).__name__}, not a list of results")
     if len(results) != count:
-        raise UnexpectedResponseError(f"{len(results)} results came back for {count} records")
+        raise UnexpectedResponseError(f"{len(results)} results came back for {count} records", len(results))
     return results
 
 
@@ -105,6 +112,32 @@ def load_response(body: bytes) -> Any:
         return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except (ValueError, RecursionError) as error:
         raise UnexpectedResponseError(f"the response is not JSON: {error}") from error
+
+
+# Members that an error in JSON may have beside "error", and a KServe v2 response beside "outputs".
+_BESIDE_ERROR = {"error", "error_type", "code", "type", "status", "status_code", "message"}
+_BESIDE_OUTPUTS = {"outputs", "model_name", "model_version", "id", "parameters"}
+
+
+def require_plain(results: Sequence[Any]) -> None:
+    """Raise UnexpectedResponseError if one of the results is null, or has the shape of an error."""
+    for result in results:
+        if result is None:
+            raise UnexpectedResponseError("a result is null")
+        if isinstance(result, dict) and "error" in result and result.keys() <= _BESIDE_ERROR:
+            raise UnexpectedResponseError('a result is an error, {"error": …}')
+
+
+def require_bare(results: Sequence[Any]) -> None:
+    """Raise UnexpectedResponseError if one of the results is an error, or wrapped as another codec takes it."""
+    require_plain(results)
+    for result in results:
+        if not isinstance(result, dict):
+            continue
+        if result.keys() == {"predictions"}:
+            raise UnexpectedResponseError('a result is wrapped in {"predictions": …}; the codec instances takes that')
+        if "outputs" in result and result.keys() <= _BESIDE_OUTPUTS:
+            raise UnexpectedResponseError('a result is wrapped in {"outputs": …}; the codec kserve takes that')
 
 
 def listed(results: Any) -> list[Any]:

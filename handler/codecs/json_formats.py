@@ -17,6 +17,8 @@ from .base import (
     listed,
     load_record,
     load_response,
+    require_bare,
+    require_plain,
     spliceable,
     to_bytes,
 )
@@ -25,17 +27,44 @@ _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
+# Pipeline tasks of transformers whose result for one input is itself a list, so that a list with one item may be that
+# result. Some of their pipelines take the result of a lone input out of its list, and some do not.
+_TASKS_WITH_LISTS = {
+    "audio-classification",
+    "document-question-answering",
+    "fill-mask",
+    "image-classification",
+    "image-segmentation",
+    "ner",
+    "object-detection",
+    "text-generation",
+    "token-classification",
+    "video-classification",
+    "visual-question-answering",
+    "zero-shot-audio-classification",
+    "zero-shot-image-classification",
+    "zero-shot-object-detection",
+}
+
+
 class HuggingFaceCodec(Framed):
     """{"inputs": …} records; {"inputs": [ … ], "parameters": { … }} requests; a list of results.
 
-    A record's own `parameters` win over the configured ones; only equal ones share a request.
+    A record's own `parameters` win over the configured ones; only equal ones share a request. With one record a
+    request, and for chats, `inputs` is the bare value: servers of language models take no list.
     """
 
     content_type = accept = "application/json"
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], *, task: str = "", bare: bool = False, any_result: bool = False
+    ) -> None:
+        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each."""
         self.parameters = dict(parameters)
         self._default_group = compact(self.parameters) if parameters else ""
+        self._has_lists = task in _TASKS_WITH_LISTS
+        self._bare = bare
+        self._any_result = any_result
 
     def parse(self, record: Record) -> Item:
         piece = _lone_inputs(record.body)
@@ -45,32 +74,68 @@ class HuggingFaceCodec(Framed):
         if not isinstance(body, dict) or "inputs" not in body:
             raise MalformedRecordError('the body must be a JSON object with "inputs"')
         inputs, parameters = body["inputs"], body.get("parameters")
-        if not isinstance(inputs, (str, dict)) or not inputs:
-            raise MalformedRecordError('"inputs" must be a text or an object, and not empty')
+        is_chat = _is_chat(inputs)
         if parameters is not None and not isinstance(parameters, dict):
             raise MalformedRecordError('"parameters" must be an object')
         group_key = compact({**self.parameters, **parameters}) if parameters else self._default_group
         to_bytes(group_key)
-        return Item(record, (to_bytes(compact(inputs)),), group_key)
+        return Item(record, (to_bytes(compact(inputs)),), group_key, alone=is_chat)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
+    def encode(self, items: Sequence[Item]) -> bytes:
+        if not self._bare and not items[0].alone:
+            return super().encode(items)
+        (item,) = items
+        parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
+        return b'{"inputs":' + item.parts[0] + parameters + b"}"
+
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        results = load_response(body)
-        if count == 1 and results != [] and not (isinstance(results, list) and len(results) == 1):
-            return [results]  # some pipelines (question-answering, fill-mask) answer a single input without a list
-        return listed(results)
+        answer = load_response(body)
+        results = [self._lone_result(answer)] if count == 1 else listed(answer)
+        if not self._any_result:
+            require_bare(results)
+        return results
+
+    def _lone_result(self, answer: Any) -> Any:
+        """Return the result of a request of one record, in the shape that it has in a shared one."""
+        if answer == [] and not self._has_lists:
+            raise UnexpectedResponseError("no result came back for 1 record", 0)
+        if not isinstance(answer, list) or len(answer) != 1:
+            return (
+                answer  # some pipelines (question-answering, fill-mask) take the result of a lone input out of a list
+            )
+        return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
+
+
+def _is_chat(inputs: Any) -> bool:
+    """Whether `inputs` is a list of messages. Raises MalformedRecordError if it is nothing that a record may hold.
+
+    A pipeline takes several objects with a role for one chat, and would answer one record with another's text.
+    """
+    if isinstance(inputs, dict) and "role" in inputs:
+        form = '{"inputs": [{"role": "user", "content": "…"}]}'
+        raise MalformedRecordError(f'"inputs" is one message of a chat; a chat is a list of messages: {form}')
+    if isinstance(inputs, list) and inputs and all(isinstance(item, dict) and "role" in item for item in inputs):
+        return True
+    if not isinstance(inputs, (str, dict)) or not inputs:
+        raise MalformedRecordError('"inputs" must be a text, an object or a list of messages, and not empty')
+    return False
 
 
 def _lone_inputs(body: str) -> bytes | None:
-    """Return the text of the value if the body is {"inputs": value} and nothing else, as most bodies are."""
+    """Return the text of `inputs` as it is if the body is {"inputs": value} and nothing more, which most are.
+
+    None for a chat, or for what must be refused.
+    """
     head = _INPUTS_FIRST.match(body)
     found = head and spliceable(body, head.end())
     if not head or not found:
         return None
     value, end = found
-    if not isinstance(value, (str, dict)) or not value or not _NOTHING_ELSE.fullmatch(body, end):
+    is_plain = isinstance(value, str) or (isinstance(value, dict) and "role" not in value)
+    if not is_plain or not value or not _NOTHING_ELSE.fullmatch(body, end):
         return None
     return to_bytes(body[head.end() : end])
 
@@ -81,11 +146,20 @@ class _AnyJson(Framed):
     one_line = False
     """Whether a line break would end the payload."""
 
+    def __init__(self, *, any_result: bool = False) -> None:
+        self._any_result = any_result
+
     def parse(self, record: Record) -> Item:
         text = record.body.strip(JSON_WHITESPACE)
         found = spliceable(text, 0)
         as_it_is = found and found[1] == len(text) and not (self.one_line and ("\n" in text or "\r" in text))
-        return Item(record, (to_bytes(text if as_it_is else compact(load_record(record.body))),))
+        text = text if as_it_is else compact(load_record(record.body))
+        return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
+
+    def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
+        if not self._any_result:
+            require_bare(results)
+        return results
 
 
 class InstancesCodec(_AnyJson):
@@ -100,7 +174,7 @@ class InstancesCodec(_AnyJson):
         response = load_response(body)
         if not isinstance(response, dict):
             raise UnexpectedResponseError('the response must be an object with "predictions"')
-        return listed(response.get("predictions"))
+        return self._checked(listed(response.get("predictions")))
 
 
 class JsonLinesCodec(_AnyJson):
@@ -113,7 +187,16 @@ class JsonLinesCodec(_AnyJson):
         return b"", b"\n", b"\n"
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        return [load_response(line) for line in body.splitlines() if line.strip()]
+        return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
+
+
+# Line breaks to some servers, which JSON allows within a text.
+_LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
+
+
+def _escaped(text: str) -> str:
+    """Return JSON without any character at which a server may split lines."""
+    return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 class SingleCodec(Framed):
@@ -121,6 +204,9 @@ class SingleCodec(Framed):
 
     content_type = accept = "application/json"
     max_records = 1
+
+    def __init__(self, *, any_result: bool = False) -> None:
+        self._any_result = any_result
 
     def parse(self, record: Record) -> Item:
         if not record.body.strip():
@@ -131,18 +217,33 @@ class SingleCodec(Framed):
         return b"", b"", b""
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
+        if not body.strip():
+            raise UnexpectedResponseError("the answer is empty")
         try:
-            return [load_response(body)]
+            results = [load_response(body)]
         except UnexpectedResponseError:
-            return [body.decode(errors="replace")]
+            return [_text(body)]
+        if not self._any_result:
+            require_plain(results)
+        return results
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise UnexpectedResponseError(f"the answer is neither JSON nor text in UTF-8: {error.reason}") from error
 
 
 def make(settings: HandlerSettings) -> Codec:
     """Return the configured codec."""
-    makers: dict[str, Callable[[], Codec]] = {
-        "huggingface": lambda: HuggingFaceCodec(settings.parameters),
+    any_result = settings.accept_any_result
+    if settings.codec == "huggingface":
+        bare = settings.max_records_per_request == 1
+        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
+    codecs: dict[str, Callable[..., Codec]] = {
         "instances": InstancesCodec,
         "jsonlines": JsonLinesCodec,
         "single": SingleCodec,
     }
-    return makers[settings.codec]()
+    return codecs[settings.codec](any_result=any_result)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..settings import HandlerSettings
-from .calls import call
+from .calls import call, read
 from .events import (
     ResultTooLargeError,
     accepted_event,
@@ -27,6 +27,7 @@ __all__ = [
     "call",
     "dead_letter_entry",
     "event",
+    "read",
     "result_entry",
     "result_event",
     "transport_for",

@@ -1,12 +1,13 @@
 """Calls to a sink's service, one attempt each, and the meaning of their errors."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
+from ..clients import UnreadableAnswerError, call_once, read_body
 from ..settings import ConfigurationError
 from .outbox import Entry, NotSentError
 
@@ -23,30 +24,51 @@ def is_misconfiguration(code: str, status: int = 0) -> bool:
     return "throttl" not in code.lower() and (status in (401, 403) or bool(re.search(_MISCONFIGURED, code)))
 
 
+def read(target: str, body: Any, max_bytes: int) -> bytes:
+    """Return an answer's body. Raises NotSentError if it is longer, or can't be read now."""
+    try:
+        return read_body(body, max_bytes)
+    except (BotoCoreError, UnreadableAnswerError) as error:
+        raise NotSentError(f"{target}: {error}") from error
+
+
 def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
     """Return the answer. Raises ConfigurationError naming the target, or NotSentError if a later one may succeed."""
     try:
-        return operation(**arguments)
+        return call_once(operation, **arguments)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if is_misconfiguration(code, status):
             raise ConfigurationError(f"{target}: {error}") from error
         raise NotSentError(str(error)) from error
-    except (BotoCoreError, ResponseParserError) as error:
+    except (BotoCoreError, UnreadableAnswerError) as error:
         raise NotSentError(str(error)) from error
 
 
-def errors_by_id(target: str, entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
-    """Return errors by message id, from the answer of SQS or SNS to a batch whose ids are the entries' positions."""
-    acknowledged = {taken["Id"] for taken in answer.get("Successful", ())}
+_BATCHES = itertools.count()
+
+
+def batch_ids(entries: Sequence[Entry]) -> list[str]:
+    """Return an id for each entry of one SQS or SNS batch. No other batch of this sandbox has them.
+
+    So an answer that belongs to another call acknowledges nothing.
+    """
+    batch = next(_BATCHES)
+    return [f"{batch}-{number}" for number in range(len(entries))]
+
+
+def errors_by_id(target: str, ids: Sequence[str], entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
+    """Return errors by message id, from the answer of SQS or SNS to a batch whose entries have these ids."""
+    acknowledged = {taken.get("Id") for taken in answer.get("Successful", ())}
     reasons = {
-        failed["Id"]: refusal(target, failed["Code"], failed.get("Message", "")) for failed in answer.get("Failed", ())
+        failed.get("Id"): refusal(target, failed.get("Code", NO_WORD), failed.get("Message", ""))
+        for failed in answer.get("Failed", ())
     }
     return {
-        entry.message_id: reasons.get(str(number), NO_WORD)
-        for number, entry in enumerate(entries)
-        if str(number) not in acknowledged
+        entry.message_id: reasons.get(id_, NO_WORD)
+        for id_, entry in zip(ids, entries, strict=True)
+        if id_ not in acknowledged
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..clients import new_client, split_location
-from .calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
+from .calls import NO_WORD, batch_ids, call, errors_by_id, fifo_fields, refusal, string_attributes
 from .events import EVENT_TYPE, attribute_bytes, text_bytes
 from .outbox import Entry, FlushPolicy
 
@@ -32,11 +32,12 @@ class SnsTransport:
         return text_bytes(entry.body) + attribute_bytes(entry.attributes)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
-        batch = [self._as_message(str(number), entry) for number, entry in enumerate(entries)]
+        ids = batch_ids(entries)
+        batch = [self._as_message(id_, entry) for id_, entry in zip(ids, entries, strict=True)]
         answer = call(
             self._topic_arn, self._client.publish_batch, TopicArn=self._topic_arn, PublishBatchRequestEntries=batch
         )
-        return errors_by_id(self._topic_arn, entries, answer)
+        return errors_by_id(self._topic_arn, ids, entries, answer)
 
     def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
         fifo = fifo_fields(entry) if self._fifo else {}
