@@ -1,4 +1,4 @@
-"""Codecs by name, and what they do with bodies."""
+"""Codecs by name, and request bodies that they encode."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 @dataclass(frozen=True)
 class Sink:
-    """A sink, and where its entries have what is common to all."""
+    """A sink, its limit, and the member of its entries that holds the event."""
 
     name: str
     target: str

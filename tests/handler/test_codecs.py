@@ -3,17 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 
 import pytest
 
-from handler.batch import BatchInference
 from handler.codecs import MalformedRecordError
 from tests.handler.aws import Answer, LocalAws
 from tests.handler.codecs import TENSOR, encoded, make_codec, record_of
-from tests.handler.conftest import FakeContext, make_event, returned
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, make_event, returned
 
 
 @pytest.mark.parametrize(

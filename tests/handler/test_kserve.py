@@ -133,7 +133,7 @@ NUMBERS_ONLY = 'tensor "x": "data" of FP32 may hold numbers, true and false only
         ),
     ],
 )
-def test_a_kserve_record_that_is_malformed_is_told_why(body: str, detail: str) -> None:
+def test_a_malformed_kserve_record_is_refused_with_the_reason(body: str, detail: str) -> None:
     with pytest.raises(MalformedRecordError) as caught:
         make_codec("kserve").parse(record_of(body))
     assert str(caught.value) == detail

@@ -7,7 +7,17 @@ import pytest
 
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, service_error
-from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
+from tests.handler.conftest import (
+    SUCCEEDED,
+    Build,
+    FakeContext,
+    dead_lettered,
+    each,
+    make_event,
+    outcomes,
+    returned,
+    texts,
+)
 from tests.handler.sinks import (
     SINKS,
     SQS,
@@ -23,7 +33,7 @@ def test_with_an_overflow_location_a_result_over_the_limit_goes_there(
 ) -> None:
     aws.endpoint = lambda request: one_large(sink)
     handler = inference(overflow_location="s3://my-results/large/", **sink.settings)
-    assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
     assert aws.objects == {"my-results/large/m0.json": json.dumps("x" * sink.limit).encode()}
     assert aws.content_types == {"my-results/large/m0.json": "application/json"}
     data = sink.events(aws)["m0"]["data"]
@@ -32,7 +42,7 @@ def test_with_an_overflow_location_a_result_over_the_limit_goes_there(
     assert aws.dead_letters() == {}
 
 
-def test_a_result_that_can_not_be_put_aside_is_put_again_and_then_returned(aws: LocalAws, inference: Build) -> None:
+def test_a_result_that_s3_refuses_is_put_again_and_then_its_record_is_returned(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: one_large(SQS)
     attempts: list[str] = []
 
@@ -47,16 +57,16 @@ def test_a_result_that_can_not_be_put_aside_is_put_again_and_then_returned(aws: 
     assert len(attempts) == 3
     assert len(aws.batches) == 1
     aws.queues.clear()
-    assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
     assert set(aws.results()) == {"m0", "m1"}
 
 
-def test_what_is_put_aside_is_put_side_by_side(aws: LocalAws, inference: Build) -> None:
+def test_several_results_are_put_to_s3_at_the_same_time(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * SQS.limit] * 4).encode())
     aws.refuse_object = lambda method, name: aws.objects.update({name: b""}) or Answer(delay_seconds=0.5)
     started = time.monotonic()
     handler = inference(overflow_location="s3://my-results/large/")
-    assert returned(handler.process(make_event(texts(4)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
     assert time.monotonic() - started < 1.5
     assert len(aws.objects) == len(aws.results()) == 4
 
@@ -69,7 +79,7 @@ def test_an_overflow_location_that_is_denied_blames_no_record(aws: LocalAws, inf
         handler.process(make_event(texts(2)), FakeContext())
 
 
-def test_a_result_put_aside_keeps_its_place_in_its_message_group(aws: LocalAws, inference: Build) -> None:
+def test_a_result_on_s3_keeps_its_place_in_its_message_group(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: one_large(SQS)
     handler = inference(overflow_location="s3://my-results/large/")
     assert returned(handler.process(grouped(make_event(texts(2)), "AA"), FakeContext())) == []
@@ -79,7 +89,10 @@ def test_a_result_put_aside_keeps_its_place_in_its_message_group(aws: LocalAws, 
 @SINKS
 def test_a_result_over_the_limit_is_dead_lettered_with_it(aws: LocalAws, inference: Build, sink: Sink) -> None:
     aws.endpoint = lambda request: one_large(sink)
-    assert returned(inference(**sink.settings).process(make_event(texts(2)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(2))) == {
+        "m0": dead_lettered("result-too-large"),
+        "m1": SUCCEEDED,
+    }
     letter = aws.dead_letters()["m0"]
     assert letter["reason"] == "result-too-large"
     assert letter["detail"].startswith("the result has ")

@@ -78,8 +78,8 @@ def test_an_entry_over_the_limit_holds_only_what_is_after_it_in_its_group(aws: L
         outbox = Outbox(SnsTransport(SNS.target), pool, time.monotonic() + 5, ordered=True)
         for id_, body in {"m0": "{}", "m1": "x" * 262_145, "m2": "{}"}.items():
             outbox.add(SentEntry(id_, body, group="A"))
-        ends = {entry.message_id: error for entry, error in outbox.close()}
-    assert ends == {
+        errors = {entry.message_id: error for entry, error in outbox.close()}
+    assert errors == {
         "m0": None,
         "m1": "it has 262145 bytes, an SNS message takes 262144",
         "m2": "an earlier one of its message group was not acknowledged",

@@ -1,4 +1,4 @@
-"""Every sink: what leaves, what is sent again, what comes back, and whose fault it is."""
+"""Every sink: contents of messages, retries, returned records, and faults of the deployment."""
 
 import hashlib
 import json
@@ -15,7 +15,17 @@ from handler.sinks import Entry as SentEntry
 from handler.sinks import Outbox, Transport
 from handler.sinks.transports import S3Transport, SnsTransport
 from tests.handler.aws import Answer, LocalAws, scored, service_error
-from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
+from tests.handler.conftest import (
+    SUCCEEDED,
+    Build,
+    FakeContext,
+    dead_lettered,
+    each,
+    make_event,
+    outcomes,
+    returned,
+    texts,
+)
 from tests.handler.sinks import (
     ARN,
     EVENTBRIDGE,
@@ -35,7 +45,7 @@ from tests.handler.sinks import (
 
 @SINKS
 def test_results_leave_as_cloudevents_ten_a_call(aws: LocalAws, inference: Build, sink: Sink) -> None:
-    assert returned(inference(**sink.settings).process(make_event(texts(25)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(25))) == each(range(25), SUCCEEDED)
     assert sorted(len(entries) for _, entries in aws.batches) == [5, 10, 10]
     for number in range(25):
         event = sink.events(aws)[f"m{number}"]
@@ -108,7 +118,7 @@ def test_what_was_refused_is_sent_again_by_itself(aws: LocalAws, inference: Buil
         return refused() if left[label] >= 0 else None
 
     aws.refuse = refuse
-    assert returned(inference(**sink.settings).process(make_event(texts(6)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(6))) == each(range(6), SUCCEEDED)
     assert [len(entries) for _, entries in aws.batches] == [6, 2, 1]
     assert set(sink.events(aws)) == {f"m{number}" for number in range(6)}
 
@@ -139,7 +149,7 @@ def test_a_call_that_fails_as_a_whole_is_made_again(
 ) -> None:
     answers = [answer, answer]
     aws.refuse = lambda queue, entry: answers.pop() if answers else None
-    assert returned(inference(**sink.settings).process(make_event(texts(3)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(3))) == each(range(3), SUCCEEDED)
     assert len(sink.events(aws)) == 3
     aws.refuse = lambda queue, entry: answer
     assert returned(inference(**sink.settings).process(make_event(texts(3)), FakeContext())) == ["m0", "m1", "m2"]
@@ -179,17 +189,17 @@ def test_an_event_that_the_bus_denies_blames_no_record(aws: LocalAws, inference:
 def test_calls_keep_to_the_byte_limit_and_results_at_it_leave(aws: LocalAws, inference: Build, sink: Sink) -> None:
     part = sink.limit * 2 // 5
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * part] * 5).encode())
-    assert returned(inference(**sink.settings).process(make_event(texts(5)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(5))) == each(range(5), SUCCEEDED)
     assert sorted(len(entries) for _, entries in aws.batches) == [1, 2, 2]
     around = len(aws.batches[0][1][0][sink.body]) - part
     if sink is EVENTBRIDGE:
         around += len("sagemaker.inference") + len("sagemaker.inference.result") + len(ARN)
     aws.queues.clear()
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * (sink.limit - around)] * 2).encode())
-    assert returned(inference(**sink.settings).process(make_event(texts(2)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(2))) == each(range(2), SUCCEEDED)
     assert len(sink.events(aws)) == 2
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * (sink.limit - around + 1)]).encode())
-    assert returned(inference(**sink.settings).process(make_event(texts(1)), FakeContext())) == []
+    assert outcomes(aws, inference(**sink.settings), make_event(texts(1))) == {"m0": dead_lettered("result-too-large")}
     assert aws.dead_letters()["m0"]["reason"] == "result-too-large"
 
 
