@@ -118,12 +118,12 @@ class LocalAws:
 
     def dead_letters(self) -> dict[str, dict[str, str]]:
         """Return the attributes of the dead letters, with the body, by source message id; fails on a duplicate."""
-        letters = {}
+        dead_letters = {}
         for message in self.queues.get("dead", []):
             attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            assert attributes["sourceMessageId"] not in letters
-            letters[attributes["sourceMessageId"]] = {**attributes, "body": message["MessageBody"]}
-        return letters
+            assert attributes["sourceMessageId"] not in dead_letters
+            dead_letters[attributes["sourceMessageId"]] = {**attributes, "body": message["MessageBody"]}
+        return dead_letters
 
     def invoke(self, request: Request) -> Answer:
         with self.lock:

@@ -126,7 +126,7 @@ def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms:
     The reason of a returned record is in the log only. A record with no outcome is "lost"; one with several has all of
     their names.
     """
-    results, letters = len(aws.queues.get("results", ())), len(aws.queues.get("dead", ()))
+    results, dead_letters = len(aws.queues.get("results", ())), len(aws.queues.get("dead", ()))
     with _reasons_in_log("returned to the queue") as why_returned:
         response = handler.process(event, FakeContext(remaining_ms))
     found: dict[str, list[tuple[str, str]]] = {record["messageId"]: [] for record in event["Records"]}
@@ -134,7 +134,7 @@ def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms:
         content = json.loads(message.get("MessageBody") or message.get("Message") or message["Detail"])
         for result in content if isinstance(content, list) else [content]:
             found[result["subject"]].append(SUCCEEDED)
-    for message in aws.queues.get("dead", [])[letters:]:
+    for message in aws.queues.get("dead", [])[dead_letters:]:
         attributes = message["MessageAttributes"]
         id_, reason = (attributes[name]["StringValue"] for name in ("sourceMessageId", "reason"))
         found[id_].append(dead_lettered(reason))

@@ -152,8 +152,8 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
 def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
     bodies = ['{"s3": "s3://elsewhere/in/m0"}', r'{"s3": "s3://payloads/in/\x"}']
     assert returned(submit().process(make_event(bodies), FakeContext())) == []
-    letters = aws.dead_letters()
-    assert {id_: letter["reason"] for id_, letter in letters.items()} == {"m0": "malformed", "m1": "malformed"}
+    dead_letters = aws.dead_letters()
+    assert {id_: letter["reason"] for id_, letter in dead_letters.items()} == {"m0": "malformed", "m1": "malformed"}
 
 
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
@@ -304,14 +304,16 @@ def test_an_output_that_can_t_be_read_now_is_notified_again(aws: LocalAws, notif
     assert aws.queues == {}
 
 
-def test_a_notification_delivered_twice_brings_the_same_id_twice(aws: LocalAws, notifications: Notifications) -> None:
+def test_a_notification_delivered_twice_is_sent_twice_under_the_same_id(
+    aws: LocalAws, notifications: Notifications
+) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
     for _ in range(2):
         notifications.process(_notification(), FakeContext())
         notifications.process(_notification(invocationStatus="Failed"), FakeContext())
     assert [json.loads(sent["MessageBody"])["id"] for sent in aws.queues["results"]] == ["m0", "m0"]
-    letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
-    assert letters == ["m0", "m0"]
+    dead_letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
+    assert dead_letters == ["m0", "m0"]
 
 
 def test_the_entry_point_reads_the_environment(

@@ -179,7 +179,7 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
 
 
 @pytest.mark.parametrize(
-    ("codec", "made", "detail"),
+    ("codec", "created", "detail"),
     [
         (
             "no_such_layer.codec:make",
@@ -199,9 +199,9 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
     ],
 )
 def test_a_codec_that_can_t_be_loaded_is_a_fault_of_the_deployment(
-    layer: ModuleType, codec: str, made: Any, detail: str
+    layer: ModuleType, codec: str, created: Any, detail: str
 ) -> None:
-    vars(layer)["make"] = made
+    vars(layer)["make"] = created
     with pytest.raises(ConfigurationError) as caught:
         codec_for(replace(SETTINGS, codec=codec))
     assert str(caught.value).startswith(f"codec {codec}: {detail}")

@@ -176,9 +176,9 @@ def _sent(aws: LocalAws, sink: str) -> Iterator[Mapping[str, Any]]:
             yield from content if isinstance(content, list) else [content]
 
 
-def _letters(aws: LocalAws) -> set[str]:
-    letters = aws.queues.get("dead", ())
-    return {letter["MessageAttributes"]["sourceMessageId"]["StringValue"] for letter in letters}
+def _dead_letters(aws: LocalAws) -> set[str]:
+    dead_letters = aws.queues.get("dead", ())
+    return {letter["MessageAttributes"]["sourceMessageId"]["StringValue"] for letter in dead_letters}
 
 
 REFUSED = service_error(403, "AccessDeniedException")
@@ -253,14 +253,14 @@ def test_every_record_reaches_one_outcome_in_the_end_if_sinks_and_table_fail(
         _deliver_until_done(aws, handler, event["Records"], sink, items, exact=LOST not in entries)
         handler._senders.shutdown()
 
-        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
+        sent, dead_letters = {event["id"] for event in _sent(aws, sink)}, _dead_letters(aws)
         if table and not any(writes) and REFUSED not in answers:
             small = [text for text in scored_inputs if "large" not in text]  # what fits into an item
             assert len(set(small)) == len(small)
         too_large = {f"m{number}" for number, text in enumerate(batch) if text == "large" and not overflow}
         malformed = {f"m{number}" for number, text in enumerate(batch) if text == "not json"}
-        assert letters == malformed | (too_large if sink != "s3" else set())
-        assert sent | letters == {f"m{number}" for number in range(len(batch))}
+        assert dead_letters == malformed | (too_large if sink != "s3" else set())
+        assert sent | dead_letters == {f"m{number}" for number in range(len(batch))}
         for group in "ab" if fifo else "":  # the order in which records left for the first time
             left = [int(id_[1:]) for id_ in dict.fromkeys(result["id"] for result in _sent(aws, sink))]
             of_group = [number for number in left if groups[number] == group]
@@ -277,13 +277,13 @@ def _deliver_until_done(
     for _ in range(20):
         everything = {record["messageId"] for record in records}
         remembered = {id_ for id_, item in items.items() if "result" in item}
-        requests, before = len(aws.requests), _letters(aws).union(event["id"] for event in _sent(aws, sink))
+        requests, before = len(aws.requests), _dead_letters(aws).union(event["id"] for event in _sent(aws, sink))
         back = _process(handler, records)
-        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
-        assert everything - back <= sent | letters
-        assert not sent & letters
+        sent, dead_letters = {event["id"] for event in _sent(aws, sink)}, _dead_letters(aws)
+        assert everything - back <= sent | dead_letters
+        assert not sent & dead_letters
         if exact and back != everything:  # a raised error returns all records, also those whose results have left
-            assert not ((sent | letters) - before) & back
+            assert not ((sent | dead_letters) - before) & back
         if everything <= remembered:
             assert len(aws.requests) == requests
         records = [record for record in records if record["messageId"] in back]

@@ -147,7 +147,7 @@ def test_the_brackets_count_in_what_a_call_may_hold(aws: LocalAws) -> None:
 
 
 @pytest.mark.parametrize("overflow", ["", "s3://payloads/large/"])
-def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, inference: Build, overflow: str) -> None:
+def test_results_of_one_request_do_not_wait_for_the_next(aws: LocalAws, inference: Build, overflow: str) -> None:
     sent = threading.Event()
     aws.refuse = lambda queue, entry: sent.set()
 

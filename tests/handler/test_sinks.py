@@ -273,16 +273,16 @@ def test_without_a_sink_a_scored_record_is_done(aws: LocalAws, inference: Build)
 def test_a_cold_start_makes_only_the_clients_it_needs(
     inference: Build, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], services: list[str]
 ) -> None:
-    made: list[str] = []
+    created: list[str] = []
     make = boto3.client
 
     def record(service: str, **arguments: Any) -> Any:
-        made.append(service)
+        created.append(service)
         return make(service, **arguments)  # type: ignore[call-overload]
 
     monkeypatch.setattr(boto3, "client", record)
     inference(**settings)
-    assert sorted(made) == services
+    assert sorted(created) == services
 
 
 @pytest.mark.parametrize(("sink", "garbled"), [(SQS, b"{}"), (SNS, b"<a"), (EVENTBRIDGE, b"{}")])
