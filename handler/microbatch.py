@@ -34,9 +34,8 @@ def cut(
     """
     gathered: dict[tuple[str, Target, int], MicroBatch] = {}
     sizes: dict[tuple[str, Target, int], int] = {}
-    home: dict[
-        str, tuple[str, Target, int]
-    ] = {}  # the key of the micro-batch with the latest record of each message group
+    # The key of the micro-batch with the latest record of each message group
+    home: dict[str, tuple[str, Target, int]] = {}
     for item in sorted(items, key=_length) if sort_by_length else items:
         cap = _record_cap(item, min(max_records_per_request, codec.max_records), max_receive_count)
         key, group = (item.group_key, item.target, cap), item.record.group

@@ -23,7 +23,7 @@ Outcomes = dict[str, tuple[str, str]]
 
 @dataclass(frozen=True)
 class FakeContext:
-    """Lambda's context, as far as the handler looks at it."""
+    """The part of Lambda's context that the handler uses."""
 
     remaining_ms: int = 30_000
     function_name: str = "dev-language-inference"
@@ -73,7 +73,7 @@ def inference(aws: LocalAws) -> Callable[..., BatchInference]:
 
 
 def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
-    """Return what the event source mapping hands over; ids are m0, m1, …"""
+    """Return an event as the event source mapping delivers it; message ids are m0, m1, …"""
     return {
         "Records": [
             {
@@ -92,7 +92,7 @@ def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
 
 
 def make_fifo_event(groups: Sequence[str], bodies: Sequence[str] = (), receive_count: int = 1) -> Event:
-    """Return what a FIFO queue's mapping hands over: a record for each letter, which names its message group."""
+    """Return an event of a FIFO queue, with a record for each character of `groups`, its message group."""
     event = make_event(bodies or texts(len(groups)), receive_count)
     for record, group in zip(event["Records"], groups, strict=True):
         record["eventSourceARN"] += ".fifo"
@@ -126,15 +126,15 @@ def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms:
     The reason of a returned record is in the log only. A record with no outcome is "lost"; one with several has all of
     their names.
     """
-    results, letters = len(aws.queues.get("results", ())), len(aws.queues.get("dead", ()))
+    results, dead_letters = len(aws.queues.get("results", ())), len(aws.queues.get("dead", ()))
     with _reasons_in_log("returned to the queue") as why_returned:
         response = handler.process(event, FakeContext(remaining_ms))
     found: dict[str, list[tuple[str, str]]] = {record["messageId"]: [] for record in event["Records"]}
     for message in aws.queues.get("results", [])[results:]:
         content = json.loads(message.get("MessageBody") or message.get("Message") or message["Detail"])
         for result in content if isinstance(content, list) else [content]:
-            found[result["id"]].append(SUCCEEDED)
-    for message in aws.queues.get("dead", [])[letters:]:
+            found[result["subject"]].append(SUCCEEDED)
+    for message in aws.queues.get("dead", [])[dead_letters:]:
         attributes = message["MessageAttributes"]
         id_, reason = (attributes[name]["StringValue"] for name in ("sourceMessageId", "reason"))
         found[id_].append(dead_lettered(reason))
@@ -174,7 +174,7 @@ def returned(response: Any) -> list[str]:
 
 
 def serve_table(aws: LocalAws) -> Items:
-    """Serve a table that keeps to the one condition the handler puts."""
+    """Serve a table that supports the one condition that the handler uses."""
     items: Items = {}
 
     def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:

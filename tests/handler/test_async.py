@@ -14,9 +14,8 @@ from handler.entry import once_a_sandbox
 from handler.notify import NotDeliveredError, Notifications
 from handler.settings import CODECS, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, service_error
-from tests.handler.conftest import FakeContext, make_event, returned, texts
+from tests.handler.conftest import SUCCEEDED, Build, FakeContext, each, make_event, outcomes, returned, texts
 
-Build = Callable[..., BatchInference]
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:work"
 
 
@@ -65,7 +64,7 @@ def _notification(**changes: Any) -> dict[str, Any]:
 
 
 def test_inputs_go_to_s3_one_request_a_record(aws: LocalAws, submit: Build) -> None:
-    assert returned(submit().process(make_event(texts(3)), FakeContext())) == []
+    assert outcomes(aws, submit(), make_event(texts(3))) == each(range(3), SUCCEEDED)
     assert len(aws.requests) == 3
     assert all(request.body == b"" for request in aws.requests)
     assert {request.sagemaker_headers["inputlocation"] for request in aws.requests} == {
@@ -141,7 +140,7 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
     def no_object(method: str, name: str) -> Answer | None:
         return None if (method, name) == ("PUT", "payloads/in/m1") else service_error(403, "AccessDenied")
 
-    aws.refuse_object = no_object  # a redriven one needs no object read or put
+    aws.refuse_object = no_object  # a redriven dead letter needs no object to be read or put
     assert returned(handler.process(event, FakeContext())) == []
     assert aws.objects["payloads/in/m0"] == aws.objects["payloads/in/m1"] == request
     submitted = {sent.sagemaker_headers["inference-id"]: sent.sagemaker_headers for sent in aws.requests}
@@ -153,8 +152,8 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
 def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
     bodies = ['{"s3": "s3://elsewhere/in/m0"}', r'{"s3": "s3://payloads/in/\x"}']
     assert returned(submit().process(make_event(bodies), FakeContext())) == []
-    letters = aws.dead_letters()
-    assert {id_: letter["reason"] for id_, letter in letters.items()} == {"m0": "malformed", "m1": "malformed"}
+    dead_letters = aws.dead_letters()
+    assert {id_: letter["reason"] for id_, letter in dead_letters.items()} == {"m0": "malformed", "m1": "malformed"}
 
 
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
@@ -201,7 +200,7 @@ def test_a_redriven_request_that_is_gone_is_not_taken_for_a_wrong_deployment(aws
 
 
 def test_an_instance_may_work_on_a_request_for_as_long_as_is_set(aws: LocalAws, submit: Build) -> None:
-    assert returned(submit(async_invocation_seconds=3600).process(make_event(texts(1)), FakeContext())) == []
+    assert outcomes(aws, submit(async_invocation_seconds=3600), make_event(texts(1))) == each(range(1), SUCCEEDED)
     (request,) = aws.requests
     assert request.sagemaker_headers["invocationtimeoutseconds"] == "3600"
 
@@ -264,7 +263,7 @@ def test_a_failure_is_dead_lettered_with_a_pointer_to_its_input(
     assert json.loads(letter["body"]) == {"s3": "s3://payloads/in/m0"}
 
 
-def test_a_failure_of_an_inline_request_leaves_a_letter_that_no_codec_takes(
+def test_a_failure_of_an_inline_request_leaves_a_dead_letter_that_no_codec_accepts(
     aws: LocalAws, submit: Build, notifications: Notifications
 ) -> None:
     notifications.process(_notification(invocationStatus="Failed", requestParameters={}), FakeContext())
@@ -305,14 +304,16 @@ def test_an_output_that_can_t_be_read_now_is_notified_again(aws: LocalAws, notif
     assert aws.queues == {}
 
 
-def test_a_notification_delivered_twice_brings_the_same_id_twice(aws: LocalAws, notifications: Notifications) -> None:
+def test_a_notification_delivered_twice_is_sent_twice_under_the_same_id(
+    aws: LocalAws, notifications: Notifications
+) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
     for _ in range(2):
         notifications.process(_notification(), FakeContext())
         notifications.process(_notification(invocationStatus="Failed"), FakeContext())
     assert [json.loads(sent["MessageBody"])["id"] for sent in aws.queues["results"]] == ["m0", "m0"]
-    letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
-    assert letters == ["m0", "m0"]
+    dead_letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
+    assert dead_letters == ["m0", "m0"]
 
 
 def test_the_entry_point_reads_the_environment(

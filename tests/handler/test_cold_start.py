@@ -28,7 +28,7 @@ SETTINGS = {
     [({"AWS_LAMBDA_FUNCTION_NAME": "scorer"}, "True True"), ({}, "True False")],
     ids=["on Lambda", "elsewhere"],
 )
-def test_on_lambda_all_that_init_makes_is_kept_from_the_garbage_collector(
+def test_on_lambda_all_objects_of_the_init_phase_are_excluded_from_garbage_collection(
     entry: str, sandbox: dict[str, str], report: str
 ) -> None:
     variables = {name: value for name, value in os.environ.items() if name != "AWS_LAMBDA_FUNCTION_NAME"}

@@ -1,4 +1,4 @@
-"""Codecs of the user's own: `module:function`, and what becomes of records when one fails."""
+"""Codecs of the user's own: `module:function`, and the outcome of records when one fails."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from handler.batch import BatchInference
 from handler.codecs import (
     CodecError,
     Framed,
@@ -21,14 +20,13 @@ from handler.codecs import (
 from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws
-from tests.handler.conftest import FakeContext, make_event, returned
+from tests.handler.conftest import Build, FakeContext, make_event, returned
 
-Build = Callable[..., BatchInference]
 SETTINGS = HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec="my_layer:make")
 
 
 class Words(Framed):
-    """A word a record, joined by bars."""
+    """One word per record; a request joins them with bars."""
 
     content_type = accept = "text/words"
 
@@ -59,7 +57,7 @@ def layer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.fixture
 def own(layer: ModuleType) -> Callable[..., Any]:
-    """Return the codec that a user's function gives, with methods changed."""
+    """Return the codec from a user's function, with some methods replaced."""
 
     def make(**changes: Any) -> Any:
         words = Words()
@@ -71,7 +69,7 @@ def own(layer: ModuleType) -> Callable[..., Any]:
     return make
 
 
-def test_a_codec_of_ones_own_is_made_with_the_settings_and_used(
+def test_a_codec_of_ones_own_is_created_with_the_settings_and_used(
     aws: LocalAws, inference: Build, layer: ModuleType
 ) -> None:
     calls: list[HandlerSettings] = []
@@ -181,7 +179,7 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
 
 
 @pytest.mark.parametrize(
-    ("codec", "made", "detail"),
+    ("codec", "created", "detail"),
     [
         (
             "no_such_layer.codec:make",
@@ -200,10 +198,10 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
         ("my_layer:make", lambda: None, "the function failed: TypeError: "),
     ],
 )
-def test_a_codec_that_can_t_be_had_is_a_fault_of_the_deployment(
-    layer: ModuleType, codec: str, made: Any, detail: str
+def test_a_codec_that_can_t_be_loaded_is_a_fault_of_the_deployment(
+    layer: ModuleType, codec: str, created: Any, detail: str
 ) -> None:
-    vars(layer)["make"] = made
+    vars(layer)["make"] = created
     with pytest.raises(ConfigurationError) as caught:
         codec_for(replace(SETTINGS, codec=codec))
     assert str(caught.value).startswith(f"codec {codec}: {detail}")
@@ -217,7 +215,7 @@ def test_a_codec_that_lacks_a_member_is_named(own: Callable[..., Any]) -> None:
     assert str(caught.value) == expected
 
 
-def test_a_request_over_the_limit_is_not_sent_when_the_codec_told_too_little(
+def test_a_request_over_the_limit_is_not_sent_if_the_codec_understated_its_size(
     aws: LocalAws, inference: Build, own: Callable[..., Any]
 ) -> None:
     own(overhead=lambda key: 0, frame=lambda key: (b"x" * 90, b"|", b""))

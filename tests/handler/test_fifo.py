@@ -1,4 +1,4 @@
-"""FIFO queues: order in each message group, groups side by side."""
+"""FIFO queues: order within each message group, while groups proceed independently."""
 
 import json
 import threading
@@ -9,12 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.batch import BatchInference
 from handler.invocation import EndpointDownError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, build_inference, local_aws, make_fifo_event, returned, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, build_inference, local_aws, make_fifo_event, returned, texts
 
 
 def _refuse(bad: str, answer: Answer) -> Callable[[Request], Answer]:
@@ -38,7 +35,7 @@ def test_what_was_not_yet_cut_is_held_back_too(aws: LocalAws, inference: Build) 
     assert [request.inputs for request in aws.requests] == [["text 0"], ["text 2"]]
 
 
-def test_one_micro_batch_of_a_group_is_in_flight_while_groups_go_side_by_side(aws: LocalAws, inference: Build) -> None:
+def test_one_micro_batch_of_a_group_is_in_flight_while_other_groups_proceed(aws: LocalAws, inference: Build) -> None:
     lock, in_flight, most_of_a_group, most = threading.Lock(), [], 0, 0
 
     def endpoint(request: Request) -> Answer:

@@ -3,16 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
-from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
-from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
+from tests.handler.conftest import Build, FakeContext, make_event, make_fifo_event, returned, texts
 
-Build = Callable[..., BatchInference]
 LOCATION = "s3://payloads/inputs/"
 
 
@@ -62,7 +59,7 @@ def test_requests_start_while_others_still_wait_for_their_objects(aws: LocalAws,
     assert set(aws.results()) == {"m0", "m1", "m2"}
 
 
-def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, inference: Build) -> None:
+def test_a_wrong_deployment_stops_the_reading_with_the_invocation(aws: LocalAws, inference: Build) -> None:
     reads: list[str] = []
 
     def read(method: str, name: str) -> None:
@@ -74,7 +71,7 @@ def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, 
     aws.endpoint = lambda request: service_error(403, "AccessDeniedException")
     handler = inference(input_location=LOCATION, max_records_per_request=1)
     bodies = [_pointer(f"inputs/{number}") for number in range(200)]
-    with pytest.raises(ConfigurationError) as raised:  # which holds on to all that the invocation was about
+    with pytest.raises(ConfigurationError) as raised:  # its traceback keeps the invocation's objects alive
         handler.process(make_event(bodies), FakeContext())
     assert raised.value
     time.sleep(1)
@@ -127,7 +124,7 @@ def test_objects_that_are_slow_to_come_are_returned_and_the_others_are_scored(aw
     late = returned(handler.process(make_event(bodies), FakeContext(remaining_ms=3000)))
     assert set(late) == {f"m{number}" for number in range(1, 13)}
     assert set(aws.results()) == {"m0"}
-    # Threads that still wait for S3 hold nobody up in the next invocation.
+    # Threads that still wait for S3 do not delay the next invocation.
     aws.refuse_object = lambda method, name: None
     aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
     aws.queues.clear()

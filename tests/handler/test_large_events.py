@@ -1,4 +1,4 @@
-"""Events of 10,000 records, the largest that Lambda hands over, with one request in twenty failing."""
+"""Events of 10,000 records, the largest that Lambda delivers, with one request in twenty failing."""
 
 import random
 from collections import Counter
@@ -20,7 +20,7 @@ FAULTS: list[Answer | Callable[[Request], Answer]] = [
 ]
 
 
-def test_ten_thousand_records_each_reach_one_end(aws: LocalAws, inference: Callable[..., BatchInference]) -> None:
+def test_ten_thousand_records_each_reach_one_outcome(aws: LocalAws, inference: Callable[..., BatchInference]) -> None:
     chance, faults = random.Random(7), Counter[int]()
 
     def endpoint(request: Request) -> Answer:

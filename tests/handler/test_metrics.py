@@ -1,18 +1,14 @@
 """The metrics line against CloudWatch's embedded metric format, and what it counts."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 
-from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, make_event, returned, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
 
 # CloudWatch's "Specification: Embedded metric format", put down as a JSON schema.
 UNITS = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Percent", "Count", "None"]

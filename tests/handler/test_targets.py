@@ -1,15 +1,11 @@
 """Several models behind one endpoint: records for different ones never share a request."""
 
-from collections.abc import Callable
-
 import pytest
 
-from handler.batch import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
-from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
+from tests.handler.conftest import Build, Event, FakeContext, make_event, returned, texts
 
-Build = Callable[..., BatchInference]
 HEADERS = {
     "TargetModel": "target-model",
     "InferenceComponentName": "inference-component",
