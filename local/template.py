@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from local.errors import LocalRunError, UsageError
 
-# Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`.
-EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)\}")
+# Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`. One that is not closed
+# matches up to the end of the text. Without that, each of many would be searched to the end, in quadratic time.
+EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)(\}|\Z)")
+SHOWN_CHARACTERS = 100
 REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
 MAPPING = "aws_lambda_event_source_mapping"
 META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
@@ -142,9 +144,9 @@ def _look_up(found: re.Match[str], attributes: Mapping[str, Attributes]) -> Any:
 
 
 def _parse(found: re.Match[str]) -> tuple[str, str]:
-    reference = REFERENCE.fullmatch(found[3])
+    reference = REFERENCE.fullmatch(found[3]) if found[4] else None
     if found[2] != "$" or reference is None:
-        raise TemplateError(f"the local run cannot evaluate the expression {found[0]}")
+        raise TemplateError(f"the local run cannot evaluate the expression {found[0][:SHOWN_CHARACTERS]}")
     return reference[1], reference[2]
 
 
