@@ -1,6 +1,7 @@
 """What the commands have in common: options, exit statuses, and the end by a signal."""
 
 import argparse
+import errno
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from local.errors import LocalRunError, UsageError
 from local.run import Options, run
 
 INTERRUPTED = 130
+# Errors of writing to a file or a pipe that the output was directed to.
+OUTPUT_ERRORS = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EPIPE)
 
 
 def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequence[str] | None = None) -> int:
@@ -26,6 +29,11 @@ def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequenc
     except LocalRunError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        print(f"error: the output: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

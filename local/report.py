@@ -16,10 +16,10 @@ from local.deploy import Deployment
 from local.display import number, percent, rate
 from local.model import LANGUAGES
 from local.outcome import Outcome
+from local.output import OutputFolder
 from local.road import Road
 
 TEMPLATE = "report.html.j2"
-REPORT_FILES = "report.json", "report.html"
 SAMPLE_LETTERS = 12
 BODY_CHARACTERS = 140
 DETAIL_CHARACTERS = 180
@@ -36,7 +36,7 @@ class Setting:
     command: str
 
 
-def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict[str, Any], Path]:
+def write_report(output: OutputFolder, outcome: Outcome, setting: Setting) -> tuple[dict[str, Any], Path]:
     """Write `report.json` and `report.html`; return what the first holds, and the path of the second."""
     summary = {
         "stack": setting.stack,
@@ -46,9 +46,8 @@ def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict
         "complaints": list(outcome.complaints()),
         **outcome.summary(),
     }
-    numbers, page = (folder / name for name in REPORT_FILES)
-    numbers.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    page.write_text(_render(summary, outcome, setting), encoding="utf-8")
+    numbers = json.dumps(summary, indent=2) + "\n"
+    _, page = output.write_report(numbers, _render(summary, outcome, setting))
     return summary, page
 
 

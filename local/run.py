@@ -1,7 +1,6 @@
 """The run, from the synthesized stack to the report."""
 
 import contextlib
-import os
 import re
 import shlex
 import time
@@ -17,13 +16,14 @@ from local.deploy import Deployment
 from local.display import Display, table_rows
 from local.emulator import PROJECT, Emulator
 from local.endpoint import Account, EndpointServer
-from local.errors import LocalRunError, UsageError
+from local.errors import LocalRunError
 from local.faults import FaultInjector, KillSchedule
 from local.messages import CERTAIN_OF_ANY_JSON, Message, Poison, Sample, SizeLimits, make_messages, read_samples
 from local.model import LANGUAGES, LanguageModel
 from local.outcome import Disturbance, Outcome
+from local.output import OutputFolder
 from local.refusal import require_runnable
-from local.report import REPORT_FILES, Setting, write_report
+from local.report import Setting, write_report
 from local.road import Road, is_mapping
 from local.signed import with_unsigned_code
 from local.synthesis import synthesize
@@ -100,19 +100,19 @@ def run(options: Options, console: Console) -> int:
     """
     display = Display(console)
     samples = read_samples(options.messages)
-    _prepare_folder(options.report)
-    with display.step("Synthesize") as remarks:
-        path = options.template or synthesize(options.app, options.stack, options.report / "synthesized")
-        template = with_unsigned_code(Template.load(path)).of_pipeline(options.pipeline)
-        remarks.append(f"{path}")
-    require_runnable(template)
     with contextlib.ExitStack() as stack:
+        output = stack.enter_context(OutputFolder(options.report))
+        with display.step("Synthesize") as remarks:
+            path = options.template or synthesize(options.app, options.stack, output.synthesized)
+            template = with_unsigned_code(Template.load(path)).of_pipeline(options.pipeline)
+            remarks.append(f"{path}")
+        require_runnable(template)
         with display.step("Serve the model") as remarks:
             model = LanguageModel()
             endpoint = stack.enter_context(EndpointServer(model, FaultInjector(options.faults, options.seed)))
             remarks.append(f"py3langid, {len(LANGUAGES)} languages, {endpoint.url}")
         with display.step("Start MiniStack") as remarks:
-            emulator = stack.enter_context(_emulator(template, endpoint, options))
+            emulator = stack.enter_context(_emulator(template, endpoint, output))
             remarks.append(f"{emulator.url}, IAM policies enforced")
         deployment = Deployment(template, emulator.aws)
         with display.step("Create resources"):
@@ -125,28 +125,16 @@ def run(options: Options, console: Console) -> int:
         if options.disturbed:
             samples = [_as_the_model_says(sample, model) for sample in samples]
         outcome = _exchange(options, _messages(options, road, samples), road, endpoint, emulator, display=display)
-        passed = _report(options, outcome, road, deployment, display)
+        passed = _report(options, outcome, road, deployment, output=output, display=display)
         if options.keep:
             _keep(emulator, endpoint, road, display)
     return 0 if passed else 1
 
 
-def _prepare_folder(folder: Path) -> None:
-    """Make it, without an earlier run's report: an interrupted run must not seem to have one."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in REPORT_FILES:
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK):
-        raise UsageError(f"{folder}: not writable")
-
-
-def _emulator(template: Template, endpoint: EndpointServer, options: Options) -> Emulator:
+def _emulator(template: Template, endpoint: EndpointServer, output: OutputFolder) -> Emulator:
     return Emulator(
         region=template.region,
-        log_file=options.report / "ministack.log",
+        log_file=output.log_file,
         function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url},
     )
 
@@ -241,10 +229,12 @@ def _disturbance(options: Options, endpoint: EndpointServer, emulator: Emulator)
     )
 
 
-def _report(options: Options, outcome: Outcome, road: Road, deployment: Deployment, display: Display) -> bool:
+def _report(
+    options: Options, outcome: Outcome, road: Road, deployment: Deployment, *, output: OutputFolder, display: Display
+) -> bool:
     """Write and show what the run came to; return whether all went as it should."""
     setting = Setting(road, deployment, deployment.template.stack, options.seed, options.command())
-    summary, page = write_report(options.report, outcome, setting)
+    summary, page = write_report(output, outcome, setting)
     display.table(table_rows(summary))
     display.line(f"Report: {page}")
     display.verdict(summary["complaints"], outcome.moved_by_sqs)

@@ -1,15 +1,22 @@
 """Runs an app that defines stacks, and finds the stack that is asked for."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from local.emulator import PROJECT
 from local.errors import LocalRunError, UsageError
+from local.output import explained, is_writable
 
 DEFAULT_STACK = "dev"
+# Node's and Python's marks of a disk that is full, or of a folder that can't be written to.
+NUMBERS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
+UNWRITABLE = (*(f"{errno.errorcode[number]}: " for number in NUMBERS), *(f"[Errno {number}] " for number in NUMBERS))
+JSII_CACHE_ROOT = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 
 
 def synthesize(app: str, stack: str | None, folder: Path) -> Path:
@@ -21,21 +28,52 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")
     manifest = folder / "manifest.json"
-    manifest.unlink(missing_ok=True)  # another app's
+    with explained(manifest):
+        manifest.unlink(missing_ok=True)  # of another app
     made = subprocess.run(
         [sys.executable, "-m", app],
         cwd=PROJECT,
-        env={**os.environ, "CDKTF_OUTDIR": str(folder.resolve())},
+        env={
+            **os.environ,
+            **_package_cache(folder),
+            # Node takes TMPDIR as it is; Python has looked for a folder that can be written to.
+            "TMPDIR": tempfile.gettempdir(),
+            "CDKTF_OUTDIR": str(folder.resolve()),
+        },
         capture_output=True,
         text=True,
         check=False,
     )
     if made.returncode:
-        raise LocalRunError(f"{app} did not synthesize:\n{made.stderr.strip()}")
+        raise _failure(app, made.stderr.strip())
     if not manifest.exists():
         raise UsageError(f"{app} synthesizes no stacks")
     stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]
     return folder / stacks[_chosen(app, stack, sorted(stacks))]["synthesizedStackPath"]
+
+
+def _failure(app: str, output: str) -> LocalRunError:
+    """Return the app's error: its last line, if that tells of a disk or folder that can't be written to."""
+    last = output.rpartition("\n")[2]
+    if any(mark in last for mark in UNWRITABLE):
+        return UsageError(f"{app} did not synthesize: {last}")
+    return LocalRunError(f"{app} did not synthesize:\n{output}")
+
+
+def _package_cache(folder: Path) -> dict[str, str]:
+    """Return the variable that gives jsii a cache beside the folder, if the usual one can't be written to.
+
+    Otherwise jsii would wait for a lock there for ever.
+    """
+    if JSII_CACHE_ROOT in os.environ or is_writable(_usual_package_cache()):
+        return {}
+    return {JSII_CACHE_ROOT: str(folder.resolve().with_name("jsii-cache"))}
+
+
+def _usual_package_cache() -> Path:
+    if sys.platform == "darwin":
+        return Path("~/Library/Caches/com.amazonaws.jsii/package-cache").expanduser()
+    return Path("~/.cache/aws/jsii/package-cache").expanduser()
 
 
 def _chosen(app: str, stack: str | None, stacks: list[str]) -> str:
