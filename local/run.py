@@ -196,7 +196,7 @@ def _exchange(
         arrived, moved, last_failure = 0, time.monotonic(), "none"
         while arrived < len(messages):
             time.sleep(POLL_SECONDS)
-            for failure in emulator.failures():
+            for failure in emulator.log.failures():
                 last_failure = failure.message
                 if failure.final:
                     raise rights.explain(emulator.aws, road, failure.message)
@@ -219,13 +219,13 @@ def _exchange(
 def _disturbance(options: Options, endpoint: EndpointServer, emulator: Emulator) -> Disturbance | None:
     if not options.disturbed:
         return None
-    for _ in emulator.failures():
+    for _ in emulator.log.failures():
         pass  # what it said last, for its counts
     return Disturbance(
         requests=endpoint.faults.requests,
         injected={str(fault): count for fault, count in endpoint.faults.injected.items()},
-        workers_killed=emulator.killed,
-        batches_cut_short=emulator.batches_cut_short,
+        workers_killed=emulator.log.killed,
+        batches_cut_short=emulator.log.batches_cut_short,
     )
 
 
