@@ -1,4 +1,4 @@
-"""Which stacks exist, with which settings: language identification of support messages, as dev and as prod."""
+"""The stacks with their settings: language identification of support messages, as dev and as prod."""
 
 from dataclasses import replace
 

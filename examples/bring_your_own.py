@@ -1,4 +1,4 @@
-"""A queue, an endpoint and a role that exist already: only the function and what feeds it are made."""
+"""A queue, an endpoint and a role that exist already: only the function and its event source mapping are created."""
 
 from constructs_lib import (
     ExistingEndpoint,
@@ -13,7 +13,7 @@ from constructs_lib import (
 )
 
 CHURN = PipelineSettings(
-    # What is told of the queue must be as it is set: checks across resources go by it.
+    # These settings must be those of the existing queue, since checks across resources use them.
     queue=ExistingQueue(
         name="crm-events",
         dead_letter_queue_name="crm-events-dead",
