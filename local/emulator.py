@@ -1,4 +1,4 @@
-"""MiniStack, an embedded AWS, as a child process that is always ended with all that it started."""
+"""MiniStack, an embedded AWS, as a child process that is always ended with all processes that it started."""
 
 import contextlib
 import os
@@ -22,9 +22,10 @@ from local.errors import LocalRunError
 from local.output import explained, require_room
 
 PROJECT = Path(__file__).parent.parent
-# The account of the examples in AWS's documentation. An access key of 12 digits is, to MiniStack, that account's root.
+# The account of the examples in AWS's documentation. MiniStack takes an access key of 12 digits for the root user of
+# the account with that number.
 ACCOUNT = "123456789012"
-# Passed on to MiniStack if they are set; nothing else is, so that no credentials, profiles or proxies reach it.
+# Variables that MiniStack gets, if they are set. Others do not reach it, so no credentials, profiles or proxies do.
 INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 

@@ -30,7 +30,7 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     manifest = folder / "manifest.json"
     with explained(manifest):
         manifest.unlink(missing_ok=True)  # of another app
-    made = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", app],
         cwd=PROJECT,
         env={
@@ -44,8 +44,8 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
         text=True,
         check=False,
     )
-    if made.returncode:
-        raise _failure(app, made.stderr.strip())
+    if completed.returncode:
+        raise _failure(app, completed.stderr.strip())
     if not manifest.exists():
         raise UsageError(f"{app} synthesizes no stacks")
     stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]

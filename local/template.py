@@ -1,4 +1,4 @@
-"""The synthesized Terraform JSON: what it describes, in the order in which it can be made, references resolved."""
+"""The synthesized Terraform JSON: its resources in the order of their creation, with references resolved."""
 
 import json
 import re
@@ -23,7 +23,7 @@ Attributes = Mapping[str, Any]
 
 
 class TemplateError(LocalRunError):
-    """The template holds something that the local run cannot read."""
+    """The template has a part that the local run can't read."""
 
 
 @dataclass(frozen=True)
@@ -164,5 +164,5 @@ def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _block_body(value: Any) -> Any:
-    """Terraform JSON may write a block as an object or as a list of objects."""
+    """Return the block, which Terraform JSON may write as an object or as a list of objects."""
     return value[0] if isinstance(value, list) else value
