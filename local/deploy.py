@@ -23,8 +23,8 @@ NAMED_BY = {
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
-# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing; and filters, which messages
-# of the run's own would not fit.
+# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing; and filters, which the
+# messages of the run would not pass.
 LEFT_OUT = {
     "aws_cloudwatch_log_group": {"kms_key_id"},
     "aws_lambda_event_source_mapping": {
@@ -95,7 +95,7 @@ class Deployment:
         return {name: value for name, value in arguments.items() if name not in without_effect}
 
     def _known(self, block: Block) -> Mapping[str, Any]:
-        """Return the arguments of a block that is not created, as far as they are known: others like it have no ARN."""
+        """Return the arguments of a block that is not created, as far as they are known: it has no ARN, for instance."""
         return {
             name: resolve(value, self.attributes)
             for name, value in block.arguments.items()

@@ -12,10 +12,10 @@ from local.outcome import Disturbance, Outcome
 from local.running_stack import RunningStack
 from local.traffic import Traffic
 
-# On a FIFO queue.
+# If the queue is FIFO.
 MESSAGES_PER_GROUP = 20
 POLL_SECONDS = 0.1
-# Without one more outcome for so long, the queue is asked whether it holds any messages.
+# After so long without an outcome, the queue is asked whether it holds any messages.
 QUIET_SECONDS = 5
 
 

@@ -27,7 +27,7 @@ def explained(path: Path) -> Iterator[None]:
 def require_room(folder: Path) -> None:
     """Raise UsageError if a file of NEEDED_BYTES can't be written to the folder. No file remains."""
     with explained(folder):
-        # As an error's path, the name of a file that is gone would help nobody.
+        # The error must name the folder: the file's own name is random.
         try:
             with tempfile.TemporaryFile(dir=folder) as file:
                 file.write(bytes(NEEDED_BYTES))
@@ -91,7 +91,7 @@ class OutputFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                message = f"{self.path} is in use by another run; choose another folder with --report DIR"
+                message = f'{self.path} is in use by another run; choose another folder with ARGS="--report DIR"'
                 raise UsageError(message) from error
 
     def _remove_report(self) -> None:

@@ -69,7 +69,7 @@ class _Connections:
     def __init__(self, deployment: Deployment, mapping: Attributes) -> None:
         self._deployment = deployment
         self._mapping = mapping
-        # An alias's ARN is the function's ARN, followed by the alias's name.
+        # An alias's ARN is the function's ARN and the alias's name.
         function_arn = ":".join(mapping["function_name"].split(":")[:7])
         self._function = self._one_with("aws_lambda_function", "arn", function_arn)
         self._queue = self._one_with("aws_sqs_queue", "arn", mapping["event_source_arn"])

@@ -31,11 +31,11 @@ class Block:
     """A resource or data source."""
 
     address: str
-    """As Terraform writes it: `aws_sqs_queue.name` or `data.aws_partition.name`."""
+    """Its address in Terraform: `aws_sqs_queue.name` or `data.aws_partition.name`."""
     type: str
     """For instance `aws_sqs_queue`; `data.aws_partition` for a data source."""
     arguments: Attributes
-    """Without Terraform's own; references unresolved."""
+    """Without Terraform's meta-arguments; references unresolved."""
     depends_on: Sequence[str] = ()
     part: str = ""
     """The construct in the stack that it belongs to; a pipeline's has the pipeline's name."""

@@ -25,7 +25,7 @@ with OutputFolder(Path(sys.argv[1])):
 
 
 def in_use(folder: Path) -> str:
-    return f"{folder} is in use by another run; choose another folder with --report DIR"
+    return f'{folder} is in use by another run; choose another folder with ARGS="--report DIR"'
 
 
 def test_a_second_run_into_the_same_folder_says_so_and_leaves_the_log_alone(
