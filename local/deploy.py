@@ -95,7 +95,7 @@ class Deployment:
         return {name: value for name, value in arguments.items() if name not in without_effect}
 
     def _known(self, block: Block) -> Mapping[str, Any]:
-        """Return the arguments of a block that is not created, as far as they are known: it has no ARN, for instance."""
+        """Return the arguments of a block that is not created, as far as they are known: an ARN is not."""
         return {
             name: resolve(value, self.attributes)
             for name, value in block.arguments.items()
