@@ -13,7 +13,7 @@ ONE_CALL_MODULE = "benchmarks.candidates.tutorial"
 MICRO_BATCHES = (1, 10, 25, 100)
 IN_LISTS = "micro-batches of 100, results in lists"
 RECORDS = 200
-# Bytes of a record, and how many of them an event has: Lambda hands over 6 MB at most.
+# Bytes of a record, and number of records in an event, which has 6 MB at most.
 SIZES = {200: 200, 1024: 200, 16 * 1024: 100, 256 * 1024: 20}
 MICRO_BATCH = 25
 ROUNDS = 5
@@ -62,5 +62,5 @@ def _per_record(worker: Worker, records: int, record_bytes: int) -> Values:
     return {"cpu": 1000 * values["cpu"] / records}
 
 
-def _case(what: str, samples: Samples, reference: str) -> Case:
-    return Case(title=f"CPU per record, {what}", metrics=[Metric("cpu", "µs")], samples=samples, reference=reference)
+def _case(name: str, samples: Samples, reference: str) -> Case:
+    return Case(title=f"CPU per record, {name}", metrics=[Metric("cpu", "µs")], samples=samples, reference=reference)

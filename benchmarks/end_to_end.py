@@ -11,7 +11,7 @@ from benchmarks.measure import PROJECT, PROJECT_PYTHON, BenchmarkError, Case, Me
 
 STACK = "dev"
 MESSAGES = 500
-# What the stack has: batches of 10 messages, and two requests at once.
+# The stack's own settings: batches of 10 messages, and two requests at once.
 BATCH = (10, 2)
 # MAX_RECORDS_PER_REQUEST, REQUESTS_IN_FLIGHT
 SETTINGS = ((1, 1), (1, 4), (4, 2), BATCH)
@@ -44,7 +44,7 @@ def _name(records: int, concurrency: int) -> str:
 
 
 def _with_settings(template: Path, records: int, concurrency: int) -> Path:
-    """Write the stack with other variables of the function beside the synthesized one, where its zip is found."""
+    """Write the stack with other variables of the function, in the synthesized one's folder, since its zip is there."""
     content = json.loads(template.read_bytes())
     for function in content["resource"]["aws_lambda_function"].values():
         function["environment"]["variables"] |= {
@@ -69,8 +69,8 @@ def _run(template: Path) -> Values:
 
 
 def _call(command: list[str | Path], **variables: str) -> None:
-    made = subprocess.run(
+    completed = subprocess.run(
         command, cwd=PROJECT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
-    if made.returncode:
-        raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{(made.stdout + made.stderr)[-2000:]}")
+    if completed.returncode:
+        raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{(completed.stdout + completed.stderr)[-2000:]}")

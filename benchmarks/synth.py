@@ -1,4 +1,4 @@
-"""The default app synthesized: as it is, without the fast door, and with AWS CDK; then stacks of many pipelines."""
+"""The default app synthesized: as it is, without fast imports, and with AWS CDK; then stacks of many pipelines."""
 
 import functools
 import os

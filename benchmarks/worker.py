@@ -20,7 +20,7 @@ REMAINING_MS = 600_000
 
 
 class Context:
-    """Lambda's context, as far as the candidates look at it."""
+    """The parts of Lambda's context that the candidates use."""
 
     function_name = "benchmark"
 
@@ -30,7 +30,7 @@ class Context:
 
 @cache
 def event(records: int, record_bytes: int) -> dict[str, Any]:
-    """Return what the event source mapping hands over: bodies of so many bytes, as the Hugging Face container's."""
+    """Return an event of the event source mapping: bodies of so many bytes, for the Hugging Face container."""
     frame = len('{"inputs": ""}')
     return {
         "Records": [
@@ -128,7 +128,7 @@ def _measure(handler: Any, records: int, record_bytes: int, times: int) -> Mappi
 
 def _main(module: str) -> None:
     answers = sys.stdout
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what a function prints goes to its log
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - a function's output goes to its log
     handler = importlib.import_module(module).handler
     for line in sys.stdin:
         print(json.dumps(_measure(handler, *json.loads(line))), file=answers, flush=True)

@@ -1,4 +1,4 @@
-"""Everything locked down: own network and keys, no way out for the containers, signed code, canaries, alarms.
+"""Everything locked down: own network and keys, no network access for the containers, signed code, canaries, alarms.
 
 The keys' policies must admit this account, and CloudWatch Logs where a key is for logs; the network needs VPC
 endpoints for SQS, SageMaker Runtime, CloudWatch Logs, X-Ray and DynamoDB, and a gateway endpoint for S3.

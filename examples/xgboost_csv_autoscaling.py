@@ -26,7 +26,7 @@ CAPACITY = InstanceCapacity(
     min_instances=2,
     max_instances=10,
     concurrent_requests_per_instance=8,
-    # What the endpoint's own metric can't see: the queue falls behind.
+    # The endpoint's own metric can't show that the queue falls behind.
     queue_scaling=QueueScaling(age_seconds=60, add_instances=2),
     schedule=(
         ScheduledCapacity(
@@ -47,7 +47,7 @@ FRAUD = PipelineSettings(
     event_source=EventSourceSettings(batch_size=500, batching_window_seconds=1),
     # Outside batch transform this image answers with one row, a score each.
     inference=InferenceSettings(codec="csv-row", max_records_per_request=250),
-    # Scores are shorter still: a message holds those of a whole request.
+    # Scores are shorter still: one message has those of a whole request.
     results=ResultsSettings(max_events_per_message=250),
     monitoring=MonitoringSettings(subscribers=("payments-on-call@example.com",), queue_age_seconds=120),
 )

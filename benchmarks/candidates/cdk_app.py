@@ -1,4 +1,4 @@
-"""The like stacks with AWS CDK and AWS Solutions Constructs: queue, function and endpoint, as dev and as prod."""
+"""The same stacks with AWS CDK and AWS Solutions Constructs: queue, function and endpoint, as dev and as prod."""
 
 import sys
 from pathlib import Path

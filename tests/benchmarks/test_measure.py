@@ -1,4 +1,4 @@
-"""What the benchmarks compute from what they measure."""
+"""The statistics of the benchmarks."""
 
 import functools
 import itertools
@@ -31,7 +31,7 @@ CASE = Case(
 )
 
 
-def test_GIVEN_several_values_WHEN_summed_up_THEN_median_least_and_most_are_told() -> None:
+def test_GIVEN_several_values_WHEN_summed_up_THEN_median_least_and_most_are_returned() -> None:
     assert Spread.of([3.0, 1.0, 10.0, 2.0]) == (2.5, 1.0, 10.0)
 
 
