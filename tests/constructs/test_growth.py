@@ -1,4 +1,4 @@
-"""What a stack does when pipelines are added, or other stacks stand beside it: nothing."""
+"""Pipelines that are added, and stacks that stand beside: they change nothing of what was there."""
 
 import json
 import sys
@@ -23,9 +23,9 @@ from cdktf import Testing
 from tests.constructs.everything import EVERYTHING, REGION
 from tests.constructs.synthesized import Synthesized
 
-# Deterministic, where seconds are not. A pipeline takes 50,000, most of them cdktf's; packaging the handler for each
-# would take 170,000 more.
-MAX_CALLS_PER_PIPELINE = 150_000
+# Deterministic, where seconds are not. A pipeline takes 49,475 (Python 3.11), of which 26,224 are typing's: jsii
+# evaluates the annotations of a constructor whenever it is called.
+MAX_CALLS_PER_PIPELINE = 75_000
 
 
 @pytest.fixture(params=["smallest", "everything", "fifo to a topic"])
@@ -120,7 +120,10 @@ def test_the_tenth_pipeline_takes_as_much_work_as_the_second(pipeline_settings: 
         settings = _settings(**{f"p{number}": pipeline_settings for number in range(pipelines)})
         add_stacks(Testing.app(), {"dev": settings})
 
-    build(1)  # what is imported and kept on first use
+    # Once for what is imported and kept on first use. Then for typing's cache: it keeps the last 128 annotations, fewer
+    # than the provider and a first pipeline ask for, so that one pipeline evaluates them anew each time; two settle it.
+    for _ in range(3):
+        build(2)
     one, two, nine, ten = (_count_calls(lambda count=count: build(count)) for count in (1, 2, 9, 10))  # type: ignore[misc]
     assert ten - nine == pytest.approx(two - one, rel=0.02)
     assert two - one < MAX_CALLS_PER_PIPELINE
