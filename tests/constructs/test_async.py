@@ -1,7 +1,6 @@
 """Asynchronous inference: requests to S3 and the endpoint, answers back by a second function."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +25,8 @@ from constructs_lib.validation.warnings import chain_warnings
 import pytest
 
 from handler.settings import HandlerSettings
-from tests.constructs.conftest import MODEL
+from tests.constructs.conftest import MODEL, Synth
 from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
 
 ASYNC = AsyncCapacity(
     instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
@@ -255,7 +252,7 @@ def test_other_endpoints_have_nothing_of_it(smallest: Synthesized) -> None:
 
 
 def test_beside_another_pipeline_nothing_of_it_changes(
-    asynchronous: Synthesized, synth_stack: Callable[..., Synthesized], pipeline_settings: PipelineSettings
+    asynchronous: Synthesized, synth_stack: Synth, pipeline_settings: PipelineSettings
 ) -> None:
     pipelines = {"language": PipelineSettings(endpoint=ENDPOINT), "other": pipeline_settings}
     both = synth_stack(StackSettings(region="eu-central-1", pipelines=pipelines))

@@ -1,16 +1,14 @@
 """Where results go, what is remembered of them, and the rights that takes."""
 
 import json
-from collections.abc import Callable
 
 from constructs_lib import IdempotencySettings, InferenceSettings, ResultsSettings, SettingsError
 
 import pytest
 
 from handler.settings import HandlerSettings
+from tests.constructs.conftest import Synth
 from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 
