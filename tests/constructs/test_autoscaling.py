@@ -1,4 +1,4 @@
-"""How variants scale: by load, by the queue, by the clock, to and from zero."""
+"""Scaling of variants: by load, by the queue, by the clock, to and from zero."""
 
 from dataclasses import replace
 from typing import Any

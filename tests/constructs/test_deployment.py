@@ -1,4 +1,4 @@
-"""How a changed endpoint takes over, and what rolls it back."""
+"""Deployment of a changed endpoint, and the alarms that roll it back."""
 
 from dataclasses import replace
 from typing import Any

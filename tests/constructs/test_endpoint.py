@@ -230,7 +230,7 @@ def test_a_role_can_be_assumed_by_its_service_alone(smallest: Synthesized, role:
 def test_names_do_not_change_with_what_else_is_in_the_stack(
     synth_in_plain_stack: SynthInPlainStack,
 ) -> None:
-    """References are numbered in the order they are made; the hash in a name must not see the numbers."""
+    """References are numbered in the order of creation; the hash in a name must not see the numbers."""
 
     def build(stack: TerraformStack, others: int) -> None:
         for number in range(others):

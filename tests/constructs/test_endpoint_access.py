@@ -158,7 +158,7 @@ def test_asynchronous_answers_leave_by_s3_and_topics(synth_in_plain_stack: Synth
     assert (key["Action"], key["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], [KEY])
 
 
-def test_nothing_is_made_of_an_endpoint_that_exists(synth_pipeline: Synth) -> None:
+def test_nothing_is_created_of_an_endpoint_that_exists(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(
         endpoint=ExistingEndpoint(name="shared", concurrent_requests=100),
         inference=InferenceSettings(inference_component_name="scorer"),

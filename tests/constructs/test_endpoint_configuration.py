@@ -27,16 +27,16 @@ def test_warm_containers_that_begin_to_scale_take_nothing_over_from_a_configurat
     synth_pipeline: Synth,
 ) -> None:
     cold, scaled = ServerlessCapacity(), ServerlessCapacity(provisioned_concurrency=2, max_provisioned_concurrency=10)
-    made = [synth_pipeline(endpoint=endpoint_with(capacity=capacity)) for capacity in (cold, scaled)]
-    assert len({synthesized.one(CONFIGURATION)["name"] for synthesized in made}) == 2
-    assert [list(synthesized.all(CONFIGURATION)) for synthesized in made] == [
+    both = [synth_pipeline(endpoint=endpoint_with(capacity=capacity)) for capacity in (cold, scaled)]
+    assert len({synthesized.one(CONFIGURATION)["name"] for synthesized in both}) == 2
+    assert [list(synthesized.all(CONFIGURATION)) for synthesized in both] == [
         ["language_endpoint_configuration"],
         ["language_endpoint_configuration-scaled"],
     ]
     ranged = replace(scaled, provisioned_concurrency=3)
     assert (
         synth_pipeline(endpoint=endpoint_with(capacity=ranged)).one(CONFIGURATION)["name"]
-        == made[1].one(CONFIGURATION)["name"]
+        == both[1].one(CONFIGURATION)["name"]
     )
 
 

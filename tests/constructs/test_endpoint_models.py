@@ -1,4 +1,4 @@
-"""What becomes of each source of a model: the container, and the role's rights to it."""
+"""Sources of a model: the container that each becomes, and the role's rights to it."""
 
 import json
 from dataclasses import replace

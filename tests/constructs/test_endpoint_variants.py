@@ -91,7 +91,7 @@ def test_the_hardware_of_a_variant_is_what_was_asked_for(synth_pipeline: Synth) 
     }
 
 
-def test_sagemaker_scales_by_itself_where_it_is_told_to(synth_pipeline: Synth) -> None:
+def test_sagemaker_scales_by_itself_where_settings_say_so(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=endpoint_with(capacity=replace(INSTANCES, managed_scaling=True)))
     configuration = synthesized.one(CONFIGURATION)
     assert configuration["production_variants"][0]["managed_instance_scaling"] == {

@@ -1,4 +1,4 @@
-"""What a function's name, versions and role come to."""
+"""Names, versions and role of a function."""
 
 from typing import Any
 

@@ -178,7 +178,7 @@ def test_the_latency_alarm_follows_the_request_timeout(synth_pipeline: Synth) ->
     assert alarms_of(synthesized)["model-latency"]["threshold"] == 0.8 * 70 * 1_000_000
 
 
-def test_alarms_say_what_to_do_and_tell_the_topic_when_they_ring_and_when_it_is_over(watched: Synthesized) -> None:
+def test_alarms_say_what_to_do_and_notify_the_topic_when_they_ring_and_when_it_is_over(watched: Synthesized) -> None:
     alarms = alarms_of(watched)
     assert alarms["dead-letters"]["alarm_description"] == (
         "More than 0 messages wait on dev-language-work-dlq. "
@@ -193,11 +193,11 @@ def test_alarms_say_what_to_do_and_tell_the_topic_when_they_ring_and_when_it_is_
 
 def test_every_alarm_stands_in_the_operators_handbook(watch: Watch, watched: Synthesized) -> None:
     asynchronous = watch(PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ASYNC)))
-    made = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-"))
+    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-"))
     section = OPERATIONS.read_text().partition("## Alarms\n")[2].partition("\n## ")[0]
     explained = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert len(explained) == len(set(explained))
-    assert set(explained) == made == set(MISSING_DATA)
+    assert set(explained) == created == set(MISSING_DATA)
 
 
 def test_alarms_of_the_longest_names_fit(watch: Watch) -> None:

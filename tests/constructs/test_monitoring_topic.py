@@ -37,7 +37,7 @@ def test_only_alarms_of_the_account_may_publish_and_only_by_tls(watched: Synthes
     assert watched.readable(watched.document["output"]["language_alarm_topic_arn"]["value"]) == TOPIC
 
 
-def test_subscribers_are_told_by_mail_and_the_topic_takes_a_key(synth_pipeline: Synth) -> None:
+def test_subscribers_are_notified_by_mail_and_the_topic_takes_a_key(synth_pipeline: Synth) -> None:
     key = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     monitoring = MonitoringSettings(subscribers=("a@example.com", "b@example.com"), topic_key_arn=key)
     synthesized = synth_pipeline(monitoring=monitoring)

@@ -104,7 +104,7 @@ def test_a_queue_stands_alone_in_any_stack(
     assert json.loads(policy)["Statement"][0]["Resource"] == "arn:PARTITION:sqs:REGION:ACCOUNT:orders"
 
 
-def test_settings_out_of_bounds_are_refused_where_the_queue_is_made() -> None:
+def test_settings_out_of_bounds_are_refused_where_the_queue_is_created() -> None:
     stack = TerraformStack(Testing.app(), "plain")
     with pytest.raises(SettingsError) as raised:
         MessageQueue(stack, "orders", name="orders", settings=QueueSettings(delay_seconds=901))

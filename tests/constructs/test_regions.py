@@ -1,4 +1,4 @@
-"""What is of another region or partition than the stack, and how names end in each partition."""
+"""Regions and partitions: settings of another than the stack's, and service names in each partition."""
 
 import json
 from dataclasses import replace

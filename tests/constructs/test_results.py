@@ -1,4 +1,4 @@
-"""Where results go, what is remembered of them, and the rights that takes."""
+"""Results: their sinks, the table that remembers them, and the rights for both."""
 
 import json
 
@@ -71,7 +71,7 @@ def test_a_topic_is_encrypted_and_takes_nothing_without_tls(synth_pipeline: Synt
     }
 
 
-def test_a_bus_is_made_for_the_results(synth_pipeline: Synth) -> None:
+def test_a_bus_is_created_for_the_results(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(results=ResultsSettings(sink="eventbridge"))
     arn = "arn:PARTITION:events:eu-central-1:ACCOUNT:event-bus/dev-language-results"
     assert synthesized.one("aws_cloudwatch_event_bus")["name"] == "dev-language-results"
@@ -83,8 +83,8 @@ def test_a_bus_is_made_for_the_results(synth_pipeline: Synth) -> None:
 @pytest.mark.parametrize("sink", ["sqs", "sns"])
 def test_a_customer_key_of_the_results_is_granted_to_who_sends(synth_pipeline: Synth, sink: str) -> None:
     synthesized = synth_pipeline(results=ResultsSettings(sink=sink, kms_key_arn=KEY))
-    made = synthesized.one("aws_sqs_queue", "results") if sink == "sqs" else synthesized.one("aws_sns_topic")
-    assert made["kms_master_key_id"] == KEY
+    created = synthesized.one("aws_sqs_queue", "results") if sink == "sqs" else synthesized.one("aws_sns_topic")
+    assert created["kms_master_key_id"] == KEY
     _, key = synthesized.policies("function")["send-to-results"]
     assert key == _key_statement(sink, "GenerateDataKey", "Decrypt")
 

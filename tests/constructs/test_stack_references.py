@@ -33,7 +33,7 @@ BOOLEAN: Any = Token.as_any("${var.x}")
 INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2)
 
 
-def _made(**changes: Any) -> dict[str, Any]:
+def _with_endpoint(**changes: Any) -> dict[str, Any]:
     return {"endpoint": replace(EndpointSettings(model=MODEL, capacity=INSTANCES), **changes)}
 
 
@@ -48,20 +48,20 @@ UNKNOWN: list[tuple[str, dict[str, Any]]] = [
     ("inference.codec", {"inference": InferenceSettings(codec=TEXT)}),
     ("inference.parameters", {"inference": InferenceSettings(parameters=TEXT)}),
     ("endpoint", {"endpoint": TEXT}),
-    ("endpoint.capacity", _made(capacity=TEXT)),
-    ("endpoint.weight", _made(weight=TEXT)),
-    ("endpoint.variant_name", _made(variant_name=TEXT)),
-    ("endpoint.deployment", _made(deployment=TEXT)),
-    ("endpoint.deployment.strategy", _made(deployment=Deployment(strategy=TEXT))),
-    ("endpoint.deployment.rollback_error_percent", _made(deployment=Deployment(rollback_error_percent=TEXT))),
-    ("endpoint.more_variants[0].name", _made(more_variants=(Variant(name=TEXT, capacity=INSTANCES),))),
+    ("endpoint.capacity", _with_endpoint(capacity=TEXT)),
+    ("endpoint.weight", _with_endpoint(weight=TEXT)),
+    ("endpoint.variant_name", _with_endpoint(variant_name=TEXT)),
+    ("endpoint.deployment", _with_endpoint(deployment=TEXT)),
+    ("endpoint.deployment.strategy", _with_endpoint(deployment=Deployment(strategy=TEXT))),
+    ("endpoint.deployment.rollback_error_percent", _with_endpoint(deployment=Deployment(rollback_error_percent=TEXT))),
+    ("endpoint.more_variants[0].name", _with_endpoint(more_variants=(Variant(name=TEXT, capacity=INSTANCES),))),
     (
         "endpoint.shadow.capacity.min_instances",
-        _made(shadow=Variant(name="s", capacity=replace(INSTANCES, min_instances=TEXT))),
+        _with_endpoint(shadow=Variant(name="s", capacity=replace(INSTANCES, min_instances=TEXT))),
     ),
     (
         "endpoint.capacity.schedule[0].name",
-        _made(
+        _with_endpoint(
             capacity=replace(
                 INSTANCES,
                 schedule=(ScheduledCapacity(name=TEXT, schedule="rate(5 minutes)", min_instances=2, max_instances=4),),
@@ -83,7 +83,9 @@ def test_what_is_not_passed_on_as_text_must_be_known(
 
 def test_numbers_and_booleans_that_terraform_alone_knows_are_refused(pipeline_settings: PipelineSettings) -> None:
     function = FunctionSettings(tracing=BOOLEAN)
-    changed = replace(pipeline_settings, function=function, **_made(deployment=Deployment(step_percent=NUMBER)))
+    changed = replace(
+        pipeline_settings, function=function, **_with_endpoint(deployment=Deployment(step_percent=NUMBER))
+    )
     violations = check_stack("dev", stack_of(language=changed))
     assert [(violation.property, violation.bound) for violation in violations] == [
         ("endpoint.deployment.step_percent", "known when synthesizing"),
