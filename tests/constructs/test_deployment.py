@@ -229,8 +229,8 @@ EXECUTION = "(SageMaker MaximumExecutionTimeoutInSeconds)"
         (
             Deployment(rollback_alarm_names=tuple(f"a{number}" for number in range(10))),
             {},
-            "deployment.rollback_alarm_names = '11 alarms, 1 of them made': must be at most 10 in all (SageMaker "
-            "AutoRollbackConfiguration)",
+            "deployment.rollback_alarm_names = '11 alarms, 1 of them created here': must be at most 10 in all "
+            "(SageMaker AutoRollbackConfiguration)",
         ),
         (
             Deployment(strategy="blue"),

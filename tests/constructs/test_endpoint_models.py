@@ -205,8 +205,8 @@ def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: Synth, chang
         ),
         (
             HuggingFaceModel(model_id="a/b", task="fill-mask", environment={"HF_TOKEN": "hf_secret"}),
-            "endpoint.model.environment = ['HF_TOKEN']: must be without a token, with token_secret_arn (it would stand "
-            "in the state)",
+            "endpoint.model.environment = ['HF_TOKEN']: must be without a token, with token_secret_arn (it would be "
+            "readable in the state)",
         ),
         (
             HuggingFaceModel(model_id="a/b", task="fill-mask", image_tag="2.6.0-gpu-py312"),
@@ -255,7 +255,7 @@ def test_a_url_known_to_terraform_alone_must_show_that_it_is_one(synth_pipeline:
     endpoint = EndpointSettings(model=CONTAINER, capacity=INSTANCES, data_capture=capture)
     assert _refused(synth_pipeline, endpoint=endpoint) == [
         "endpoint.data_capture.location = '${aws_s3_bucket.audit.id}/captured/': must be s3:// and what follows (the "
-        "role's rights are made from it)"
+        "role's rights are built from it)"
     ]
     shown = replace(capture, location="s3://${aws_s3_bucket.audit.id}/captured/")
     synthesized = synth_pipeline(endpoint=replace(endpoint, data_capture=shown))
@@ -292,7 +292,7 @@ def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: 
             CONTAINER,
             InferenceSettings(inference_component_name="small"),
             "inference.inference_component_name = 'small': must be None, or endpoint an ExistingEndpoint that has "
-            "components (each variant that is made has a model of its own)",
+            "components (each variant that is created has a model of its own)",
         ),
     ],
 )

@@ -169,7 +169,7 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
         ),
         (
             ResultsSettings(sink="none", kms_key_arn=KEY),
-            f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is made that it could encrypt)",
+            f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is created that it could encrypt)",
         ),
         (
             ResultsSettings(location="s3://scores/"),

@@ -121,7 +121,7 @@ def test_a_location_shows_where_it_begins_and_ends(
     inference = InferenceSettings(input_location=location)
     violations = check_stack("dev", stack_of(language=replace(pipeline_settings, results=results, inference=inference)))
     assert [str(violation) for violation in violations] == [
-        f"dev/language {name} = '{location}': must be {bound} (the role's rights are made from it)"
+        f"dev/language {name} = '{location}': must be {bound} (the role's rights are built from it)"
         for name in ("inference.input_location", "results.location", "results.overflow_location")
         if bound
     ]
