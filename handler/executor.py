@@ -244,7 +244,7 @@ class _Run:
         busy = {group for attempt in (*self._running.values(), *self._paused_attempts()) for group in attempt.groups}
         waiting: list[_Attempt] = []
         while self._may_launch():
-            attempt = self._ready.popleft() if self._ready else self._take()
+            attempt = self._next()
             if attempt is None:
                 break
             if len(attempt.items) > 1 and self._executor.evidence.takes_one(attempt.items[0].target):
@@ -266,6 +266,17 @@ class _Run:
     def _is_fruitless(self) -> bool:
         """Whether so many requests have failed, and none succeeded, that no more are sent in this invocation."""
         return not self._succeeded and self._requests >= self._fruitless_requests
+
+    def _next(self) -> _Attempt | None:
+        """Return the next attempt, or None if there is none.
+
+        Until a request succeeds, micro-batches that were not tried yet go first: any success shows that the endpoint
+        works, and bad records may come in a row.
+        """
+        fresh = None if self._succeeded else self._take()
+        if fresh is None:
+            return self._ready.popleft() if self._ready else self._take()
+        return fresh
 
     def _take(self) -> _Attempt | None:
         """Return the first attempt at the next micro-batch, or None if there is none left."""

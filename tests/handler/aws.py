@@ -26,8 +26,9 @@ class Request:
 
     @property
     def inputs(self) -> list[Any]:
-        inputs: list[Any] = json.loads(self.body)["inputs"]
-        return inputs
+        """The records' values: a list, or, of a request for one record, the bare value."""
+        inputs: Any = json.loads(self.body)["inputs"]
+        return inputs if isinstance(inputs, list) else [inputs]
 
 
 @dataclass(frozen=True)

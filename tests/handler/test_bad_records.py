@@ -25,9 +25,9 @@ MALFORMED = [
     ("[" * 100_000, "the body is not JSON: maximum recursion depth exceeded"),
     ("{}", 'the body must be a JSON object with "inputs"'),
     ('["a"]', 'the body must be a JSON object with "inputs"'),
-    ('{"inputs": ""}', '"inputs" must be a text or an object, and not empty'),
-    ('{"inputs": 7}', '"inputs" must be a text or an object, and not empty'),
-    ('{"inputs": ["a", "b"]}', '"inputs" must be a text or an object, and not empty'),
+    ('{"inputs": ""}', '"inputs" must be a text, an object or a list of messages, and not empty'),
+    ('{"inputs": 7}', '"inputs" must be a text, an object or a list of messages, and not empty'),
+    ('{"inputs": ["a", "b"]}', '"inputs" must be a text, an object or a list of messages, and not empty'),
     ('{"inputs": {"score": NaN}}', "the body is not JSON: NaN is not JSON"),
     ('{"inputs": {"score": 1e999}}', "the body is not JSON: 1e999 is out of a number's range"),
     ('{"inputs": "a", "parameters": 3}', '"parameters" must be an object'),
@@ -130,11 +130,14 @@ def test_a_record_too_large_for_the_container_is_dead_lettered(aws: LocalAws, in
 
 
 def test_past_its_bound_halving_returns_the_rest(aws: LocalAws, inference: Build) -> None:
-    aws.endpoint = lambda request: model_error(400)
-    handler = inference(max_records_per_request=100, requests_in_flight=8)
-    assert outcomes(aws, handler, make_event(texts(100))) == each(range(100), returned_for("model-refused"))
-    halvings = 64
+    bad = {f"text {number}" for number in range(1, 200)}
+    aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
+    handler = inference(max_records_per_request=200, requests_in_flight=1)
+    found = outcomes(aws, handler, make_event(texts(200)))
+    assert found["m0"] == SUCCEEDED
+    halvings = 100
     assert {"requests": len(aws.requests)} == {"requests": 1 + 2 * halvings}
+    assert set(found.values()) == {SUCCEEDED, dead_lettered("model-error"), returned_for("model-refused")}
 
 
 def test_many_bad_records_in_a_large_batch_are_all_isolated(aws: LocalAws, inference: Build) -> None:

