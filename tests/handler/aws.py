@@ -41,6 +41,11 @@ class Answer:
     delay_seconds: float = 0.0
     drop: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    interim: int = 0
+    """Status of an answer that is sent before the final one, which follows after `interim_seconds`."""
+    interim_seconds: float = 0.0
+    endless: bool = False
+    """Whether the body is repeated until the client goes away."""
 
 
 def scored(request: Request) -> Answer:
@@ -289,16 +294,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if answer.interim:
+            self.wfile.write(f"HTTP/1.1 {answer.interim} Interim\r\n\r\n".encode())
+            self.wfile.flush()
+            time.sleep(answer.interim_seconds)
         self.send_response(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}
+        if answer.endless:
+            del headers["Content-Length"]
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
         if answer.error:
             self.send_header("x-amzn-ErrorType", answer.error)
         self.end_headers()
         self.wfile.write(answer.body)
         self.wfile.flush()
+        for _ in range(1_000_000 if answer.endless else 0):
+            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""
