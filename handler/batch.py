@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from .attempts import Deadline
 from .backoff import VisibilityBackoff
 from .clients import SENDERS, new_client
 from .codecs import Codec, codec_for
 from .endpoint import Endpoint
 from .entry import Context
-from .executor import Deadline, Executor, Scorer
+from .executor import Executor, Scorer
 from .intake import Intake
 from .invocation import Invocation
 from .records import BatchResponse, read_records

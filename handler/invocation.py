@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+from .attempts import Deadline, Failed, Scored
 from .backoff import VisibilityBackoff
 from .codecs import Codec, Item
-from .executor import Deadline, Executor, Failed, Scored
+from .executor import Executor
 from .faults import TREATMENTS, Fault
 from .intake import Intake, Remembered, Unfit, Unready
 from .metrics import Metrics
