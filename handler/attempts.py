@@ -26,6 +26,8 @@ MIN_SPLITS_CAP = 64
 # finds one bad record among 32 with half of the first; a server that fails on everything must not get more.
 FRUITLESS_REQUESTS, MAX_FRUITLESS_REQUESTS, RECORDS_PER_FRUITLESS_REQUEST = 24, 60, 13
 FAILED_ON_EVERYTHING = "the endpoint failed on every request, so this record was not tried alone"
+# Time for the response, measured at a third of a CPU.
+RESPONSE_SECONDS, RESPONSE_SECONDS_PER_RECORD = 0.1, 0.000_06
 # If so many micro-batches fail alike with no success in between, the cause is the endpoint, not a bad record in each.
 CIRCUIT_ORIGINS = 5
 # Requests that were sent together are answered at about the same time. To wait this long for the other answers lets
@@ -59,11 +61,16 @@ class Deadline(NamedTuple):
     deliver: float
 
     @classmethod
-    def within(cls, seconds: float) -> "Deadline":
-        """Return the deadline of an invocation that has so much time left; part of it is reserved for delivery."""
+    def within(cls, seconds: float, records: int) -> "Deadline":
+        """Return the deadline of an invocation that has so much time left for so many records.
+
+        Part of the time is reserved for delivery, and the end of that for the response and the log, which take longer
+        the more records there are, and longer still with little memory, since Lambda's share of a CPU goes with it.
+        """
         reserve = reserve_seconds(seconds)
         end = time.monotonic() + seconds
-        return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - 0.1 * reserve)
+        response = min(reserve / 2, max(0.1 * reserve, RESPONSE_SECONDS + records * RESPONSE_SECONDS_PER_RECORD))
+        return cls(launch=end - 2 * reserve, answer=end - reserve, deliver=end - response)
 
 
 class Attempt:

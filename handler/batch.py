@@ -44,10 +44,11 @@ class BatchInference:
         Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
         returns the whole batch.
         """
+        records = read_records(event)
         invocation = Invocation(
             self._settings,
-            read_records(event),
-            Deadline.within(context.get_remaining_time_in_millis() / 1000),
+            records,
+            Deadline.within(context.get_remaining_time_in_millis() / 1000, len(records)),
             codec=self._codec,
             intake=self._intake,
             executor=self._executor,

@@ -34,7 +34,8 @@ def submit(aws: LocalAws, inference: Build) -> Callable[..., BatchInference]:
     aws.endpoint = _accept
 
     def build(**changes: Any) -> BatchInference:
-        return inference(asynchronous=True, request_location="s3://payloads/in/", **changes)
+        locations = {"request_location": "s3://payloads/in/", "output_location": "s3://payloads/out/"}
+        return inference(asynchronous=True, **locations, **changes)
 
     return build
 
@@ -47,6 +48,9 @@ def notifications(aws: LocalAws) -> Notifications:
             result_target=f"{aws.url}/123456789012/results",
             dead_letter_queue_url=f"{aws.url}/123456789012/dead",
             queue_url=f"{aws.url}/123456789012/work",
+            asynchronous=True,
+            request_location="s3://payloads/in/",
+            output_location="s3://payloads/out/",
         )
     )
 
@@ -273,6 +277,40 @@ def test_a_failure_of_an_inline_request_leaves_a_dead_letter_that_no_codec_accep
         aws.queues.clear()
         submit(codec=codec).process(make_event([letter["body"]]), FakeContext())
         assert aws.dead_letters()["m0"]["reason"] == "malformed"
+
+
+@pytest.mark.parametrize("parameters", [["a list"], "a text", 7, None, {"inputLocation": ["s3://payloads/in/m0"]}])
+def test_a_failure_whose_request_is_not_known_is_dead_lettered_and_the_others_leave(
+    aws: LocalAws, notifications: Notifications, parameters: Any
+) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    failed = _notification(inferenceId="m1", invocationStatus="Failed", requestParameters=parameters, failureReason=[1])
+    notifications.process({"Records": [*failed["Records"], *_notification()["Records"]]}, FakeContext())
+    letter = aws.dead_letters()["m1"]
+    assert (letter["body"], letter["reason"], letter["detail"]) == (" ", "model-error", "[1]")
+    assert set(aws.results()) == {"m0"}
+
+
+@pytest.mark.parametrize("location", ["s3://payloads/in/m0", "s3://payloads/out", "s3://other/out/m0.out", "m0.out"])
+def test_an_answer_that_is_not_at_the_output_location_is_not_read(
+    aws: LocalAws, notifications: Notifications, location: str
+) -> None:
+    aws.objects[location.removeprefix("s3://")] = b'[{"label": "de"}]'
+    with pytest.raises(NotDeliveredError) as raised:
+        notifications.process(_notification(responseParameters={"outputLocation": location}), FakeContext())
+    text = f"{location} is not below s3://payloads/out/"
+    assert str(raised.value) == f"1 of 1: a notification is not this endpoint's: {text}"
+    assert aws.results() == {}
+
+
+@pytest.mark.parametrize("record", [None, [], {"Sns": "text"}, {"Sns": {"Message": None}}, {"Sns": {"Message": {}}}])
+def test_what_is_no_notification_is_raised_and_the_others_leave(
+    aws: LocalAws, notifications: Notifications, record: Any
+) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    with pytest.raises(NotDeliveredError, match="its message is not a JSON object"):
+        notifications.process({"Records": [record, *_notification()["Records"]]}, FakeContext())
+    assert set(aws.results()) == {"m0"}
 
 
 @pytest.mark.parametrize(
