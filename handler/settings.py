@@ -17,6 +17,18 @@ OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
 LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
+BOUNDS: Mapping[str, tuple[int, int]] = {
+    "async_invocation_seconds": (1, 3600),  # SageMaker: InvocationTimeoutSeconds
+    "idempotency_seconds": (60, 366 * 86_400),
+    "max_events_per_message": (1, 10_000),  # no batch is larger
+    "max_receive_count": (1, 1000),  # SQS: RedrivePolicy maxReceiveCount
+    "max_records_per_request": (1, 10_000),  # no batch is larger
+    "max_request_bytes": (1, 25 * MIB),  # SageMaker: InvokeEndpoint Body
+    "max_response_bytes": (1, 100 * MIB),
+    "request_timeout_seconds": (1, 70),
+    "requests_in_flight": (1, 1000),  # threads in one function
+}
+"""Least and most of each number, in the settings of the constructs and in the environment."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Variables that earlier code reads under another name. New code refuses old variables, since it has no default for a
 # variable that is not set. Earlier code had defaults for all but two: it would ignore the new names and run on them.
@@ -205,9 +217,9 @@ def _parse(f: Field[Any], text: str) -> object:
     if f.type is bool:
         return text == "true"
     if f.type is int:
-        number = int(text)
-        if number < 1:
-            raise ValueError("must be at least 1")
+        number, (low, high) = int(text), BOUNDS[f.name]
+        if not low <= number <= high:
+            raise ValueError(f"must be {low} to {high}")
         return number
     if f.name == "parameters":
         parameters = json.loads(text)

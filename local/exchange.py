@@ -58,7 +58,9 @@ class Exchange:
             count=options.count,
             poison_share=options.poison,
             seed=options.seed,
-            limits=SizeLimits(max_request_bytes=settings.max_request_bytes, max_message_bytes=pipeline.queue.max_message_bytes),
+            limits=SizeLimits(
+                max_request_bytes=settings.max_request_bytes, max_message_bytes=pipeline.queue.max_message_bytes
+            ),
             groups=max(1, options.count // MESSAGES_PER_GROUP) if pipeline.queue.fifo else 0,
             kinds=CERTAIN_OF_ANY_JSON if settings.codec == "instances" else tuple(Poison),
         )

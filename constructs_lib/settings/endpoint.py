@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from constructs_lib.settings.capacity import AsyncCapacity, Capacity, InstanceCapacity, ServerlessCapacity
 from constructs_lib.settings.function import ExistingRole, VpcSettings
-from constructs_lib.settings.models import Model
+from constructs_lib.settings.models import HuggingFaceModel, Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +173,13 @@ class EndpointSettings:
         )
 
     @property
+    def task(self) -> str | None:
+        """The pipeline task of the models, if it is known and the same for all of them."""
+        models = [self.model, *(variant.model or self.model for variant in self.more_variants)]
+        tasks = {_task(model) for model in models}
+        return tasks.pop() if len(tasks) == 1 else None
+
+    @property
     def total_weight(self) -> int:
         """Sum of the production variants' weights."""
         return sum(variant.weight for variant in self.production_variants)
@@ -201,6 +208,14 @@ class ExistingEndpoint:
         """None: an endpoint that exists is invoked in real time."""
 
     @property
+    def task(self) -> None:
+        """None: its models are not known here."""
+
+    @property
     def most_requests(self) -> int:
         """Requests that it takes at once at its largest."""
         return self.concurrent_requests
+
+
+def _task(model: Model) -> str | None:
+    return model.task if isinstance(model, HuggingFaceModel) else model.environment.get("HF_TASK")

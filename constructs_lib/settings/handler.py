@@ -4,6 +4,7 @@ from pathlib import Path
 
 import handler
 from handler.settings import (
+    BOUNDS,
     CODECS,
     KIB,
     LOCATION,
@@ -17,6 +18,7 @@ from handler.settings import (
 )
 
 __all__ = [
+    "BOUNDS",
     "CODECS",
     "HANDLER_PACKAGE",
     "KIB",

@@ -25,6 +25,17 @@ class InferenceSettings:
     max_request_bytes: int = 4 * MIB
     """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
     is dead-lettered."""
+    max_response_bytes: int = 25 * MIB
+    """Longest answer of the endpoint; by default 25 MiB, SageMaker's limit for real-time endpoints. The request of a
+    longer one counts as failed."""
+    task: str | None = None
+    """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
+    alone in its request has the shape that it has in a shared one. By default that of a `HuggingFaceModel`, or the
+    variable HF_TASK of a `ContainerModel`; else nothing is known, and a list with one element is taken for a list of
+    one result."""
+    accept_any_result: bool = False
+    """Whether results are accepted that look like an error ({"error": …}, null) or like another codec's answer
+    ({"predictions": …}, {"outputs": …}); by default they fail their request."""
     input_location: str | None = None
     """`s3://bucket/prefix/`, of a bucket that exists, that a message {"s3": "s3://…"} may point into; by default none
     may."""

@@ -34,7 +34,7 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.settings.handler import CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
+from constructs_lib.settings.handler import BOUNDS, CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,14 @@ LOG_RETENTION_DAYS = (
 )
 
 
+_TASK = Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
+
+
+def _shared(property_: str, unit: str, reason: str) -> Range:
+    """Return the bounds of a setting that the handler checks too, under the same name."""
+    return Range(property_, *BOUNDS[property_], unit, reason)
+
+
 def _location(property_: str) -> Pattern:
     return Pattern(property_, LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3")
 
@@ -153,21 +161,21 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("receive_wait_seconds", 0, 20, "seconds", "SQS ReceiveMessageWaitTimeSeconds"),
         Range("max_message_bytes", KIB, MAX_MESSAGE_BYTES, "bytes", "SQS MaximumMessageSize"),
         Range("visibility_timeout_seconds", 0, 43_200, "seconds", "SQS VisibilityTimeout"),
-        Range("max_receive_count", 1, 1000, "receives", "SQS RedrivePolicy maxReceiveCount"),
+        _shared("max_receive_count", "receives", "SQS RedrivePolicy maxReceiveCount"),
         Range("dead_letter_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
         _key("kms_key_arn"),
         Range("kms_data_key_reuse_seconds", 60, 86_400, "seconds", "SQS KmsDataKeyReusePeriodSeconds"),
     ),
     ResultsSettings: (
         OneOf("sink", RESULT_SINKS, "the handler's sinks"),
-        Range("max_events_per_message", 1, 10_000, "events", "no batch is larger"),
+        _shared("max_events_per_message", "events", "no batch is larger"),
         _location("location"),
         _location("overflow_location"),
         Range("message_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
         _key("kms_key_arn"),
     ),
     IdempotencySettings: (
-        Range("retention_seconds", 60, 31_622_400, "seconds", "a year"),
+        Range("retention_seconds", *BOUNDS["idempotency_seconds"], "seconds", "a year"),
         _key("kms_key_arn"),
     ),
     FunctionSettings: (
@@ -212,9 +220,11 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _sagemaker_name("inference_component_name", "InferenceComponentName"),
         _sagemaker_name("more_inference_components", "InferenceComponentName"),
         _sagemaker_name("target_variant", "TargetVariant"),
-        Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
-        Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
-        Range("requests_in_flight", 1, 1000, "requests", "threads in one function"),
+        _shared("max_records_per_request", "records", "no batch is larger"),
+        _shared("max_request_bytes", "bytes", "SageMaker InvokeEndpoint Body"),
+        _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
+        _shared("requests_in_flight", "requests", "threads in one function"),
+        _TASK,
         Pattern(
             "metrics_namespace",
             r"(?!AWS/)[\w./#:-]{1,255}",
@@ -234,7 +244,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ),
     HuggingFaceModel: (
         Pattern("model_id", r"[\w.-]+(/[\w.-]+)?", "a Hub model id, `name` or `owner/name`", "Hugging Face Hub"),
-        Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
+        _TASK,
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
         Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
         _arn(
@@ -337,7 +347,12 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
         Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
         Range("concurrent_requests_per_instance", 1, 1000, "requests", "SageMaker MaxConcurrentInvocationsPerInstance"),
-        Range("invocation_timeout_seconds", 1, 3600, "seconds", "SageMaker InvocationTimeoutSeconds"),
+        Range(
+            "invocation_timeout_seconds",
+            *BOUNDS["async_invocation_seconds"],
+            "seconds",
+            "SageMaker InvocationTimeoutSeconds",
+        ),
         Range("backlog_per_instance", 1, 1_000_000, "requests", "scaling target"),
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),

@@ -301,3 +301,16 @@ def test_targets_that_the_endpoint_lacks_are_refused(
 ) -> None:
     endpoint = EndpointSettings(model=model, capacity=INSTANCES)
     assert _refused(synth_pipeline, endpoint=endpoint, inference=inference) == [text]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "task"),
+    [
+        ({"model": HuggingFaceModel(model_id="a/b", task="fill-mask")}, "fill-mask"),
+        ({"model": ContainerModel(image_uri=IMAGE, environment={"HF_TASK": "ner"})}, "ner"),
+        ({"model": ContainerModel(image_uri=IMAGE)}, ""),
+    ],
+)
+def test_the_handler_knows_the_models_task(synth_pipeline: Synth, endpoint: dict[str, Any], task: str) -> None:
+    synthesized = synth_pipeline(endpoint=EndpointSettings(**endpoint))
+    assert synthesized.one("aws_lambda_function")["environment"]["variables"]["TASK"] == task

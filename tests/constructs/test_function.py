@@ -65,6 +65,7 @@ def test_the_environment_is_what_the_handler_reads(synth_pipeline: Synth) -> Non
         dead_letter_queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'dead-letter')}.url}}",
         queue_url=f"${{{synthesized.reference('aws_sqs_queue', 'work_queue')}.url}}",
         codec="huggingface",
+        task="text-classification",
         parameters={"truncation": True},
         max_records_per_request=25,
         max_request_bytes=100_000,

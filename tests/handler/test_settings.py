@@ -147,12 +147,12 @@ def test_the_code_before_refuses_the_new_variables() -> None:
             "MAX_EVENTS_PER_MESSAGE='9': must be 1 with RESULT_TARGET='https://sqs/1/results.fifo'",
         ),
         ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD': must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL"),
-        ({"MAX_REQUEST_BYTES": "0"}, "MAX_REQUEST_BYTES='0': must be at least 1"),
+        ({"MAX_REQUEST_BYTES": "0"}, "MAX_REQUEST_BYTES='0': must be 1 to 26214400"),
         ({"PARAMETERS": "[]"}, "PARAMETERS='[]': must be a JSON object"),
         (
             {"MAX_RECORDS_PER_REQUEST": "many", "MAX_RECEIVE_COUNT": "-1"},
             "MAX_RECORDS_PER_REQUEST='many': invalid literal for int() with base 10: 'many'; "
-            "MAX_RECEIVE_COUNT='-1': must be at least 1",
+            "MAX_RECEIVE_COUNT='-1': must be 1 to 1000",
         ),
     ],
 )
