@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .codecs import UnexpectedResponseError
+from .codecs import RecordFailure, UnexpectedResponseError
 from .evidence import unproven
 from .faults import TREATMENTS, Fault, blamed_on_record, classify, describe, jittered_seconds
 from .metrics import Metrics
@@ -239,7 +239,7 @@ class Requests:
             error = UnexpectedResponseError(unproven(attempt.items, future.result()))
         if error is None:
             self._note_success(attempt)
-            yield Scored(attempt.items, future.result())
+            yield from _outcomes_of(attempt.items, future.result())
             return
         if not isinstance(error, Exception):
             raise error
@@ -350,6 +350,22 @@ class Requests:
             detail = "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)
             yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone=False) for item in attempt.items)
+
+
+def _outcomes_of(items: MicroBatch, results: Sequence[Any]) -> Iterator[Scored | Failed]:
+    """Yield the results of a request, and the failure of each record that the model refused in its answer."""
+    refused = [(item, result.detail) for item, result in zip(items, results, strict=True) if _is_failure(result)]
+    if not refused:
+        yield Scored(items, results)
+        return
+    kept = [(item, result) for item, result in zip(items, results, strict=True) if not _is_failure(result)]
+    if kept:
+        yield Scored([item for item, _ in kept], [result for _, result in kept])
+    yield from (Failed(item.record, Fault.MODEL_REFUSED, detail, alone=True) for item, detail in refused)
+
+
+def _is_failure(result: Any) -> bool:
+    return isinstance(result, RecordFailure)
 
 
 def _groups(items: MicroBatch) -> frozenset[str]:

@@ -12,6 +12,7 @@ from .base import (
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
     UnexpectedResponseError,
     compact,
     listed,
@@ -66,11 +67,11 @@ class HuggingFaceCodec(Framed):
         self._bare = bare
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        piece = _lone_inputs(record.body)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        piece = _lone_inputs(payload.text)
         if piece is not None:
             return Item(record, (piece,), self._default_group)
-        body = load_record(record.body)
+        body = load_record(payload.text)
         if not isinstance(body, dict) or "inputs" not in body:
             raise MalformedRecordError('the body must be a JSON object with "inputs"')
         inputs, parameters = body["inputs"], body.get("parameters")
@@ -91,9 +92,9 @@ class HuggingFaceCodec(Framed):
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
         return b'{"inputs":' + item.parts[0] + parameters + b"}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         answer = load_response(body)
-        results = [self._lone_result(answer)] if count == 1 else listed(answer)
+        results = [self._lone_result(answer)] if len(items) == 1 else listed(answer)
         if not self._any_result:
             require_bare(results)
         return results
@@ -149,11 +150,11 @@ class _AnyJson(Framed):
     def __init__(self, *, any_result: bool = False) -> None:
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        text = record.body.strip(JSON_WHITESPACE)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        text = payload.text.strip(JSON_WHITESPACE)
         found = spliceable(text, 0)
         as_it_is = found and found[1] == len(text) and not (self.one_line and ("\n" in text or "\r" in text))
-        text = text if as_it_is else compact(load_record(record.body))
+        text = text if as_it_is else compact(load_record(payload.text))
         return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
 
     def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
@@ -170,7 +171,7 @@ class InstancesCodec(_AnyJson):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"instances":[', b",", b"]}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
         if not isinstance(response, dict):
             raise UnexpectedResponseError('the response must be an object with "predictions"')
@@ -186,7 +187,7 @@ class JsonLinesCodec(_AnyJson):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b"\n"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
 
 
@@ -208,15 +209,15 @@ class SingleCodec(Framed):
     def __init__(self, *, any_result: bool = False) -> None:
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        if not record.body.strip():
+    def parse(self, record: Record, payload: Payload) -> Item:
+        if not payload.text.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, (to_bytes(record.body),))
+        return Item(record, (payload.content,))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         if not body.strip():
             raise UnexpectedResponseError("the answer is empty")
         try:
