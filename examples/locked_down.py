@@ -40,7 +40,7 @@ CLAIMS = PipelineSettings(
             image_uri=f"123456789012.dkr.ecr.{REGION}.amazonaws.com/claims@sha256:" + "4f" * 32,
             model_data_url="s3://claims-models/claims/model.tar.gz",
         ),
-        capacity=InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2, max_instances=6),
+        capacity=InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2, max_instances=6),
         vpc=NETWORK,
         network_isolation=True,
         volume_key_arn=KEY,

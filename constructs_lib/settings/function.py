@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from constructs_lib.settings.base import Settings
+
 
 @dataclass(frozen=True, kw_only=True)
-class VpcSettings:
+class VpcSettings(Settings):
     """A network of yours."""
 
     subnet_ids: tuple[str, ...]
@@ -14,7 +16,7 @@ class VpcSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExistingRole:
+class ExistingRole(Settings):
     """A role of the same account that exists already."""
 
     arn: str
@@ -24,7 +26,7 @@ class ExistingRole:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodeSigning:
+class CodeSigning(Settings):
     """Code signed by AWS Signer before Lambda takes it."""
 
     config_arn: str
@@ -36,7 +38,7 @@ class CodeSigning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionSettings:
+class FunctionSettings(Settings):
     """The Lambda function."""
 
     memory_mib: int = 512

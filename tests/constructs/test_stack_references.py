@@ -92,8 +92,8 @@ def test_numbers_and_booleans_that_terraform_alone_knows_are_refused(pipeline_se
         ("function.tracing", "known when synthesizing"),
     ]
     assert str(violations[1]) == (
-        "dev/language function.tracing = 'a reference': must be known when synthesizing (checks and derived settings "
-        "need it)"
+        "dev/language function.tracing = a Terraform reference: must be known when synthesizing (checks and derived "
+        "settings need it)"
     )
 
 
