@@ -108,7 +108,7 @@ class EndpointSettings(Settings):
     data_capture: DataCapture | None = None
     """Keep requests and answers in S3; by default none are kept."""
     vpc: VpcSettings | None = None
-    """Network of the containers; by default SageMaker's own."""
+    """Network of the containers; by default SageMaker's own. docs/network.md lists what it must reach."""
     network_isolation: bool = False
     """Whether containers may open no connection at all; by default they may. The model must then come from S3."""
     volume_key_arn: str | None = None

@@ -75,8 +75,7 @@ class FunctionSettings(Settings):
     snap_start: bool = False
     """With `alias`: start sandboxes from a snapshot taken after initialization; by default they start cold."""
     vpc: VpcSettings | None = None
-    """Network to run in; it must lead to SQS, SageMaker and CloudWatch, by VPC endpoints or NAT. By default Lambda's
-    own."""
+    """Network to run in; by default Lambda's own. docs/network.md lists what it must reach."""
     role: ExistingRole | None = None
     """Role to run as; by default one is created."""
     environment_key_arn: str | None = None

@@ -130,8 +130,8 @@ class StackSettings(Settings):
     state: S3StateSettings | None = None
     """Where Terraform keeps its state; by default a local file, which suits one person trying things out."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every resource that takes them, at most 48, or 8 where code is signed or a bundle is put for a gated model,
-    since an S3 object takes ten; `stack` and `managed-by` are always there."""
+    """Tags of every resource that takes them, at most 48; where code is signed, or a model is gated, at most 8, since
+    an S3 object takes ten. `stack` and `managed-by` are always there."""
     kms_key_arn: str | None = None
     """Customer key of every pipeline that sets no `kms_key_arn` itself; by default AWS's own keys."""
     permissions_boundary_arn: str | None = None

@@ -19,7 +19,10 @@ def is_unresolved(value: object) -> bool:
     """
     if isinstance(value, str):
         return "${" in value or is_list_reference(value)
-    return (isinstance(value, float) and value < -1e100) or hasattr(value, "resolve")
+    if isinstance(value, float):
+        return value < -1e100
+    # The value of a variable comes as an object of jsii's own, which does not say what it is; settings hold no other.
+    return hasattr(value, "resolve") or type(value).__module__.partition(".")[0] == "jsii"
 
 
 def shown(value: object) -> object:
