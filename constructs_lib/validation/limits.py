@@ -444,6 +444,6 @@ KNOWN: dict[type, tuple[str, ...]] = {
     Variant: ("name",),
     ExistingEndpoint: ("variant_name",),
     ScheduledCapacity: ("name",),
-    StackSettings: ("region", "role_path"),
+    StackSettings: ("region",),
     S3StateSettings: ("bucket", "region", "key"),
 }
