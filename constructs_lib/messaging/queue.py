@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, policy_document
 from constructs_lib.core.naming import DeployTarget
@@ -185,6 +186,8 @@ class MessageQueue(Queue):
 
     def _admit(self, principal: ServicePrincipal | AccountPrincipal, actions: list[str]) -> None:
         require_valid(self, principal)
+        # Those of the settings are checked already; this one may be granted later.
+        require_valid(self, replace(self.settings, senders=(principal,)))
         admitted = {"Effect": "Allow", "Action": actions, "Resource": self.arn}
         if isinstance(principal, AccountPrincipal):
             self._policy_statements.append({**admitted, "Principal": {"AWS": principal.arn}})

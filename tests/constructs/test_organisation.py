@@ -26,6 +26,7 @@ from constructs_lib import (
     ResultsSettings,
     ServerlessCapacity,
     ServicePrincipal,
+    ServiceRole,
     StackSettings,
 )
 from constructs_lib.stack import check_stack
@@ -69,6 +70,17 @@ def test_every_role_has_the_boundary_and_the_path(synth_stack: SynthStack) -> No
     assert {(role["permissions_boundary"], role["path"]) for role in roles} == {(boundary, "/teams/inference/")}
     policies = stack.all("aws_iam_role_policy").values()
     assert all(policy["role"].endswith(".name}") for policy in policies)
+
+
+def test_a_stack_of_ones_own_has_them_as_attributes(synth_in_plain_stack: InPlainStack) -> None:
+    boundary = "arn:aws:iam::123456789012:policy/boundary"
+
+    def build(stack: Any) -> None:
+        stack.role_path, stack.permissions_boundary_arn = "/inference/", boundary
+        ServiceRole(stack, "reader", name="reader", service="lambda", description="Reads")
+
+    role = synth_in_plain_stack(build).one("aws_iam_role")
+    assert (role["permissions_boundary"], role["path"]) == (boundary, "/inference/")
 
 
 def test_roles_have_neither_by_default(synth_stack: SynthStack) -> None:

@@ -14,6 +14,7 @@ from constructs_lib import (
     HuggingFaceModel,
     InferencePipeline,
     InstanceCapacity,
+    MessageQueue,
     PipelineSettings,
     ProvisionedPollers,
     QueueSettings,
@@ -265,6 +266,15 @@ def test_a_bucket_does_not_notify_a_fifo_queue() -> None:
         "queues alone; EventBridge can send its events to a FIFO queue)"
     ]
     assert sent_by("s3", "arn:aws:s3:::inputs", fifo=False) == []
+
+
+def test_a_bucket_that_is_granted_later_does_not_either() -> None:
+    queue = MessageQueue(TerraformStack(Testing.app(), "plain"), "work", name="work", settings=QueueSettings(fifo=True))
+    with pytest.raises(SettingsError) as raised:
+        queue.grant_send(ServicePrincipal(service="s3.amazonaws.com", source_arn="arn:aws:s3:::inputs"))
+    assert (
+        str(raised.value).splitlines()[1].startswith("  plain/work senders[0].service = 's3.amazonaws.com': must be ")
+    )
 
 
 def test_a_standard_topic_has_no_fifo_queue() -> None:

@@ -30,7 +30,7 @@ from tests.constructs.conftest import MODEL, SynthStack, stack_of
 TEXT: Any = "${var.x}"
 NUMBER: Any = Token.as_number("${var.x}")
 BOOLEAN: Any = Token.as_any("${var.x}")
-INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2)
+INSTANCES = InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2)
 
 
 def _with_endpoint(**changes: Any) -> dict[str, Any]:
