@@ -115,7 +115,7 @@ LOG_RETENTION_DAYS = (
 )
 
 
-_TASK = Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
+_TASK = Pattern("task", r"[a-z0-9]+([_-][a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
 
 
 def _shared(property_: str, unit: str, reason: str) -> Range:

@@ -145,12 +145,17 @@ def endpoint_warnings(settings: PipelineSettings, region: str) -> Iterator[Setti
             yield SettingsWarning("instance-not-listed", f"{place} is {instance_type}: {why}")
     yield from _volume_key_warnings(endpoint)
     yield from _image_warnings(endpoint)
-    for place, model in endpoint_models(endpoint):
-        if isinstance(model, HuggingFaceModel) and not _is_task(model.task):
-            meant = did_you_mean(model.task, TASKS) or "; the container may not start"
-            yield SettingsWarning(
-                "unknown-task", f"endpoint.{place}.task is {model.task}: transformers has none{meant}"
-            )
+    tasks = {
+        f"endpoint.{place}.task": model.task
+        for place, model in endpoint_models(endpoint)
+        if isinstance(model, HuggingFaceModel)
+    }
+    if settings.inference.task != endpoint.task:  # else it is derived from the model's
+        tasks["inference.task"] = settings.inference.task or ""
+    for place, task in tasks.items():
+        if not _is_task(task):
+            meant = did_you_mean(task, TASKS) or "; the container may not start"
+            yield SettingsWarning("unknown-task", f"{place} is {task}: transformers has none{meant}")
 
 
 def _instance_types(endpoint: EndpointSettings) -> dict[str, str]:

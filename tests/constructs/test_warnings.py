@@ -14,6 +14,7 @@ from constructs_lib import (
     EventSourceSettings,
     FunctionSettings,
     HuggingFaceModel,
+    InferenceSettings,
     InferenceStack,
     InstanceCapacity,
     PipelineSettings,
@@ -244,6 +245,14 @@ def test_a_volume_key_is_right_where_there_is_no_local_storage() -> None:
 def test_a_task_that_nobody_knows_is_warned_of(task: str, end: str) -> None:
     endpoint = EndpointSettings(model=replace(MODEL, task=task), capacity=ServerlessCapacity())
     assert of(endpoint) == [f"endpoint.model.task is {task}: transformers has none{end} [unknown-task]"]
+
+
+def test_a_task_that_is_set_for_the_codec_is_looked_at_too() -> None:
+    pipeline = replace(FEW, queue=QueueSettings(), event_source=EventSourceSettings())
+    inference = InferenceSettings(task="fil-mask")
+    assert warnings_of(
+        {"a": StackSettings(region=REGION, pipelines={"x": replace(pipeline, inference=inference)})}
+    ) == ["inference.task is fil-mask: transformers has none; did you mean fill-mask? [unknown-task]"]
 
 
 @pytest.mark.parametrize("task", ["ner", "translation_en_to_fr", "sentence-similarity", "${var.task}"])
