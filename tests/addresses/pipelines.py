@@ -7,6 +7,8 @@ them.
 from dataclasses import replace
 
 from constructs_lib import (
+    AccountPrincipal,
+    AssumedRole,
     AsyncCapacity,
     ContainerModel,
     DataCapture,
@@ -262,6 +264,25 @@ EXISTING = PipelineSettings(
     monitoring=MonitoringSettings(),
 )
 
+# what an organisation asks for, and everything that takes a key without one of its own
+GOVERNED = PipelineSettings(
+    endpoint=EndpointSettings(model=SCORER, capacity=INSTANCES),
+    queue=QueueSettings(
+        senders=(
+            ServicePrincipal(
+                service="s3.amazonaws.com", source_arn="arn:aws:s3:::other-inputs", account_id="210987654321"
+            ),
+            AccountPrincipal(arn="arn:aws:iam::210987654321:role/producer"),
+        )
+    ),
+    event_source=EventSourceSettings(filters=({"body": {"kind": ["claim"]}},)),
+    inference=InferenceSettings(codec="csv"),
+    idempotency=IdempotencySettings(),
+    monitoring=MonitoringSettings(),
+    kms_key_arn=KEY,
+    acknowledged={"filters-delete": "other kinds have a queue of their own"},
+)
+
 STACKS = {
     "every": StackSettings(
         region=REGION,
@@ -278,5 +299,17 @@ STACKS = {
         },
         state=S3StateSettings(bucket="company-state", region="eu-west-1", key="every.tfstate"),
         tags={"team": "ml"},
-    )
+    ),
+    "governed": StackSettings(
+        region=REGION,
+        pipelines={"claims": GOVERNED},
+        kms_key_arn=KEY,
+        permissions_boundary_arn=f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        role_path="/inference/",
+        allowed_account_ids=(ACCOUNT,),
+        assume_role=AssumedRole(
+            arn=f"arn:aws:iam::{ACCOUNT}:role/deploy", external_id="inference", session_name="terraform"
+        ),
+        acknowledged={"few-receives": "as the queue has it"},
+    ),
 }
