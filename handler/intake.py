@@ -61,6 +61,7 @@ class Intake:
         self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
+        self._copies = 2 if settings.send_lone_record_twice else 1  # of a record that is alone in a request
 
     def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
         """Yield an admission for each record; records to be scored are claimed for so many seconds.
@@ -108,7 +109,7 @@ class Intake:
         except (InputUnavailableError, CodecError, TimeoutError) as error:
             faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
             return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
-        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item)
+        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item, self._copies)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)

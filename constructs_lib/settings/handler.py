@@ -14,6 +14,7 @@ from handler.settings import (
     PACKED_SINKS,
     RESULT_SINKS,
     HandlerSettings,
+    codec_faults,
     request_timeout_seconds,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "PACKED_SINKS",
     "RESULT_SINKS",
     "HandlerSettings",
+    "codec_faults",
     "request_timeout_seconds",
 ]
 

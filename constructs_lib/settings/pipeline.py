@@ -29,6 +29,24 @@ class InferenceSettings(Settings):
     max_response_bytes: int = 25 * MIB
     """Longest answer of the endpoint; by default 25 MiB, SageMaker's limit for real-time endpoints. The request of a
     longer one counts as failed."""
+    request_key: str = "instances"
+    """`instances` only: member of a request that holds the records, for instance `inputs` or `dataframe_records`; by
+    default `instances`. Empty: the request is a bare list."""
+    response_key: str = "predictions"
+    """`instances` only: member of an answer that holds the results, for instance `outputs` or `scores`; by default
+    `predictions`. Empty: the answer is a bare list."""
+    request_members: Mapping[str, Any] = field(default_factory=dict)
+    """`instances` and `single` only: further members of every request, for instance {"signature_name": "score"} or
+    MLflow's {"params": {…}}; by default none. Of `single`, members of the record's own body win."""
+    csv_header: str | None = None
+    """`csv` and `csv-row` only: first line of every request, for containers that want one; by default none."""
+    content_type: str | None = None
+    """Content type of requests; by default the codec's own."""
+    accept: str | None = None
+    """Content type that answers are asked for in; by default the codec's own."""
+    send_lone_record_twice: bool = False
+    """Whether a request with one record has it twice, for containers that can't take one row; by default not. The
+    record's size then counts twice."""
     task: str | None = None
     """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
     alone in its request has the shape that it has in a shared one. By default that of a `HuggingFaceModel`, or the

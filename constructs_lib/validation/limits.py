@@ -115,6 +115,8 @@ LOG_RETENTION_DAYS = (
 )
 
 
+# SageMaker: InvokeEndpoint ContentType and Accept, of 1,024 characters
+MEDIA_TYPE = r"(?=.{3,1024}$)[\w.+*-]+/[\w.+*-]+(\s*;[ -~]*)?"
 _TASK = Pattern("task", r"[a-z0-9]+([_-][a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
 
 
@@ -231,6 +233,8 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
         _shared("requests_in_flight", "requests", "threads in one function"),
         _TASK,
+        Pattern("content_type", MEDIA_TYPE, "a content type such as application/json", "SageMaker ContentType"),
+        Pattern("accept", MEDIA_TYPE, "a content type such as application/json", "SageMaker Accept"),
         Pattern(
             "metrics_namespace",
             r"(?!AWS/)[\w./#:-]{1,255}",

@@ -28,7 +28,7 @@ from constructs_lib.settings import (
     StackSettings,
 )
 from constructs_lib.settings.base import did_you_mean
-from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS
+from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS, codec_faults
 from constructs_lib.validation.filters import filter_mistakes
 from constructs_lib.validation.schedules import schedule_bound, timezone_bound
 from constructs_lib.validation.tags import tag_mistakes
@@ -145,6 +145,8 @@ def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Rela
 
 
 def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
+    for name, bound in codec_faults(settings):
+        yield Relation(name, getattr(settings, name), bound, "the handler's codecs")
     if settings.more_inference_components and not settings.targets_from_messages:
         reason = "only messages name others than inference_component_name"
         shown = settings.more_inference_components

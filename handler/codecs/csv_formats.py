@@ -23,6 +23,12 @@ class CsvCodec(Framed):
 
     content_type = accept = "text/csv"
 
+    def __init__(self, header: str = "") -> None:
+        self._frame = f"{header}\n".encode() if header else b"", b"\n", b""
+
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return self._frame
+
     def parse(self, record: Record, payload: Payload) -> Item:
         row = payload.text.strip("\r\n")
         if not row.strip():
@@ -49,7 +55,8 @@ class CsvRowCodec(CsvCodec):
 
 def make(settings: HandlerSettings) -> Codec:
     """Return the configured one."""
-    return CsvRowCodec() if settings.codec == "csv-row" else CsvCodec()
+    codec = CsvRowCodec if settings.codec == "csv-row" else CsvCodec
+    return codec(settings.csv_header)
 
 
 def _is_closed(row: str) -> bool:

@@ -1,7 +1,8 @@
 """Formats whose records are JSON."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..records import Record
@@ -164,18 +165,38 @@ class _AnyJson(Framed):
 
 
 class InstancesCodec(_AnyJson):
-    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}."""
+    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}.
+
+    The two keys can be others, or none for bare lists.
+    """
 
     content_type = accept = "application/json"
 
+    def __init__(
+        self,
+        *,
+        request_key: str = "instances",
+        response_key: str = "predictions",
+        members: Mapping[str, Any] = MappingProxyType({}),
+        any_result: bool = False,
+    ) -> None:
+        super().__init__(any_result=any_result)
+        self._response_key = response_key
+        self._frame = b"[", b",", b"]"
+        if request_key:
+            others = "".join(f"{compact(name)}:{compact(value)}," for name, value in members.items())
+            self._frame = f"{{{others}{compact(request_key)}:[".encode(), b",", b"]}"
+
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
-        return b'{"instances":[', b",", b"]}"
+        return self._frame
 
     def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
+        if not self._response_key:
+            return self._checked(listed(response))
         if not isinstance(response, dict):
-            raise UnexpectedResponseError('the response must be an object with "predictions"')
-        return self._checked(listed(response.get("predictions")))
+            raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
+        return self._checked(listed(response.get(self._response_key)))
 
 
 class JsonLinesCodec(_AnyJson):
@@ -206,10 +227,16 @@ class SingleCodec(Framed):
     content_type = accept = "application/json"
     max_records = 1
 
-    def __init__(self, *, any_result: bool = False) -> None:
+    def __init__(self, *, members: Mapping[str, Any] = MappingProxyType({}), any_result: bool = False) -> None:
+        self._members = members
         self._any_result = any_result
 
     def parse(self, record: Record, payload: Payload) -> Item:
+        if self._members:
+            body = load_record(payload.text)
+            if not isinstance(body, dict):
+                raise MalformedRecordError("the body must be a JSON object, to which request_members are added")
+            return Item(record, (to_bytes(compact({**self._members, **body})),))
         if not payload.text.strip():
             raise MalformedRecordError("the body must not be empty")
         return Item(record, (payload.content,))
@@ -242,9 +269,13 @@ def make(settings: HandlerSettings) -> Codec:
     if settings.codec == "huggingface":
         bare = settings.max_records_per_request == 1
         return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
-    codecs: dict[str, Callable[..., Codec]] = {
-        "instances": InstancesCodec,
-        "jsonlines": JsonLinesCodec,
-        "single": SingleCodec,
-    }
-    return codecs[settings.codec](any_result=any_result)
+    if settings.codec == "instances":
+        return InstancesCodec(
+            request_key=settings.request_key,
+            response_key=settings.response_key,
+            members=settings.request_members,
+            any_result=any_result,
+        )
+    if settings.codec == "single":
+        return SingleCodec(members=settings.request_members, any_result=any_result)
+    return JsonLinesCodec(any_result=any_result)

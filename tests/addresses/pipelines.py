@@ -90,7 +90,7 @@ ASYNCHRONOUS = PipelineSettings(
         ),
     ),
     queue=QueueSettings(delay_seconds=5, receive_wait_seconds=10, message_retention_seconds=86_400),
-    inference=InferenceSettings(codec="single"),
+    inference=InferenceSettings(codec="single", content_type="audio/wav", accept="text/plain"),
     results=ResultsSettings(sink="eventbridge", kms_key_arn=KEY),
     monitoring=WATCHED,
     bucket_key_arns=(KEY,),
@@ -245,7 +245,7 @@ WARM = PipelineSettings(
         log_retention_days=90,
     ),
     function=FunctionSettings(timeout_seconds=90),
-    inference=InferenceSettings(codec="csv"),
+    inference=InferenceSettings(codec="csv", csv_header="a,b,c", send_lone_record_twice=True),
     idempotency=IdempotencySettings(retention_seconds=86_400),
     monitoring=MonitoringSettings(),
 )
@@ -256,7 +256,10 @@ EXISTING = PipelineSettings(
     ),
     queue=ExistingQueue(name="company-work", dead_letter_queue_name="company-work-dlq", visibility_timeout_seconds=600),
     inference=InferenceSettings(
-        codec="jsonlines",
+        codec="instances",
+        request_key="inputs",
+        response_key="outputs",
+        request_members={"signature_name": "score"},
         inference_component_name="scorer",
         more_inference_components=("other",),
         targets_from_messages=True,
@@ -276,7 +279,7 @@ GOVERNED = PipelineSettings(
         )
     ),
     event_source=EventSourceSettings(filters=({"body": {"kind": ["claim"]}},)),
-    inference=InferenceSettings(codec="csv"),
+    inference=InferenceSettings(codec="csv", csv_header="a,b,c", send_lone_record_twice=True),
     idempotency=IdempotencySettings(),
     monitoring=MonitoringSettings(),
     kms_key_arn=KEY,
