@@ -77,7 +77,7 @@ class Treatment(NamedTuple):
     backoff_base_seconds: float = 10.0
     """Most that is added to it on the first receive; doubled with each receive, with full jitter."""
     circuit: bool = False
-    """Whether to stop halving if unrelated micro-batches get this fault with no success in between."""
+    """Whether to stop halving after many failures in a row: then the endpoint is the cause."""
     endpoint_down: bool = False
     """Whether the endpoint as a whole is down if an invocation had no other outcome."""
 

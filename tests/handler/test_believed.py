@@ -163,6 +163,14 @@ def test_only_single_records_succeed_is_learned_and_logged_once(
     )
 
 
+def test_with_only_single_records_a_passing_fault_is_still_retried(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = first_only(1)
+    handler = inference()
+    outcomes(aws, handler, make_event(texts(32)))
+    aws.script(model_error(500), *[first_only(1)] * 9)
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
+
+
 CHAT = [{"role": "user", "content": "hello"}]
 
 
