@@ -95,7 +95,7 @@ class HuggingFaceCodec(Framed):
         answer = load_response(body)
         results = [self._lone_result(answer)] if count == 1 else listed(answer)
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, count)
         return results
 
     def _lone_result(self, answer: Any) -> Any:
@@ -156,9 +156,9 @@ class _AnyJson(Framed):
         text = text if as_it_is else compact(load_record(record.body))
         return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
 
-    def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
+    def _checked(self, results: Sequence[Any], count: int) -> Sequence[Any]:
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, count)
         return results
 
 
@@ -174,7 +174,7 @@ class InstancesCodec(_AnyJson):
         response = load_response(body)
         if not isinstance(response, dict):
             raise UnexpectedResponseError('the response must be an object with "predictions"')
-        return self._checked(listed(response.get("predictions")))
+        return self._checked(listed(response.get("predictions")), count)
 
 
 class JsonLinesCodec(_AnyJson):
@@ -187,7 +187,7 @@ class JsonLinesCodec(_AnyJson):
         return b"", b"\n", b"\n"
 
     def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
+        return self._checked([load_response(line) for line in body.splitlines() if line.strip()], count)
 
 
 # Line breaks to some servers, which JSON allows within a text.
@@ -224,7 +224,7 @@ class SingleCodec(Framed):
         except UnexpectedResponseError:
             return [_text(body)]
         if not self._any_result:
-            require_plain(results)
+            require_plain(results, count)
         return results
 
 
