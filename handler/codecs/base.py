@@ -142,9 +142,14 @@ def read_results(codec: Codec, body: bytes, content_type: str, items: Sequence[I
     count = len(items)
     if not isinstance(results, Sequence) or isinstance(results, (str, bytes)):
         raise UnexpectedResponseError(f"the codec returned a {type(results).__name__}, not a list of results")
+    require_count(results, count)
+    return results
+
+
+def require_count(results: Sequence[Any], count: int) -> None:
+    """Raise UnexpectedResponseError, which tells how many came, if it is another number of results."""
     if len(results) != count:
         raise UnexpectedResponseError(f"{len(results)} results came back for {count} records", len(results))
-    return results
 
 
 def load_record(body: str) -> Any:
@@ -166,8 +171,12 @@ _BESIDE_ERROR = {"error", "error_type", "code", "type", "status", "status_code",
 _BESIDE_OUTPUTS = {"outputs", "model_name", "model_version", "id", "parameters"}
 
 
-def require_plain(results: Sequence[Any]) -> None:
-    """Raise UnexpectedResponseError if one of the results is null, or has the shape of an error."""
+def require_plain(results: Sequence[Any], count: int) -> None:
+    """Raise UnexpectedResponseError if one of the results is null, or has the shape of an error; or on another count.
+
+    The count comes first: what it shows of the model must not be lost if an element is an error too.
+    """
+    require_count(results, count)
     for result in results:
         if result is None:
             raise UnexpectedResponseError("a result is null")
@@ -175,9 +184,9 @@ def require_plain(results: Sequence[Any]) -> None:
             raise UnexpectedResponseError('a result is an error, {"error": …}')
 
 
-def require_bare(results: Sequence[Any]) -> None:
+def require_bare(results: Sequence[Any], count: int) -> None:
     """Raise UnexpectedResponseError if one of the results is an error, or wrapped as another codec takes it."""
-    require_plain(results)
+    require_plain(results, count)
     for result in results:
         if not isinstance(result, dict):
             continue

@@ -97,7 +97,7 @@ class HuggingFaceCodec(Framed):
         answer = load_response(body)
         results = [self._lone_result(answer)] if len(items) == 1 else listed(answer)
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, len(items))
         return results
 
     def _lone_result(self, answer: Any) -> Any:
@@ -158,9 +158,9 @@ class _AnyJson(Framed):
         text = text if as_it_is else compact(load_record(payload.text))
         return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
 
-    def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
+    def _checked(self, results: Sequence[Any], count: int) -> Sequence[Any]:
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, count)
         return results
 
 
@@ -193,10 +193,10 @@ class InstancesCodec(_AnyJson):
     def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
         if not self._response_key:
-            return self._checked(listed(response))
+            return self._checked(listed(response), len(items))
         if not isinstance(response, dict):
             raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
-        return self._checked(listed(response.get(self._response_key)))
+        return self._checked(listed(response.get(self._response_key)), len(items))
 
 
 class JsonLinesCodec(_AnyJson):
@@ -209,7 +209,7 @@ class JsonLinesCodec(_AnyJson):
         return b"", b"\n", b"\n"
 
     def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
-        return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
+        return self._checked([load_response(line) for line in body.splitlines() if line.strip()], len(items))
 
 
 # Line breaks to some servers, which JSON allows within a text.
@@ -252,7 +252,7 @@ class SingleCodec(Framed):
         except UnexpectedResponseError:
             return [_text(body)]
         if not self._any_result:
-            require_plain(results)
+            require_plain(results, len(items))
         return results
 
 

@@ -168,7 +168,8 @@ def _rows(output: Any, count: int) -> list[dict[str, Any]]:
     shape, data = output.get("shape"), output.get("data")
     named = f"output {_quoted(name)}"
     if not _is_shape(shape, first=count, least=0):
-        raise UnexpectedResponseError(f"{named}: its shape {_cut(shape)} is not one of {count} rows")
+        rows = shape[0] if isinstance(shape, list) and shape and type(shape[0]) is int else None
+        raise UnexpectedResponseError(f"{named}: its shape {_cut(shape)} is not one of {count} rows", rows)
     if not isinstance(data, list):
         raise UnexpectedResponseError(f'{named}: no "data" came in the JSON')
     trailing = shape[1:]

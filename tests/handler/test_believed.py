@@ -131,6 +131,41 @@ def test_a_first_batch_as_large_as_a_wrong_count_is_not_believed_either(
     assert results_of_others(aws) == {}
 
 
+def test_a_wrong_count_of_rows_is_remembered_for_kserve(aws: LocalAws, inference: Build) -> None:
+    """The server answers with the rows of the first four records, whatever it is asked."""
+
+    def endpoint(request: Request) -> Answer:
+        (tensor,) = json.loads(request.body)["inputs"]
+        data = [tensor["data"][0]] * (1 if tensor["shape"][0] == 1 else 4)
+        output = {"name": "y", "datatype": "FP32", "shape": [len(data), 1], "data": data}
+        return Answer(body=json.dumps({"outputs": [output]}).encode())
+
+    aws.endpoint = endpoint
+    tensors = [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [number]} for number in range(32)]
+    event = make_event([json.dumps({"inputs": [tensor]}) for tensor in tensors])
+    assert outcomes(aws, inference(codec="kserve"), event) == each(range(32), SUCCEEDED)
+    results = {id_: event["data"]["result"][0]["data"] for id_, event in aws.results().items()}
+    assert results == {f"m{number}": [number] for number in range(32)}
+
+
+@pytest.mark.parametrize("codec", ["huggingface", "instances", "jsonlines"])
+def test_a_wrong_count_is_remembered_also_if_an_element_is_an_error(
+    aws: LocalAws, inference: Build, codec: str
+) -> None:
+    """The server answers with four of the first record's classes, and an error among them if it is asked for many."""
+
+    def endpoint(request: Request) -> Answer:
+        found = re.findall(rb"text (\d+)", request.body)
+        first: object = {"label": found[0].decode()}
+        many: list[object] = [first] * 3 + [None if len(found) > 4 else first]
+        return answering(codec, [first] if len(found) == 1 else many)
+
+    aws.endpoint = endpoint
+    assert outcomes(aws, inference(codec=codec), make_event(texts(32))) == each(range(32), SUCCEEDED)
+    labels = {id_: event["data"]["result"]["label"] for id_, event in aws.results().items()}
+    assert labels == {f"m{number}": str(number) for number in range(32)}
+
+
 def test_a_wrong_count_of_one_model_says_nothing_of_another(aws: LocalAws, inference: Build) -> None:
     def endpoint(request: Request) -> Answer:
         return first_only(2)(request) if request.sagemaker_headers["target-model"] == "a" else scored(request)
@@ -161,6 +196,14 @@ def test_only_single_records_succeed_is_learned_and_logged_once(
         "only requests with one record succeed; set max_records_per_request to 1, or a codec that fits the container: "
         "1 results came back for 2 records; the answer, application/json, is "
     )
+
+
+def test_with_only_single_records_a_passing_fault_is_still_retried(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = first_only(1)
+    handler = inference()
+    outcomes(aws, handler, make_event(texts(32)))
+    aws.script(model_error(500), *[first_only(1)] * 9)
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
 
 
 CHAT = [{"role": "user", "content": "hello"}]
