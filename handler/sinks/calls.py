@@ -61,7 +61,9 @@ def batch_ids(entries: Sequence[Entry]) -> list[str]:
 def errors_by_id(target: str, ids: Sequence[str], entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
     """Return errors by message id, from the answer of SQS or SNS to a batch whose entries have these ids."""
     acknowledged = {str(taken.get("Id")) for taken in members(answer, "Successful")}
-    reasons = {str(failed.get("Id")): refusal(target, failed, "Code", "Message") for failed in members(answer, "Failed")}
+    reasons = {
+        str(failed.get("Id")): refusal(target, failed, "Code", "Message") for failed in members(answer, "Failed")
+    }
     return {
         entry.message_id: reasons.get(id_, NO_WORD)
         for id_, entry in zip(ids, entries, strict=True)
