@@ -290,15 +290,13 @@ class Requests:
             self._ready.extendleft(reversed(self._parts(attempt, (len(attempt.items) + 1) // 2)))
         else:
             alone = len(attempt.items) == 1 or treatment.of_each
-            if not alone and treatment.circuit and not self._succeeded:
-                fault, detail = Fault.FAILED_ON_EVERYTHING, f"{FAILED_ON_EVERYTHING}: {detail}"
             failures = [Failed(item.record, fault, detail, alone) for item in attempt.items]
             yield from failures
             yield from self._hold({f.record.group for f in failures if f.record.group and not self._is_final(f)})
 
     def _parts(self, attempt: Attempt, size: int) -> list[Attempt]:
         """Return attempts at parts of so many items each."""
-        pair = _Pair(attempt.detail) if len(attempt.items) == 2 and attempt.tries else None
+        pair = _Pair(attempt.detail) if len(attempt.items) == 2 else None
         parts = []
         for start in range(0, len(attempt.items), size):
             items = attempt.items[start : start + size]
@@ -325,10 +323,10 @@ class Requests:
     def _worth_splitting(self, fault: Fault) -> bool:
         """Decide whether the fault may come from a single record, and not from the endpoint as a whole.
 
-        If as many requests fail in a row as are allowed while nothing succeeds, a circuit opens: records are returned
-        instead of being sent once more in halves.
+        If, after a success, as many requests fail in a row as are allowed while nothing succeeds, a circuit opens:
+        records are returned instead of being sent once more in halves.
         """
-        circuit_open = self._failed_in_a_row >= self._fruitless_requests
+        circuit_open = self._succeeded and self._failed_in_a_row >= self._fruitless_requests
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _give_up(self) -> Iterator[Failed]:

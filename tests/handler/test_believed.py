@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored
 from tests.handler.conftest import (
     SUCCEEDED,
@@ -61,6 +62,16 @@ def test_json_is_never_taken_for_csv(
         assert details(aws) == {
             f"{kind}; the answer, {content_type or 'of no type'}, is {quoted}".replace("\\\\", "\\")
         }
+
+
+@pytest.mark.parametrize("line", [b'{"error": "no"}', b"null", b' "negative"', b"[0.5]"])
+def test_a_row_of_json_among_others_proves_nothing_for_its_neighbours(
+    aws: LocalAws, inference: Build, line: bytes
+) -> None:
+    """The count is right, so that only the row's kind shows that the answer is none."""
+    aws.endpoint = lambda request: Answer(body=b"0.5\n" + line if b"\n" in request.body else b"7")
+    assert outcomes(aws, inference(codec="csv"), make_event(ROWS[:2])) == each(range(2), SUCCEEDED)
+    assert [event["data"]["result"] for event in aws.results().values()] == [7, 7]
 
 
 @pytest.mark.parametrize("answer", [b"0.5", b"7\n", b"1e3", b'"a, b",0.5\n', b"[1] is a footnote"[:0] + b"true"])
@@ -196,6 +207,33 @@ def test_only_single_records_succeed_is_learned_and_logged_once(
         "only requests with one record succeed; set max_records_per_request to 1, or a codec that fits the container: "
         "1 results came back for 2 records; the answer, application/json, is "
     )
+
+
+def garbled_if_shared(request: Request) -> Answer:
+    return Answer(body=b"<html>") if len(request.inputs) > 1 else scored(request)
+
+
+def test_two_pairs_that_succeeded_apart_are_a_coincidence(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = garbled_if_shared
+    handler = inference(max_records_per_request=2)
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
+    assert shared_requests(aws, handler) == [2]
+
+
+def test_after_a_shared_request_that_succeeded_pairs_prove_nothing(aws: LocalAws, inference: Build) -> None:
+    handler = inference(max_records_per_request=2)
+    assert shared_requests(aws, handler) == [2]
+    aws.endpoint = garbled_if_shared
+    assert outcomes(aws, handler, make_event(texts(16))) == each(range(16), SUCCEEDED)
+    assert shared_requests(aws, handler) == [2]
+
+
+def shared_requests(aws: LocalAws, handler: BatchInference) -> list[int]:
+    """Score two records at an endpoint that works; return the records of each request."""
+    aws.endpoint = scored
+    aws.requests.clear()
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
+    return [len(request.inputs) for request in aws.requests]
 
 
 def test_with_only_single_records_a_passing_fault_is_still_retried(aws: LocalAws, inference: Build) -> None:

@@ -204,3 +204,8 @@ def test_only_the_configured_codec_is_loaded() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert shown.stdout.strip() == "['handler.codecs.base', 'handler.codecs.kserve']"
+
+
+@pytest.mark.parametrize("answer", [b'\xef\xbb\xbf["a"]', '["a"]'.encode("utf-16"), '["a"]'.encode("utf-16-le")])
+def test_a_json_answer_may_be_in_any_encoding_of_unicode(answer: bytes) -> None:
+    assert make_codec("huggingface").decode(answer, 1) == ["a"]

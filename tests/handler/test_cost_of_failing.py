@@ -132,8 +132,9 @@ def test_an_endpoint_that_begins_to_fail_on_everything_is_not_asked_in_halves_fo
     aws.endpoint = lambda request: scored(request) if len(aws.requests) == 1 else model_error(500)
     found = outcomes(aws, inference(), make_event(texts(500)))
     assert found == each(range(32), SUCCEEDED) | each(range(32, 500), returned_for("model-failed"))
-    untried, halves = 15, 10  # micro-batches, each with one retry; halves that were ready when the circuit opened
-    assert len(aws.requests) <= 1 + MOST_REQUESTS[500] + 2 * untried + halves
+    untried = 15  # micro-batches, each with one retry
+    # Each request that fails before the circuit opens may leave two halves, which are sent still.
+    assert len(aws.requests) <= 1 + 2 * untried + 2 * MOST_REQUESTS[500]
 
 
 def test_throttling_is_no_reason_to_count_the_endpoint_as_failing(aws: LocalAws, inference: Build) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,27 @@ def test_an_unreadable_answer_of_the_table_returns_its_record_alone(
     assert found["m0"] == found["m2"] == SUCCEEDED
     if not is_claim:
         assert found["m1"] == returned_for("idempotency-unavailable")
+
+
+@pytest.mark.parametrize("status", [102, 103])
+def test_after_an_interim_answer_of_the_table_no_result_is_another_records(
+    aws: LocalAws, inference: Build, status: int
+) -> None:
+    """The final answer, with the first record's result, comes while the second is claimed."""
+    table: Items = serve_table(aws)
+    table["m0"] = {"id": {"S": "m0"}, "result": {"S": '"of m0"'}, "expires_at": {"N": "99999999999"}}
+    serve, invoked = aws.dynamodb, inference(idempotency_table="t")
+
+    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
+        answer = serve(operation, call)
+        return replace(answer, interim=status, interim_seconds=0.5) if isinstance(answer, Answer) else answer
+
+    aws.dynamodb = dynamodb
+    assert outcomes(aws, invoked, make_event(texts(1))) == {"m0": returned_for("idempotency-unavailable")}
+    event = make_event(texts(2))
+    del event["Records"][0]
+    assert outcomes(aws, invoked, event) == {"m1": SUCCEEDED}
+    assert aws.results()["m1"]["data"]["result"] == {"label": "text 1"}
 
 
 @pytest.mark.parametrize("result", [{}, {"S": "not JSON"}, {"N": "1"}, {"S": "[" * 100_000}])
