@@ -51,23 +51,24 @@ class Layer:
 
 
 def layers_of(template: Template, options: Options) -> list[Layer]:
-    """Return the layer that the options name, and those of the function that are in a folder `layers` beside the app.
+    """Return those of the function that are in a folder `layers` beside the app, and the layer that the options name.
 
-    There they have the layer's name, as a folder or as NAME.zip.
+    There they have the layer's name, as a folder or as NAME.zip. Of two files of the same name the later layer's counts,
+    as in Lambda.
     """
-    found = [Layer(options.layer.stem, options.layer)] if options.layer else []
+    found: list[Layer] = []
     folder = PROJECT.joinpath(*options.app.split(".")).parent / "layers"
     for arn in _arns(template):
         name = named[1] if (named := LAYER_VERSION.fullmatch(arn)) else ""
         paths = (folder / name, folder / f"{name}.zip") if name else ()
-        found += [Layer(name, path) for path in paths if path.exists() and path not in [one.path for one in found]][:1]
-    return found
+        found += [Layer(name, path) for path in paths if path.exists()][:1]
+    return [*found, Layer(options.layer.stem, options.layer)] if options.layer else found
 
 
 @contextlib.contextmanager
 def importable(layers: Sequence[Layer]) -> Iterator[None]:
     """Let this process import what is in the layers, behind all else."""
-    paths = [layer.import_path for layer in layers]
+    paths = [layer.import_path for layer in reversed(layers)]
     sys.path.extend(paths)
     try:
         yield

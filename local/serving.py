@@ -60,7 +60,7 @@ def _codec(template: Template) -> str:
 
 
 def _container(codec: str, layers: Sequence[Layer], options: Options) -> Container:
-    files = [options.model, *(layer.beside(CONTAINER_FILE) for layer in layers)]
+    files = [options.model, *(layer.beside(CONTAINER_FILE) for layer in reversed(layers))]
     if options.model or ":" in codec:
         for file in filter(None, files):
             return OwnContainer(file)
@@ -78,7 +78,7 @@ def _samples(codec: str, layers: Sequence[Layer], options: Options, samples: Seq
         if codec in ROW_CODECS:
             return generated_rows(options.seed)
         if ":" in codec:
-            file = next(filter(None, (layer.beside(MESSAGES_FILE) for layer in layers)), None)
+            file = next(filter(None, (layer.beside(MESSAGES_FILE) for layer in reversed(layers))), None)
             if file is None:
                 raise UsageError(
                     f"only you know the messages of the codec {codec}: name a file with a line "

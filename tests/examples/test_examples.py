@@ -151,7 +151,7 @@ def test_own_codec_comes_from_a_layer_of_its_name(example: Example) -> None:
     (layer,) = stack.one("aws_lambda_function")["layers"]
     folder = ROOT / "examples" / "layers" / layer.split(":")[6]
     module, _, function = environment(stack, "function")["CODEC"].partition(":")
-    assert f"def {function}(settings: HandlerSettings)" in (folder / "python" / f"{module}.py").read_text()
+    assert f"def {function}(_: HandlerSettings)" in (folder / "python" / f"{module}.py").read_text()
 
 
 def test_bring_your_own_creates_no_queue_and_no_endpoint_and_no_role(example: Example) -> None:

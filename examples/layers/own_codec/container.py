@@ -10,6 +10,8 @@ MODEL = LanguageModel()
 
 def answer(body: bytes, content_type: str) -> tuple[bytes, str]:
     """Return the answer to a request, and its content type; a ValueError is answered with status 400."""
+    if content_type != "application/json":
+        raise ValueError(f"the service takes no {content_type}")
     results = [_result(ticket) for ticket in json.loads(body)["tickets"]]
     results.reverse()  # as the service may: in any order
     return json.dumps({"results": results}).encode(), "application/json"

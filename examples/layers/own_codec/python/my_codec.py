@@ -44,6 +44,6 @@ def _result(result: dict[str, Any]) -> Any:
     return RecordFailure(str(result["error"])) if "error" in result else result
 
 
-def make(settings: HandlerSettings) -> Codec:
-    """Return the codec; called once for each sandbox."""
+def make(_: HandlerSettings) -> Codec:
+    """Return the codec, which has no settings; called once for each sandbox."""
     return TicketCodec()
