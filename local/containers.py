@@ -127,7 +127,7 @@ class CsvContainer(_ModelContainer):
 
 
 class CsvRowContainer(CsvContainer):
-    """As some XGBoost containers: one row with all scores."""
+    """One row with all scores, as some XGBoost containers answer."""
 
     between = ","
 

@@ -53,8 +53,8 @@ class Layer:
 def layers_of(template: Template, options: Options) -> list[Layer]:
     """Return those of the function that are in a folder `layers` beside the app, and the layer that the options name.
 
-    There they have the layer's name, as a folder or as NAME.zip. Of two files of the same name the later layer's counts,
-    as in Lambda.
+    There they have the layer's name, as a folder or as NAME.zip. Of two files of the same name the later layer's
+    counts, as in Lambda.
     """
     found: list[Layer] = []
     folder = PROJECT.joinpath(*options.app.split(".")).parent / "layers"

@@ -13,7 +13,7 @@ from local.bodies import GENERATED_ROWS, Bodies, Poison, generated_row, to_json
 from local.errors import UsageError
 
 UNKNOWN = object()
-"""In place of a result that nobody knows."""
+"""Stand-in for a result that nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Sample:
     expected: str | None = None
     """The right label, if the file has it."""
     body: str | None = None
-    """What to send as it is; then there is no text."""
+    """Body that is sent as it is; then there is no text."""
     poison: str = ""
-    """Why it can never be scored, if the file says so."""
+    """Reason that it can never be scored, if the file says so."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Message:
     body: str
     expected: str | None = None
     poison: str | None = None
-    """Why it can never be scored: one of `Poison`, or what the file says."""
+    """Reason that it can never be scored: one of `Poison`, or the file's own."""
     group: str = ""
     """Its message group, on a FIFO queue."""
     result: Any = UNKNOWN

@@ -18,7 +18,7 @@ ROW_CODECS = "csv", "csv-row"
 
 @dataclass(frozen=True)
 class Serving:
-    """All that speaks the format of the pipeline's codec."""
+    """Layers, container and messages that speak the format of the pipeline's codec."""
 
     codec: str
     layers: Sequence[Layer]
@@ -36,7 +36,7 @@ class Serving:
 
 
 def serving_of(template: Template, options: Options, samples: Sequence[Sample]) -> Serving:
-    """Return what the template's codec needs; `samples` are those of the file that the options name.
+    """Return the parts that the template's codec needs; `samples` are those of the file that the options name.
 
     Raises UsageError if a codec of the user's own lacks its layer, its container or its messages.
     """
