@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from handler.settings import HandlerSettings
 from local.model import LANGUAGES, LanguageModel, RefusedError, RowModel
 
 JSON = "application/json"
@@ -33,8 +34,9 @@ class _ModelContainer(ABC):
 
     content_type = JSON
 
-    def __init__(self, texts: LanguageModel, rows: RowModel) -> None:
+    def __init__(self, texts: LanguageModel, rows: RowModel, settings: HandlerSettings) -> None:
         self.name = f"py3langid, {len(LANGUAGES)} languages"
+        self._settings = settings
         self._texts = texts
         self._rows = rows
         # With one worker, so requests wait for each other.
@@ -84,17 +86,19 @@ class HuggingFaceContainer(_ModelContainer):
 
 
 class InstancesContainer(_ModelContainer):
-    """TensorFlow Serving."""
+    """TensorFlow Serving, or a container with other keys, or with bare lists."""
 
     def records(self, body: bytes) -> Sequence[Any]:
-        request = json.loads(body)
-        instances = request.get("instances") if isinstance(request, dict) else None
+        request, key = json.loads(body), self._settings.request_key
+        instances = request.get(key) if key and isinstance(request, dict) else request
         if not isinstance(instances, list):
-            raise RefusedError('the request must be a JSON object with "instances", a list')
+            form = f'a JSON object with "{key}", a list' if key else "a JSON list"
+            raise RefusedError(f"the request must be {form}")
         return instances
 
     def joined(self, results: Sequence[Any]) -> bytes:
-        return json.dumps({"predictions": results}).encode()
+        key = self._settings.response_key
+        return json.dumps({key: results} if key else results).encode()
 
 
 class JsonLinesContainer(_ModelContainer):
@@ -115,12 +119,13 @@ class CsvContainer(_ModelContainer):
     content_type = "text/csv"
     between = "\n"
 
-    def __init__(self, texts: LanguageModel, rows: RowModel) -> None:
-        super().__init__(texts, rows)
+    def __init__(self, texts: LanguageModel, rows: RowModel, settings: HandlerSettings) -> None:
+        super().__init__(texts, rows, settings)
         self.name = "a logistic regression"
 
     def records(self, body: bytes) -> Sequence[Any]:
-        return [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+        rows = [row for row in csv.reader(io.StringIO(body.decode(), newline="")) if row]
+        return rows[1:] if self._settings.csv_header else rows
 
     def joined(self, results: Sequence[Any]) -> bytes:
         return self.between.join(map(str, results)).encode()
@@ -182,9 +187,9 @@ CONTAINERS: dict[str, type[_ModelContainer]] = {
 }
 
 
-def container_for(codec: str) -> Container:
-    """Return the container that speaks the format of one of the handler's codecs."""
-    return CONTAINERS[codec](LanguageModel(), RowModel())
+def container_for(settings: HandlerSettings) -> Container:
+    """Return the container that speaks the format of the handler's codec, as it is set."""
+    return CONTAINERS[settings.codec](LanguageModel(), RowModel(), settings)
 
 
 def _lone_tensor(request: Any) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The parts of a run that depend on the pipeline's codec: its layers, the container that answers, and the messages."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from handler.settings import HandlerSettings
 from local.alone import Alone
 from local.bodies import Bodies, OwnBodies, bodies_for
 from local.containers import CONTAINERS, Container, container_for
@@ -14,6 +15,8 @@ from local.own_container import OwnContainer
 from local.template import Template
 
 ROW_CODECS = "csv", "csv-row"
+# Settings of the handler, all of them texts, that tell what requests and answers look like.
+SHAPES = "codec", "request_key", "response_key", "csv_header"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ def serving_of(template: Template, options: Options, samples: Sequence[Sample]) 
 
     Raises UsageError if a codec of the user's own lacks its layer, its container or its messages.
     """
-    codec, layers = _codec(template), layers_of(template, options)
+    settings, layers = _codec_settings(template), layers_of(template, options)
+    codec = settings.codec
     if ":" in codec and not layers:
         raise UsageError(
             f"the layer of the codec {codec} was not found: name its folder or zip by --layer, or put it, by the "
@@ -48,18 +52,26 @@ def serving_of(template: Template, options: Options, samples: Sequence[Sample]) 
         )
     for layer in layers:
         layer.content()  # raises for one that Lambda could not use
-    return Serving(codec, layers, _container(codec, layers, options), _samples(codec, layers, options, samples))
+    return Serving(codec, layers, _container(settings, layers, options), _samples(codec, layers, options, samples))
 
 
-def _codec(template: Template) -> str:
+def _codec_settings(template: Template) -> HandlerSettings:
+    """Return the settings that tell what requests and answers look like; the others are not known yet."""
+    variables = _variables(template)
+    known = {name: variables[name.upper()] for name in SHAPES if name.upper() in variables}
+    return replace(HandlerSettings(endpoint_name="", dead_letter_queue_url=""), **known)  # type: ignore[arg-type]
+
+
+def _variables(template: Template) -> Mapping[str, str]:
     for block in template.of_type("aws_lambda_function"):
         variables = block.arguments.get("environment", {}).get("variables", {})
         if "ENDPOINT_NAME" in variables:
-            return str(variables.get("CODEC", "huggingface"))
-    return "huggingface"
+            return {name: str(value) for name, value in variables.items()}
+    return {}
 
 
-def _container(codec: str, layers: Sequence[Layer], options: Options) -> Container:
+def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Options) -> Container:
+    codec = settings.codec
     files = [options.model, *(layer.beside(CONTAINER_FILE) for layer in reversed(layers))]
     if options.model or ":" in codec:
         for file in filter(None, files):
@@ -69,7 +81,7 @@ def _container(codec: str, layers: Sequence[Layer], options: Options) -> Contain
             "answer(body: bytes, content_type: str) -> tuple[bytes, str] by --model, or put it as "
             f"{CONTAINER_FILE} beside the layer's python/"
         )
-    return container_for(codec)
+    return container_for(settings)
 
 
 def _samples(codec: str, layers: Sequence[Layer], options: Options, samples: Sequence[Sample]) -> Sequence[Sample]:

@@ -2,6 +2,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -24,9 +25,13 @@ if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
+def settings_for(codec: str) -> HandlerSettings:
+    return HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec=codec)
+
+
 @pytest.fixture(scope="module")
 def container() -> Container:
-    return container_for("huggingface")
+    return container_for(settings_for("huggingface"))
 
 
 @pytest.fixture
@@ -69,7 +74,7 @@ def test_a_single_text_gives_a_list_of_one(client: "SageMakerRuntimeClient") -> 
 
 
 def answered(codec: str, body: str) -> str:
-    answer, content_type = container_for(codec).answer(body.encode(), "")
+    answer, content_type = container_for(settings_for(codec)).answer(body.encode(), "")
     assert content_type == make_codec(codec).accept
     return answer.decode()
 
@@ -129,7 +134,7 @@ def test_each_codecs_requests_are_answered_in_its_format(codec: str, body: str, 
 )
 def test_what_a_container_does_not_take_it_refuses(codec: str, body: str, detail: str) -> None:
     with pytest.raises(RefusedError) as error:
-        container_for(codec).answer(body.encode(), "")
+        container_for(settings_for(codec)).answer(body.encode(), "")
     assert str(error.value) == detail
 
 
@@ -231,3 +236,19 @@ def test_an_unsigned_request_is_refused(endpoint: EndpointServer) -> None:
         urllib.request.urlopen(f"{endpoint.url}/endpoints/language/invocations", data=b'{"inputs": "text"}')
     with error.value:
         assert error.value.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+
+
+@pytest.mark.parametrize(
+    ("codec", "changes", "body", "answer"),
+    [
+        ("instances", {"request_key": "inputs", "response_key": ""}, b'{"inputs": [[1, 2, 3, 4]]}', b"["),
+        ("instances", {"request_key": "", "response_key": "scores"}, b"[[1, 2, 3, 4]]", b'{"scores": ['),
+        ("csv", {"csv_header": "a,b,c,d"}, b"a,b,c,d\n1,2,3,4", b"0."),
+    ],
+)
+def test_the_container_keeps_to_the_settings_of_the_codec(
+    codec: str, changes: dict[str, str], body: bytes, answer: bytes
+) -> None:
+    written, _ = container_for(replace(settings_for(codec), **changes)).answer(body, "")  # type: ignore[arg-type]
+    assert written.startswith(answer)
+    assert written.count(b"\n") == 0

@@ -67,7 +67,7 @@ def test_the_codec_itself_refuses_the_poison_that_is_made_for_it_and_takes_every
     settings = HandlerSettings(
         endpoint_name="e", dead_letter_queue_url="q", codec=codec, max_request_bytes=LIMITS.max_request_bytes
     )
-    alone = Alone(settings, container_for(codec))
+    alone = Alone(settings, container_for(settings))
     samples = generated_rows(0) if codec.startswith("csv") else SAMPLES
     made = make_messages(samples, count=200, poison_share=0.5, seed=0, limits=LIMITS, bodies=bodies_for(codec))
     good = [message.body for message in made if not message.poison]
