@@ -124,19 +124,12 @@ def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[
             container_startup_health_check_timeout_in_seconds=capacity.startup_timeout_seconds,
             inference_ami_version=capacity.inference_ami_version,
         ),
-        **(_instance_arguments(capacity) if isinstance(capacity, InstanceCapacity) else {}),
+        **({"routing_config": _routing(capacity)} if isinstance(capacity, InstanceCapacity) else {}),
     }
 
 
-def _instance_arguments(capacity: InstanceCapacity) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"routing_config": [{"routing_strategy": capacity.routing_strategy}]}
-    if capacity.managed_scaling:
-        arguments["managed_instance_scaling"] = {
-            "status": "ENABLED",
-            "min_instance_count": capacity.min_instances,
-            "max_instance_count": capacity.max_instances,
-        }
-    return arguments
+def _routing(capacity: InstanceCapacity) -> list[dict[str, str]]:
+    return [{"routing_strategy": capacity.routing_strategy}]
 
 
 def _scaled(argument: str, variants: Sequence[ServingVariant]) -> Iterator[str]:

@@ -201,8 +201,11 @@ class BatchInferenceFunction(Construct):
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:
-    """The provider takes a block that is gone for one that was left alone: only `None` turns it off again."""
-    if settings.alias is None:
+    """Return no block unless asked: the provider drops one that says `None` when it reads the function, and would plan
+    a change of it, and a version, forever. But it takes a block that is gone for one that was left alone, so only
+    `None` turns off what was on.
+    """
+    if settings.snap_start is None:
         return None
     return LambdaFunctionSnapStart(apply_on="PublishedVersions" if settings.snap_start else "None")
 

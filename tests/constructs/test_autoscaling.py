@@ -168,11 +168,6 @@ def test_the_queue_feeds_as_much_as_the_schedules_largest_range_takes(synth_pipe
     assert concurrency(replace(INSTANCES, schedule=(DAY, NIGHT))) == 10 * 4 // 2
 
 
-def test_sagemakers_own_scaling_is_left_alone(synth_pipeline: Synth) -> None:
-    synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, managed_scaling=True)))
-    assert _resources(synthesized) == set()
-
-
 def test_warm_serverless_containers_scale_by_their_utilization(synth_pipeline: Synth) -> None:
     capacity = ServerlessCapacity(provisioned_concurrency=2, max_provisioned_concurrency=8)
     synthesized = synth_pipeline(endpoint=_endpoint(capacity))
@@ -310,20 +305,6 @@ def test_a_fixed_number_of_asynchronous_instances_is_not_scaled(synth_pipeline: 
             replace(INSTANCES, queue_scaling=QueueScaling(age_seconds=345_600)),
             "queue_scaling.age_seconds = 345600: must be less than queue.message_retention_seconds, 345600 seconds "
             "(no message grows so old)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, invocations_per_instance_per_minute=60),
-            "invocations_per_instance_per_minute = 60: must be None with managed_scaling "
-            "(SageMaker itself scales the instances)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, schedule=(DAY,)),
-            f"schedule = ({DAY!r},): must be () with managed_scaling (SageMaker itself scales the instances)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, queue_scaling=QueueScaling(age_seconds=60)),
-            f"queue_scaling = {QueueScaling(age_seconds=60)!r}: must be None with managed_scaling "
-            "(SageMaker itself scales the instances)",
         ),
         (
             replace(INSTANCES, scale_in_cooldown_seconds=3601),

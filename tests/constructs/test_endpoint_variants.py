@@ -145,30 +145,6 @@ def test_the_hardware_of_a_variant_is_what_was_asked_for(synth_pipeline: SynthPi
     }
 
 
-def test_sagemaker_scales_by_itself_where_it_is_told_to(synth_pipeline: SynthPipeline) -> None:
-    synthesized = synth_pipeline(endpoint=_endpoint(capacity=replace(INSTANCES, managed_scaling=True)))
-    configuration = synthesized.one(CONFIGURATION)
-    assert configuration["production_variants"][0]["managed_instance_scaling"] == {
-        "status": "ENABLED",
-        "min_instance_count": 1,
-        "max_instance_count": 4,
-    }
-    assert synthesized.all("aws_appautoscaling_target") == {}
-
-
-def test_a_changed_range_of_sagemakers_own_scaling_is_deployed_with_the_count_it_starts_from(
-    synth_pipeline: SynthPipeline,
-) -> None:
-    names = set()
-    for least, most in ((2, 4), (4, 8)):
-        capacity = replace(INSTANCES, managed_scaling=True, min_instances=least, max_instances=most)
-        configuration = synth_pipeline(endpoint=_endpoint(capacity=capacity)).one(CONFIGURATION)
-        names.add(configuration["name"])
-        assert configuration["lifecycle"] == {"create_before_destroy": True}
-        assert configuration["production_variants"][0]["initial_instance_count"] == least
-    assert len(names) == 2
-
-
 def test_warm_serverless_containers_are_kept(synth_pipeline: SynthPipeline) -> None:
     fixed = ServerlessCapacity(provisioned_concurrency=2)
     scaled = replace(fixed, max_provisioned_concurrency=5)
@@ -353,7 +329,6 @@ def test_the_event_source_keeps_to_the_variant_that_is_full_first(synth_pipeline
         _endpoint(weight=2),
         _endpoint(capacity=replace(INSTANCES, volume_gib=64)),
         _endpoint(capacity=replace(INSTANCES, routing_strategy="RANDOM")),
-        _endpoint(capacity=replace(INSTANCES, managed_scaling=True)),
         _endpoint(data_capture=DataCapture(location="s3://audit/")),
         _endpoint(volume_key_arn=KEY),
         _endpoint(more_variants=(GREEN,)),

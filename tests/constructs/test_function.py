@@ -327,7 +327,7 @@ def test_an_existing_role_gets_the_rights_under_names_of_the_function(
         ),
         (
             FunctionSettings(snap_start=True),
-            "function.snap_start = True: must be False without alias (Lambda does it for published versions alone)",
+            "function.snap_start = True: must be None without alias (Lambda does it for published versions alone)",
         ),
         (
             FunctionSettings(alias="live", snap_start=True, provisioned_concurrency=2),
