@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from constructs_lib.core.iam import policy_violations
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
@@ -32,6 +33,8 @@ class InferenceStack(TerraformStack):
             name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=pipeline)
             for name, pipeline in settings.pipelines.items()
         }
+        if violations := list(policy_violations(self)):
+            raise SettingsError(violations)
 
     def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
         if state is None:

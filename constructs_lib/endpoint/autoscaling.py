@@ -70,6 +70,7 @@ class InstanceAutoscaling(Construct):
             dimension=INSTANCES,
             minimum=capacity.min_instances,
             maximum=capacity.max_instances,
+            instance_type=capacity.instance_type,
             schedule=capacity.schedule,
         )
         invocations = capacity.invocations_per_instance_per_minute
@@ -164,6 +165,7 @@ class AsyncAutoscaling(Construct):
             dimension=INSTANCES,
             minimum=capacity.min_instances,
             maximum=capacity.max_instances,
+            instance_type=capacity.instance_type,
             schedule=capacity.schedule,
         )
         # Asynchronous endpoints report no invocations; these metrics are the endpoint's, not a variant's.

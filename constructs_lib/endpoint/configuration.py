@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from constructs_lib.core.naming import content_hash
+from constructs_lib.core.naming import content_name
 from constructs_lib.settings import (
     AsyncCapacity,
     Capacity,
@@ -59,10 +59,11 @@ def make_endpoint_configuration(
     else:
         arguments = rest
     scaled = [*_scaled("production_variants", production), *_scaled("shadow_production_variants", shadows)]
+    id_ = _construct_id(settings.capacity)
     return SagemakerEndpointConfiguration(
         scope,
-        _construct_id(settings.capacity),
-        name=f"{name}-{content_hash(scope, [identity, rest])}",
+        id_,
+        name=content_name(scope, id_, name, [identity, rest]),
         production_variants=[_production(variant, models[variant.name]) for variant in production],
         shadow_production_variants=[_shadow(variant, models[variant.name]) for variant in shadows] or None,
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True, ignore_changes=scaled or None),

@@ -7,7 +7,7 @@ from typing import Any
 
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
-from constructs_lib.core.naming import DeployTarget
+from constructs_lib.core.naming import DeployTarget, address
 from constructs_lib.function.packaging import package_handler
 from constructs_lib.function.signing import SignedCode
 from constructs_lib.settings import FunctionSettings, VpcSettings
@@ -88,6 +88,10 @@ class BatchInferenceFunction(Construct):
         """Resources, besides the rights, that must exist before the first call."""
         if settings.alias is not None:
             self._make_alias(settings.alias)
+
+    def depend_on_rights(self) -> None:
+        """Have all that is granted until now before the code that uses it; what is granted no more goes after it."""
+        self.function.depends_on = [address(policy) for policy in self.role.policies]
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"

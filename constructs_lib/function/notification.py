@@ -102,6 +102,7 @@ class NotificationFunction(Construct):
         )
         results.grant_send(role)
         dead_letters.grant_send(role)
+        self.function.depend_on_rights()
         failures = LambdaFunctionEventInvokeConfig(
             self,
             "failures",
