@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from benchmarks.measure import Case, Result
 from benchmarks.report import number
 
-# From so many times on, short bars would not be seen.
+# With a ratio above this, short bars could not be seen on a linear scale.
 LOGARITHMIC_FROM = 20
 OURS, OTHERS = "#0b6e99", "#b8c4cc"
 INCHES_PER_BAR = 0.32
@@ -27,7 +27,7 @@ def draw(result: Result, target: Path) -> None:
         _panel(panel, case)
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, metadata={"Date": None})
-    # matplotlib ends some lines with a space
+    # matplotlib leaves a space at the end of some lines
     text = target.read_text(encoding="utf-8")
     target.write_text("\n".join(line.rstrip() for line in text.splitlines()) + "\n", encoding="utf-8")
 

@@ -48,7 +48,7 @@ def measure() -> Result:
     with tempfile.TemporaryDirectory() as folder, serve() as server:
         _unpack_function(Path(folder))
         server.configure()
-        variables = environment(server, max_concurrency=2, pythonpath=f"{folder}{os.pathsep}{PROJECT}")
+        variables = {**environment(server, requests_in_flight=2), "PYTHONPATH": f"{folder}{os.pathsep}{PROJECT}"}
         imports = _measure_imports(variables, Path(folder))
         bars = [
             Bar(claim=f"{metric.name} until ready: ours, to {name}", ratio=ratio, at_most=LIMIT)
@@ -67,10 +67,10 @@ def measure() -> Result:
 def _unpack_function(folder: Path) -> None:
     """Unpack the very zip that is deployed; Lambda keeps no bytecode of it, so none is kept here either."""
     command: list[str | Path] = [PROJECT_PYTHON, "-c", PACKAGED]
-    made = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise BenchmarkError(f"the function was not packaged:\n{made.stderr}")
-    with zipfile.ZipFile(made.stdout.strip()) as archive:
+    completed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise BenchmarkError(f"the function was not packaged:\n{completed.stderr}")
+    with zipfile.ZipFile(completed.stdout.strip()) as archive:
         archive.extractall(folder)
 
 
@@ -89,17 +89,17 @@ def _import(code: str, variables: Mapping[str, str], folder: Path) -> Values:
     clocks = "time.perf_counter() * 1000, time.process_time() * 1000"
     script = f"import time; w, c = {clocks}; {code}; v, d = {clocks}; print(v - w, d - c)"
     command = [sys.executable, "-c", script]
-    made = subprocess.run(
+    completed = subprocess.run(
         command, cwd=folder, env=_own_bytecode_only(variables, code), capture_output=True, text=True, check=False
     )
-    if made.returncode:
-        raise BenchmarkError(f"{code} failed:\n{made.stderr}")
-    wall, cpu = map(float, made.stdout.split())
+    if completed.returncode:
+        raise BenchmarkError(f"{code} failed:\n{completed.stderr}")
+    wall, cpu = map(float, completed.stdout.split())
     return {"wall": wall, "cpu": cpu}
 
 
 def _own_bytecode_only(variables: Mapping[str, str], code: str) -> dict[str, str]:
-    """Let libraries have their bytecode, which is in favour of those who bring more, and our zip none."""
+    """Return the variables that let libraries use bytecode, which favours those with more code, but not our zip."""
     ours = {"PYTHONDONTWRITEBYTECODE": "1"} if code.startswith(("import handler", "handler.")) else {}
     return {**variables, **ours}
 

@@ -13,7 +13,7 @@ ONE_CALL_MODULE = "benchmarks.candidates.tutorial"
 MICRO_BATCHES = (1, 10, 25, 100)
 IN_LISTS = "micro-batches of 100, results in lists"
 RECORDS = 200
-# Bytes of a record, and how many of them an event has: Lambda hands over 6 MB at most.
+# Bytes of a record, and number of records in an event, which has 6 MB at most.
 SIZES = {200: 200, 1024: 200, 16 * 1024: 100, 256 * 1024: 20}
 MICRO_BATCH = 25
 ROUNDS = 5
@@ -30,10 +30,10 @@ def _by_micro_batch(server: LocalServer) -> Case:
     with contextlib.ExitStack() as stack:
         workers = {ONE_CALL: stack.enter_context(function(ONE_CALL_MODULE, server))}
         for size in MICRO_BATCHES:
-            worker = stack.enter_context(function(OURS, server, max_records=size, max_concurrency=4))
+            worker = stack.enter_context(function(OURS, server, max_records_per_request=size, requests_in_flight=4))
             workers[f"micro-batches of {size}"] = worker
         workers[IN_LISTS] = stack.enter_context(
-            function(OURS, server, max_records=100, max_concurrency=4, max_events_per_message=100)
+            function(OURS, server, max_records_per_request=100, requests_in_flight=4, max_events_per_message=100)
         )
         server.configure()
         samples = alternate({name: _run(worker, RECORDS, 1024) for name, worker in workers.items()}, rounds=ROUNDS)
@@ -44,7 +44,7 @@ def _by_size(server: LocalServer, record_bytes: int, records: int) -> Case:
     ours = f"micro-batches of {MICRO_BATCH}"
     with (
         function(ONE_CALL_MODULE, server) as one,
-        function(OURS, server, max_records=MICRO_BATCH, max_concurrency=4) as many,
+        function(OURS, server, max_records_per_request=MICRO_BATCH, requests_in_flight=4) as many,
     ):
         server.configure()
         runs = {ONE_CALL: _run(one, records, record_bytes), ours: _run(many, records, record_bytes)}
@@ -62,5 +62,5 @@ def _per_record(worker: Worker, records: int, record_bytes: int) -> Values:
     return {"cpu": 1000 * values["cpu"] / records}
 
 
-def _case(what: str, samples: Samples, reference: str) -> Case:
-    return Case(title=f"CPU per record, {what}", metrics=[Metric("cpu", "µs")], samples=samples, reference=reference)
+def _case(name: str, samples: Samples, reference: str) -> Case:
+    return Case(title=f"CPU per record, {name}", metrics=[Metric("cpu", "µs")], samples=samples, reference=reference)

@@ -1,4 +1,4 @@
-"""The local run at several MAX_RECORDS and MAX_CONCURRENCY: queue, function, a real model and its own cost."""
+"""The local run with requests of several sizes, and several at once: queue, function, a real model, its own cost."""
 
 import functools
 import json
@@ -11,9 +11,9 @@ from benchmarks.measure import PROJECT, PROJECT_PYTHON, BenchmarkError, Case, Me
 
 STACK = "dev"
 MESSAGES = 500
-# What the stack has: batches of 10 messages, and two requests at once.
+# The stack's own settings: batches of 10 messages, and two requests at once.
 BATCH = (10, 2)
-# MAX_RECORDS, MAX_CONCURRENCY
+# MAX_RECORDS_PER_REQUEST, REQUESTS_IN_FLIGHT
 SETTINGS = ((1, 1), (1, 4), (4, 2), BATCH)
 ROUNDS = 2
 METRICS = (Metric("throughput", "messages/s"), Metric("latency p50", "ms"), Metric("per request", "records"))
@@ -34,7 +34,7 @@ def measure() -> Result:
         metrics=METRICS,
         samples=samples,
         reference=_name(*BATCH),
-        notes={_name(*pair): "MAX_RECORDS={}, MAX_CONCURRENCY={}".format(*pair) for pair in SETTINGS},
+        notes={_name(*pair): "MAX_RECORDS_PER_REQUEST={}, REQUESTS_IN_FLIGHT={}".format(*pair) for pair in SETTINGS},
     )
     return Result(cases=[case])
 
@@ -44,10 +44,13 @@ def _name(records: int, concurrency: int) -> str:
 
 
 def _with_settings(template: Path, records: int, concurrency: int) -> Path:
-    """Write the stack with other variables of the function beside the synthesized one, where its zip is found."""
+    """Write the stack with other variables of the function, in the synthesized one's folder, since its zip is there."""
     content = json.loads(template.read_bytes())
     for function in content["resource"]["aws_lambda_function"].values():
-        function["environment"]["variables"] |= {"MAX_RECORDS": str(records), "MAX_CONCURRENCY": str(concurrency)}
+        function["environment"]["variables"] |= {
+            "MAX_RECORDS_PER_REQUEST": str(records),
+            "REQUESTS_IN_FLIGHT": str(concurrency),
+        }
     target = template.with_name(f"{records}-{concurrency}.tf.json")
     target.write_text(json.dumps(content), encoding="utf-8")
     return target
@@ -66,8 +69,8 @@ def _run(template: Path) -> Values:
 
 
 def _call(command: list[str | Path], **variables: str) -> None:
-    made = subprocess.run(
+    completed = subprocess.run(
         command, cwd=PROJECT, env={**os.environ, **variables}, capture_output=True, text=True, check=False
     )
-    if made.returncode:
-        raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{(made.stdout + made.stderr)[-2000:]}")
+    if completed.returncode:
+        raise BenchmarkError(f"{' '.join(map(str, command))} failed:\n{(completed.stdout + completed.stderr)[-2000:]}")

@@ -1,4 +1,4 @@
-"""Events of 10 to 10,000 records: what a record costs must not grow with its company."""
+"""Events of 10 to 10,000 records: the cost of a record must not grow with their number."""
 
 import functools
 
@@ -6,9 +6,9 @@ from benchmarks.measure import Bar, Case, Metric, Result, Values, alternate
 from benchmarks.server import serve
 from benchmarks.worker import OURS, Worker, function
 
-# Records of an event, and how many such events make one measurement.
+# Records of an event, and number of such events in one measurement.
 EVENTS = {10: 100, 100: 10, 1_000: 2, 10_000: 1}
-SETTINGS = {"max_records": 32, "max_concurrency": 4}
+SETTINGS = {"max_records_per_request": 32, "requests_in_flight": 4}
 ROUNDS = 5
 LIMIT = 1.2
 

@@ -28,16 +28,16 @@ NOTES = {
     "Powertools AsyncBatchProcessor": "the same with asyncio.to_thread, 16 threads",
     "boto3 in a thread pool": "16 threads, SendMessageBatch of ten",
 }
-# More records in one request, and the results of all of them leave at the end, when the endpoint has nothing to do. As
-# lists they take no time worth that.
+# With more records in one request, the results of all of them are sent at the end, while the endpoint is idle. Lists of
+# results are sent so fast that this does not matter.
 MOST_RECORDS = 128
 EVENTS_PER_MESSAGE = 1000
-# What takes a fraction of the others' time is done several times a round.
+# Candidates that take a fraction of the others' time are run several times a round.
 TIMES = 5
 
 
 class Service(NamedTuple):
-    """How long the endpoint takes for a request."""
+    """The time that the endpoint takes for a request."""
 
     fixed: float
     per_record: float
@@ -48,7 +48,7 @@ class Service(NamedTuple):
 
 SHORT = Service(0.020, 0.0005)
 LONG = Service(0.005, 0.002)
-# Four at once is an instance's default (InstanceCapacity.concurrent_requests_per_instance); 16 is what suits the peers.
+# Four at once is an instance's default (InstanceCapacity.concurrent_requests_per_instance); 16 suits the peers best.
 COMPARISONS = (
     (SHORT, 200, 4, 3),
     (SHORT, 200, 16, 2),
@@ -62,16 +62,19 @@ LIMIT_ROUNDS = 5
 
 
 def our_settings(records: int, capacity: int) -> dict[str, int]:
-    """Return what suits such events: as many requests at once as the endpoint serves, and as few as keep it busy."""
+    """Return the best settings for such events: as many requests at once as the endpoint serves, and few in all."""
     share = math.ceil(records / capacity)
-    return {"max_concurrency": capacity, "max_records": math.ceil(share / math.ceil(share / MOST_RECORDS))}
+    return {
+        "requests_in_flight": capacity,
+        "max_records_per_request": math.ceil(share / math.ceil(share / MOST_RECORDS)),
+    }
 
 
 def packed_settings(records: int, capacity: int) -> dict[str, int]:
-    """Return what suits such events where results leave as lists: one request for each place of the endpoint."""
+    """Return the best settings for such events with lists of results: one request for each place of the endpoint."""
     return {
-        "max_concurrency": capacity,
-        "max_records": math.ceil(records / capacity),
+        "requests_in_flight": capacity,
+        "max_records_per_request": math.ceil(records / capacity),
         "max_events_per_message": EVENTS_PER_MESSAGE,
     }
 
@@ -101,7 +104,7 @@ def compare(
         workers |= {name: stack.enter_context(function(module, server)) for name, module in modules.items()}
         server.configure(capacity=capacity)
         for worker in workers.values():
-            worker.invoke(records)  # connections, and whatever a first call sets up
+            worker.invoke(records)  # the first call opens connections
         server.configure(fixed=service.fixed, per_record=service.per_record, capacity=capacity)
         runs = {
             name: functools.partial(worker.invoke, records, times=1 if name in PEERS else TIMES)
@@ -117,7 +120,7 @@ def compare(
         samples={LIMIT: [{"wall": 1000 * limit, "cpu": 0.0}] * rounds, **samples},
         reference=OUR_NAME,
         notes={
-            LIMIT: "what its service times add up to",
+            LIMIT: "the sum of its service times",
             **{
                 name: ", ".join(f"{key.upper()}={value}" for key, value in ours.items())
                 for name, ours in settings.items()

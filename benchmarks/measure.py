@@ -1,4 +1,4 @@
-"""Candidates side by side: alternating rounds, and what the numbers say."""
+"""Candidates side by side: alternating rounds, and their statistics."""
 
 import math
 import statistics
@@ -13,7 +13,7 @@ BUILD = PROJECT / ".build" / "bench"
 PROJECT_PYTHON = PROJECT / ".venv" / "bin" / "python"
 
 Values = Mapping[str, float]
-"""One run of one candidate: what was measured, by metric."""
+"""One run of one candidate: the measured value, by metric."""
 Samples = Mapping[str, Sequence[Values]]
 """By candidate, a run for each round."""
 
@@ -56,7 +56,7 @@ class Case:
         return Spread.of(self.values(candidate, metric))
 
     def ratios(self, candidate: str, to: str = "", metric: str = "") -> Spread:
-        """Return how many times the other's, round by round: what slows down a whole round is in both."""
+        """Return the ratio to the other candidate, round by round: whatever slows down a whole round is in both."""
         return Spread.of(paired_ratios(self.values(candidate, metric), self.values(to or self.reference, metric)))
 
 
@@ -80,7 +80,7 @@ class Bar:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one benchmark came to."""
+    """The measurements of one benchmark."""
 
     cases: Sequence[Case]
     bars: Sequence[Bar] = ()
@@ -116,6 +116,6 @@ def alternate(runs: Mapping[str, Callable[[], Values]], *, rounds: int, warmups:
 
 
 def _say(text: str) -> None:
-    """Show what is going on, on a terminal, in a line that the next one takes."""
+    """Show the progress on a terminal, in one line that the next text replaces."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Processes run to their end, with what they cost."""
+"""Processes run to their end, with their time and memory."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What a benchmark came to: on the screen, as JSON, and in docs/benchmarks.md."""
+"""The result of a benchmark: on the screen, as JSON, and in docs/benchmarks.md."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def show(result: Result, console: Console) -> None:
 
 
 def write_json(name: str, result: Result, folder: Path = BUILD) -> Path:
-    """Write every single value, and what it was measured on."""
+    """Write every single value, and the machine that it was measured on."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "benchmark": name,

@@ -21,7 +21,7 @@ class RuntimeApi:
         self.address = f"127.0.0.1:{self._server.server_port}"
 
     def first_response(self, timeout: float) -> float:
-        """Return when it arrived. Raises BenchmarkError if it was an error, or did not come in so many seconds."""
+        """Return the moment it arrived. Raises BenchmarkError if it was an error, or did not come in time."""
         try:
             moment, path, body = self._server.answers.get(timeout=timeout)
         except queue.Empty:
@@ -49,7 +49,7 @@ class _Server(ThreadingHTTPServer):
         self.answers: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A runtime that was ended is no error."""
+        """Ignore a runtime that was ended."""
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
     served = False
-    """Whether this connection has had its event; a runtime keeps one connection."""
+    """True once this connection has had its event; a runtime keeps one connection."""
 
     def do_GET(self) -> None:
         if self.served:
@@ -84,4 +84,4 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Nothing to say."""
+        """Log nothing."""

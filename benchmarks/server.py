@@ -1,8 +1,8 @@
 """SageMaker Runtime and SQS on 127.0.0.1, in a process of their own: `python -m benchmarks.server`.
 
 The endpoint takes `fixed + per_record x n` seconds for a request of n records and serves `capacity` requests at once;
-others wait their turn. The queue answers at once. It is one asyncio loop without a framework, because it must not be
-what is measured: it counts its own CPU time and how late its answers leave.
+others wait their turn. The queue answers at once. It is one asyncio loop without a framework, because the server must
+not be measured: it counts its own CPU time and how late its answers leave.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ CHUNK_OF_ANSWER = {"label": "en", "score": 0.987654}
 
 @dataclass
 class State:
-    """What the endpoint is told to be, and what it has seen since."""
+    """The endpoint's settings, and its counts since they were set."""
 
     fixed: float = 0.0
     per_record: float = 0.0
@@ -33,7 +33,7 @@ class State:
     records: int = 0
     results: int = 0
     bodies: list[str] = field(default_factory=list)
-    """Messages whose results are not counted yet: it takes time, and nobody shall wait for it."""
+    """Messages whose results are not counted yet: that takes time, and no answer must wait for it."""
     late: float = 0.0
     """Seconds by which answers left later than they should, altogether."""
     cpu_before: float = field(default_factory=time.process_time)
@@ -41,7 +41,7 @@ class State:
     waiting: deque[tuple["Connection", int, float]] = field(default_factory=deque)
 
     def report(self) -> dict[str, float]:
-        cpu = time.process_time() - self.cpu_before  # before what is counted only here
+        cpu = time.process_time() - self.cpu_before  # without the time of the counting below
         contents = [json.loads(body) for body in self.bodies]
         self.results += sum(len(content) if isinstance(content, list) else 1 for content in contents)
         self.bodies.clear()
@@ -60,7 +60,7 @@ class State:
         self._start(arrived)
 
     def _start(self, moment: float) -> None:
-        """Serve what waits, from the moment on that it could: reading the request is part of the service."""
+        """Serve waiting requests, as of the moment that they could be: reading a request is part of its service."""
         loop = asyncio.get_running_loop()
         while self.waiting and self.busy < self.capacity:
             connection, records, arrived = self.waiting.popleft()

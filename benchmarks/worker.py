@@ -13,13 +13,14 @@ from typing import Any
 
 from benchmarks.measure import PROJECT, BenchmarkError, Values
 from benchmarks.server import LocalServer
+from handler.settings import HandlerSettings
 
 OURS = "handler.index"
 REMAINING_MS = 600_000
 
 
 class Context:
-    """Lambda's context, as far as the candidates look at it."""
+    """The parts of Lambda's context that the candidates use."""
 
     function_name = "benchmark"
 
@@ -29,7 +30,7 @@ class Context:
 
 @cache
 def event(records: int, record_bytes: int) -> dict[str, Any]:
-    """Return what the event source mapping hands over: bodies of so many bytes, as the Hugging Face container's."""
+    """Return an event of the event source mapping: bodies of so many bytes, for the Hugging Face container."""
     frame = len('{"inputs": ""}')
     return {
         "Records": [
@@ -48,24 +49,27 @@ def event(records: int, record_bytes: int) -> dict[str, Any]:
     }
 
 
-def environment(server: LocalServer, **settings: object) -> dict[str, str]:
-    """Return a function's environment, with settings of the handler's in lower case."""
-    function = {
-        "endpoint_name": "benchmark",
-        "result_target": f"{server.url}/123456789012/results",
-        "dead_letter_queue_url": f"{server.url}/123456789012/dead",
-        "queue_url": f"{server.url}/123456789012/work",
-        "aws_lambda_function_name": Context.function_name,
-        "aws_endpoint_url": server.url,
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-        "aws_default_region": "eu-central-1",
-        "aws_region": "eu-central-1",
-        "aws_ec2_metadata_disabled": "true",
+def environment(server: LocalServer, **settings: Any) -> dict[str, str]:
+    """Return a function's environment, with these settings of the handler."""
+    handler_settings = HandlerSettings(
+        endpoint_name="benchmark",
+        result_target=f"{server.url}/123456789012/results",
+        dead_letter_queue_url=f"{server.url}/123456789012/dead",
+        queue_url=f"{server.url}/123456789012/work",
         **settings,
-    }
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PYTHON"))}
-    return {**kept, **{name.upper(): str(value) for name, value in function.items()}}
+    return {
+        **kept,
+        "AWS_LAMBDA_FUNCTION_NAME": Context.function_name,
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **handler_settings.to_environment(),
+    }
 
 
 class Worker:
@@ -94,7 +98,7 @@ class Worker:
 
 
 @contextlib.contextmanager
-def function(module: str, server: LocalServer, **settings: object) -> Iterator[Worker]:
+def function(module: str, server: LocalServer, **settings: Any) -> Iterator[Worker]:
     """Start a function; end it at the end."""
     command = [sys.executable, "-m", "benchmarks.worker", module]
     with subprocess.Popen(
@@ -124,7 +128,7 @@ def _measure(handler: Any, records: int, record_bytes: int, times: int) -> Mappi
 
 def _main(module: str) -> None:
     answers = sys.stdout
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - what a function prints goes to its log
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - a function's output goes to its log
     handler = importlib.import_module(module).handler
     for line in sys.stdin:
         print(json.dumps(_measure(handler, *json.loads(line))), file=answers, flush=True)

@@ -1,5 +1,7 @@
 """A whole pipeline in one construct: queue, function, endpoint, results, and what binds them."""
 
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
 from constructs_lib.core.iam import key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
@@ -13,14 +15,17 @@ from constructs_lib.monitoring.metrics import WatchedPipeline
 from constructs_lib.monitoring.monitoring import PipelineMonitoring
 from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings
-from constructs_lib.validation.checker import SettingsError
+from constructs_lib.validation.checker import SettingsError, Violation
 from constructs_lib.validation.derived import derive
 from constructs_lib.validation.environment import handler_settings
 from constructs_lib.validation.pipeline_checks import check_pipeline
-from constructs_lib.validation.warnings import chain_warnings
+from constructs_lib.validation.warnings import pipeline_warnings
 
 from cdktf import Annotations, TerraformOutput
 from constructs import Construct
+
+# By deploy target, which each stack has one of.
+_named: "WeakKeyDictionary[DeployTarget, WeakValueDictionary[str, InferencePipeline]]" = WeakKeyDictionary()
 
 
 class InferencePipeline(Construct):
@@ -38,9 +43,12 @@ class InferencePipeline(Construct):
         self.id = id_
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
+        if (owner := _pipelines_by_name(self).setdefault(name.lower(), self)) is not self:
+            bound, reason = f"another name than that of {owner.node.path}", "one account and region; IAM ignores case"
+            raise SettingsError([Violation(self.node.path, "name", name, bound, reason)])
         self.settings = derive(settings)
-        for warning in chain_warnings(self.settings):
-            Annotations.of(self).add_warning(warning)
+        for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
+            Annotations.of(self).add_warning(str(warning))
         self.queue = self._make_queue(f"{name}-work")
         self.results = self._make_results(f"{name}-results")
         self.table = self._make_table(f"{name}-idempotency")
@@ -51,7 +59,7 @@ class InferencePipeline(Construct):
             self,
             "function",
             name=f"{name}-inference",
-            settings=settings.function,
+            settings=self.settings.function,
             handler_settings=self._handler_settings(),
         )
         self._grant()
@@ -182,3 +190,8 @@ class InferencePipeline(Construct):
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
             output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))
+
+
+def _pipelines_by_name(pipeline: InferencePipeline) -> "WeakValueDictionary[str, InferencePipeline]":
+    """Return the pipelines of the stack by name, in lower case."""
+    return _named.setdefault(DeployTarget.of(pipeline), WeakValueDictionary())

@@ -1,7 +1,7 @@
-"""Transcripts of calls: minutes of work a message, on GPU instances that are there only while there is work.
+"""Transcripts of calls: minutes of work a message, on GPU instances that run only while there is work.
 
 Send {"s3": "s3://my-calls/incoming/4711.wav"}; the function hands it to the asynchronous endpoint, and a second
-function sends the result on when it is there.
+function sends the result on when it is ready.
 """
 
 from constructs_lib import (

@@ -1,4 +1,4 @@
-"""Several pipelines in one stack, one of them with two models that share the traffic and a third that only watches.
+"""Several pipelines in one stack, one with two models that share the traffic, and one with a shadow variant.
 
 Adding a pipeline changes nothing of the others: each has its own queue, function, endpoint and rights.
 """
@@ -18,7 +18,7 @@ from constructs_lib import (
     synthesize,
 )
 
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=1, max_instances=4)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=1, max_instances=4)
 FUNCTION = FunctionSettings(timeout_seconds=90)
 INFERENCE = InferenceSettings(parameters={"truncation": True})
 
@@ -31,7 +31,7 @@ LANGUAGE = PipelineSettings(
     endpoint=EndpointSettings(
         model=classifier("papluca/xlm-roberta-base-language-detection"),
         capacity=INSTANCES,
-        # Nine requests in ten; the newcomer gets the tenth.
+        # Nine requests in ten; the newcomer gets the tenth one.
         weight=9,
         more_variants=(
             Variant(name="newcomer", capacity=INSTANCES, model=classifier("qanastek/51-languages-classifier")),
@@ -45,7 +45,7 @@ SENTIMENT = PipelineSettings(
     endpoint=EndpointSettings(
         model=classifier("cardiffnlp/twitter-xlm-roberta-base-sentiment"),
         capacity=INSTANCES,
-        # Gets copies of half the requests; nobody sees its answers.
+        # Gets copies of half the requests; its answers are only recorded.
         shadow=Variant(
             name="candidate",
             capacity=INSTANCES,

@@ -22,11 +22,11 @@ from constructs_lib import (
 XGBOOST = "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 CAPACITY = InstanceCapacity(
-    instance_type="ml.c7i.large",
+    instance_type="ml.c5.large",
     min_instances=2,
     max_instances=10,
     concurrent_requests_per_instance=8,
-    # What the endpoint's own metric can't see: the queue falls behind.
+    # The endpoint's own metric can't show that the queue falls behind.
     queue_scaling=QueueScaling(age_seconds=60, add_instances=2),
     schedule=(
         ScheduledCapacity(
@@ -47,9 +47,10 @@ FRAUD = PipelineSettings(
     event_source=EventSourceSettings(batch_size=500, batching_window_seconds=1),
     # Outside batch transform this image answers with one row, a score each.
     inference=InferenceSettings(codec="csv-row", max_records_per_request=250),
-    # Scores are shorter still: a message holds those of a whole request.
+    # Scores are shorter still: one message has those of a whole request.
     results=ResultsSettings(max_events_per_message=250),
     monitoring=MonitoringSettings(subscribers=("payments-on-call@example.com",), queue_age_seconds=120),
+    acknowledged={"batch-over-payload": "a row has a few hundred bytes, however large a message may be"},
 )
 
 STACKS = {"payments": StackSettings(region="eu-central-1", pipelines={"fraud": FRAUD})}

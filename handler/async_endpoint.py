@@ -1,23 +1,23 @@
-"""One record to an asynchronous SageMaker endpoint: accepted now, its result comes by notification (see `notify`)."""
+"""One request to an asynchronous SageMaker endpoint: the result comes later, by notification (see `notify`)."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
-from handler.clients import new_client, split_location
-from handler.codecs import Codec, Item
-from handler.endpoint import encode, runtime_client
-from handler.settings import HandlerSettings
+from .clients import UnreadableAnswerError, call_once, new_client, split_location
+from .codecs import Codec, Item
+from .endpoint import encode, runtime_client
+from .settings import HandlerSettings
 
 # SageMaker: InvokeEndpointAsync Body
 MAX_INLINE_BYTES = 128_000
 
 
 class AsyncEndpoint:
-    """Submits records; the result of each is where its output will be.
+    """Submits records; the result of each is the location of its future output.
 
-    Requests are put to S3 under their message ids, so that a record that comes again overwrites its own, and the dead
-    letter of a failed inference can point to it. Redriven, it is submitted as it lies there.
+    Requests are put to S3 under their message ids. So a record that is delivered again overwrites its own request, and
+    the dead letter of a failed inference can point to it. If that is redriven, the same object is submitted again.
     """
 
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
@@ -25,37 +25,44 @@ class AsyncEndpoint:
         self._codec = codec
         self._runtime = runtime_client(settings)
         self._s3 = new_client(
-            "s3", read_timeout_seconds=settings.request_timeout_seconds, connections=settings.max_concurrency
+            "s3", read_timeout_seconds=settings.request_timeout_seconds, connections=settings.requests_in_flight
         )
 
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Submit one item; return its locations. Raises what botocore raises, or one of the codecs' errors."""
+        """Submit one item; return its locations. Raises botocore's errors, or one of the codecs' errors."""
         (item,) = items
         locations: dict[str, str] = {}
-        carried = self._carried(item)
-        if "InputLocation" in carried:
-            locations["inputLocation"] = carried["InputLocation"]
-        answer = self._runtime.invoke_endpoint_async(
+        request = self._request(item)
+        if "InputLocation" in request:
+            locations["inputLocation"] = request["InputLocation"]
+        answer = call_once(
+            self._runtime.invoke_endpoint_async,
+            status=202,
             EndpointName=self._settings.endpoint_name,
             ContentType=self._codec.content_type,
             Accept=self._codec.accept,
             InferenceId=item.record.message_id,
             InvocationTimeoutSeconds=self._settings.async_invocation_seconds,
-            **carried,
+            **request,
         )
+        if not answer.get("OutputLocation"):
+            raise UnreadableAnswerError("the answer has no OutputLocation")
         locations["outputLocation"] = answer["OutputLocation"]
         if answer.get("FailureLocation"):
             locations["failureLocation"] = answer["FailureLocation"]
         return [locations]
 
-    def _carried(self, item: Item) -> dict[str, Any]:
-        """Return the request, or where it lies."""
+    def close(self) -> None:
+        """Keep nothing open: the answers are short."""
+
+    def _request(self, item: Item) -> dict[str, Any]:
+        """Return the argument for the request: its body, or its location on S3."""
         if not item.parts:
             return {"InputLocation": json.loads(item.record.body)["s3"]}
-        body = encode(self._codec, [item], self._settings.max_bytes)
+        body = encode(self._codec, [item], self._settings.max_request_bytes)
         if self._settings.async_inline and len(body) <= MAX_INLINE_BYTES:
             return {"Body": body}
-        location = self._settings.async_input_location + item.record.message_id
+        location = self._settings.request_location + item.record.message_id
         bucket, key = split_location(location)
-        self._s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
+        call_once(self._s3.put_object, Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
         return {"InputLocation": location}

@@ -1,4 +1,4 @@
-"""When a returned record comes again: a pause by what went wrong and by how often it was received, not by the queue."""
+"""Visibility timeouts of returned records: they depend on the fault and on the receive count, not on the queue."""
 
 import logging
 import time
@@ -8,8 +8,9 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.faults import TREATMENTS, Fault, jittered_seconds
-from handler.records import Record
+from .clients import UnreadableAnswerError, call_once
+from .faults import TREATMENTS, Fault, jittered_seconds
+from .records import Record
 
 logger = logging.getLogger(__name__)
 
@@ -24,20 +25,20 @@ def pause_seconds(fault: Fault, receive_count: int) -> int:
 
 
 class VisibilityBackoff:
-    """Sets the visibility timeout of returned records. It may fail: then they come after the queue's own timeout."""
+    """Sets the visibility timeout of returned records. If that fails, the queue's own timeout applies."""
 
     def __init__(self, client: Any, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
     def hide(self, returned: Mapping[Record, Fault], pool: ThreadPoolExecutor, until: float) -> bool:
-        """Hide each record for its pause; wait for that until a moment of the monotonic clock, and no longer.
+        """Hide each record for its pause; `until` is the moment of the monotonic clock after which none is waited for.
 
-        Return whether nothing is left behind in the pool.
+        Return whether every call has returned, so that no thread of the pool is busy. Errors are logged.
         """
         if not self._queue_url:
             return True
-        pauses: dict[str, int] = {}  # a message group's is its longest: none of it comes before what went wrong
+        pauses: dict[str, int] = {}  # of a message group, the longest: no record may come before the failed one
         for record, fault in returned.items():
             key, pause = record.group or record.message_id, pause_seconds(fault, record.receive_count)
             pauses[key] = max(pause, pauses.get(key, 0))
@@ -57,9 +58,9 @@ class VisibilityBackoff:
         if time.monotonic() >= until:
             return
         try:
-            answer = self._client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
-        except (ClientError, BotoCoreError) as error:
+            answer = call_once(self._client.change_message_visibility_batch, QueueUrl=self._queue_url, Entries=entries)
+        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             logger.error("visibility timeout not changed: %s", error)
             return
         for failure in answer.get("Failed", []):
-            logger.warning("visibility timeout not changed: %s", failure.get("Message", failure["Code"]))
+            logger.warning("visibility timeout not changed: %s", failure.get("Message") or failure.get("Code"))

@@ -1,4 +1,4 @@
-"""What the entry points have in common."""
+"""Parts that both entry points share: Lambda's context, and objects that are created once per sandbox."""
 
 import functools
 import logging
@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from handler.garbage import init_is_over
-from handler.settings import HandlerSettings
+from .garbage import init_is_over
+from .settings import HandlerSettings
 
 T = TypeVar("T")
 
 
 class Context(Protocol):
-    """What is used of Lambda's context object."""
+    """The part of Lambda's context object that the handler uses."""
 
     @property
     def function_name(self) -> str: ...
@@ -24,21 +24,22 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
-def once_a_sandbox(make: Callable[[HandlerSettings], T]) -> Callable[[], T]:
-    """Return a function that makes it from the environment on its first call, and returns the same on each.
+def once_a_sandbox(create: Callable[[HandlerSettings], T]) -> Callable[[], T]:
+    """Return a function that creates an object from the environment on its first call, and returns the same on each.
 
-    On Lambda it is made at once: the init phase has a full processor.
+    On Lambda it is created right away, because the init phase has a full processor. Raises ConfigurationError if the
+    environment is not usable.
     """
 
     @functools.cache
-    def made() -> T:
+    def created() -> T:
         settings = HandlerSettings.from_environment(os.environ)
         logging.getLogger(__package__).setLevel(settings.log_level)
         for library in ("boto3", "botocore", "urllib3"):
-            logging.getLogger(library).setLevel(logging.WARNING)  # their other lines may hold bodies
-        return make(settings)
+            logging.getLogger(library).setLevel(logging.WARNING)  # their lines of lower levels may contain bodies
+        return create(settings)
 
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-        made()
+        created()
         init_is_over()
-    return made
+    return created

@@ -1,6 +1,6 @@
-"""What an error means, and what is right then.
+"""Kinds of faults, the treatment of each, and the classification of errors into them.
 
-Errors are told apart by their code; the HTTP status decides only where the code is unknown.
+The error code decides; the HTTP status decides only if the code is unknown.
 """
 
 import random
@@ -19,8 +19,9 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from handler.codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
-from handler.records import Reason
+from .clients import UnreadableAnswerError
+from .codecs import CodecError, RequestTooLargeError, UnexpectedResponseError
+from .records import Reason
 
 
 class Fault(StrEnum):
@@ -38,6 +39,7 @@ class Fault(StrEnum):
     TOO_LARGE = "request-too-large"
     UNEXPECTED_RESPONSE = "unexpected-response"
     CODEC_FAILED = "codec-failed"
+    FAILED_ON_EVERYTHING = "failed-on-everything"
     TARGET_REFUSED = "target-refused"
     INPUT_UNAVAILABLE = "input-unavailable"
     IN_PROGRESS = "in-progress-elsewhere"
@@ -50,34 +52,34 @@ class Fault(StrEnum):
 
 
 class InputUnavailableError(RuntimeError):
-    """The object that a record points to can't be read: missing, not allowed, or S3 is not to be had."""
+    """The object that a record points to can't be read: it is missing, access is denied, or S3 is not available."""
 
 
 class Treatment(NamedTuple):
-    """What to do with a micro-batch after a fault."""
+    """The way to treat a micro-batch after a fault."""
 
     retries: int = 0
-    """How often the same micro-batch is sent again."""
+    """Number of times that the same micro-batch is sent again."""
     delay_seconds: float = 0.0
-    """Mean pause before the first retry; it doubles with each, with full jitter."""
+    """Mean pause before the first retry; it doubles with each retry, with full jitter."""
     split: bool = False
-    """Halve what holds more than one record, so that one bad record does not take its neighbours along."""
+    """Whether to halve a micro-batch of several records, so that one bad record does not fail the others with it."""
     dead_letter: Reason | None = None
-    """Reason to dead-letter a lone record on its last receive; without one it is always returned."""
+    """Reason with which a record that was sent alone is dead-lettered on its last receive; None: always returned."""
     dead_letter_at_once: bool = False
-    """Dead-letter it on any receive: the fault can only be the record's."""
+    """Whether to dead-letter it on any receive: only the record can have caused the fault."""
     of_each: bool = False
-    """It holds for each record of the request, so none needs to be sent alone to be believed."""
+    """Whether the fault applies to each record of the request, so that none needs to be sent alone to prove it."""
     dead_letter_beside_success: bool = False
-    """Dead-letter it on any receive if another record of the invocation was scored."""
+    """Whether to dead-letter it on any receive if another record of the invocation was scored."""
     backoff_floor_seconds: float = 0.0
-    """A returned record comes again after this at the earliest."""
+    """Least time until a returned record is delivered again."""
     backoff_base_seconds: float = 10.0
-    """Range of what is added to that on a first receive: full jitter, doubled with each receive."""
+    """Most that is added to it on the first receive; doubled with each receive, with full jitter."""
     circuit: bool = False
-    """Seen on unrelated micro-batches with no success between, it is the endpoint's fault: stop halving."""
+    """Whether to stop halving if unrelated micro-batches get this fault with no success in between."""
     endpoint_down: bool = False
-    """If nothing else happened in an invocation, the endpoint as a whole is down."""
+    """Whether the endpoint as a whole is down if an invocation had no other outcome."""
 
 
 TREATMENTS = {
@@ -85,9 +87,9 @@ TREATMENTS = {
     Fault.NOT_READY: Treatment(retries=1, delay_seconds=1.0, backoff_floor_seconds=30.0, backoff_base_seconds=30.0),
     Fault.UNAVAILABLE: Treatment(retries=2, delay_seconds=0.1, endpoint_down=True),
     Fault.DEPENDENCY: Treatment(retries=1, delay_seconds=0.1, endpoint_down=True),
-    # A socket that the other side closed while it was idle: the request never arrived, so at once.
+    # The endpoint closed an idle connection, so the request never arrived: retry without a pause.
     Fault.CONNECTION: Treatment(retries=1, endpoint_down=True),
-    # The container may still be at work on it: sending the same again would pile up.
+    # The container may still be working on the request: to send the same again would add to its load.
     Fault.READ_TIMEOUT: Treatment(
         split=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True, endpoint_down=True
     ),
@@ -102,14 +104,18 @@ TREATMENTS = {
     Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
     Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
     Fault.CODEC_FAILED: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
-    # The record named that model, component or variant itself.
+    # Not one request of the invocation succeeded, and these records were not sent alone any more.
+    Fault.FAILED_ON_EVERYTHING: Treatment(
+        of_each=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, endpoint_down=True
+    ),
+    # The record itself named that model, component or variant.
     Fault.TARGET_REFUSED: Treatment(of_each=True, dead_letter=Reason.TARGET_REFUSED, dead_letter_beside_success=True),
-    # Without the right to list, S3 answers alike for an object that is missing and for one that is not to be read.
+    # If the function may not list the bucket, S3 gives the same answer for a missing object as for a denied one.
     Fault.INPUT_UNAVAILABLE: Treatment(of_each=True, dead_letter=Reason.INPUT_UNAVAILABLE, backoff_base_seconds=30.0),
-    # The other delivery of it needs an invocation's time at most.
+    # The other invocation that has the record needs at most the function's timeout.
     Fault.IN_PROGRESS: Treatment(backoff_floor_seconds=30.0, backoff_base_seconds=30.0),
     Fault.IDEMPOTENCY_UNAVAILABLE: Treatment(),
-    # In a message group whose order counts more than getting on.
+    # A malformed record of a message group, where keeping the order is more important than making progress.
     Fault.UNFIT: Treatment(),
     Fault.GROUP_HELD: Treatment(),
     Fault.DEADLINE: Treatment(),
@@ -145,7 +151,7 @@ _BY_CODE = {
 }
 
 _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...] = (
-    (UnexpectedResponseError, Fault.UNEXPECTED_RESPONSE),
+    ((UnexpectedResponseError, UnreadableAnswerError), Fault.UNEXPECTED_RESPONSE),
     (RequestTooLargeError, Fault.TOO_LARGE),
     (CodecError, Fault.CODEC_FAILED),
     (ReadTimeoutError, Fault.READ_TIMEOUT),
@@ -156,12 +162,12 @@ _BY_TYPE: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Fault], ...
     (BotoCoreError, Fault.CONFIGURATION),
 )
 
-# What a serverless endpoint, and the API's own validation, say of a request body that is too large.
+# Messages of a serverless endpoint, and of the API's own validation, about a request body that is too large.
 _OVERSIZE = r"(?i)oversize body|length less than or equal"
 
 
 CAP_SECONDS = 900.0
-# Of the system: sandboxes restored from one snapshot would share the state of another.
+# The operating system's generator. A seeded one would give sandboxes restored from one snapshot the same numbers.
 _RANDOM = random.SystemRandom()
 
 
@@ -171,7 +177,7 @@ def jittered_seconds(base: float, attempt: int) -> float:
 
 
 def classify(error: Exception) -> Fault:
-    """Return the kind of fault that an exception of one request stands for; re-raise what is none."""
+    """Return the kind of fault that a request's exception stands for. Raises that exception if it is not known."""
     if isinstance(error, ClientError):
         return _classify_client_error(error)
     for types, fault in _BY_TYPE:
@@ -180,8 +186,18 @@ def classify(error: Exception) -> Fault:
     raise error
 
 
+def describe(error: Exception) -> str:
+    """Return what a person needs to know of a request's error: the container's own message first, if it gave one."""
+    response = getattr(error, "response", None)
+    said = response.get("OriginalMessage") if isinstance(response, dict) else None
+    if not isinstance(said, str) or not said.strip():
+        return str(error)
+    status = response.get("OriginalStatusCode") if isinstance(response, dict) else None
+    return f"{said.strip()} (the container's status {status})"
+
+
 def blamed_on_record(error: Exception, *, names_target: bool, points_to_request: bool) -> Fault:
-    """Return whose fault a refusal is that is the deployment's, unless the record itself brought what was refused."""
+    """Return CONFIGURATION, unless the refused target or request location came from the record itself."""
     answer: Any = getattr(error, "response", {}).get("Error", {})
     invalid = answer.get("Code", "").startswith("Validation")
     if re.match(r"(?i)endpoint \S+ (of account|not found)", answer.get("Message") or ""):
@@ -194,8 +210,7 @@ def blamed_on_record(error: Exception, *, names_target: bool, points_to_request:
 def _classify_client_error(error: ClientError) -> Fault:
     code = error.response.get("Error", {}).get("Code", "")
     if code == "ModelError":
-        original_status: Any = error.response.get("OriginalStatusCode")
-        return _classify_model_error(int(original_status or 0))
+        return _classify_model_error(error.response.get("OriginalStatusCode"))
     if code.startswith("Validation"):
         message = error.response["Error"].get("Message") or ""
         if re.search(_OVERSIZE, message):
@@ -209,8 +224,10 @@ def _classify_client_error(error: ClientError) -> Fault:
     return by_status.get(status) or (Fault.UNAVAILABLE if status >= 500 else Fault.CONFIGURATION)
 
 
-def _classify_model_error(original_status: int) -> Fault:
-    """SageMaker wraps the container's own answer; 0 means that it gave none within its 60 s."""
+def _classify_model_error(original_status: Any) -> Fault:
+    """Classify the container's own status, which SageMaker wraps; 0 or none means no answer within its 60 s."""
+    if not isinstance(original_status, int):
+        return Fault.CONTAINER_TIMEOUT if original_status is None else Fault.MODEL_FAILED
     by_status = {0: Fault.CONTAINER_TIMEOUT, 413: Fault.TOO_LARGE, 429: Fault.THROTTLED}
     if original_status in by_status:
         return by_status[original_status]

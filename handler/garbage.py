@@ -1,6 +1,7 @@
-"""Garbage collection waits until the init phase is over: what is made then stays, so looking through it finds nothing.
+"""Garbage collection is paused during the init phase: nearly all objects created then are kept for good.
 
-The clients alone are tens of thousands of objects, and a full collection would fall into most cold starts.
+The clients alone are tens of thousands of objects. Without the pause, most cold starts would contain a full collection
+that frees nothing.
 """
 
 import gc
@@ -11,6 +12,6 @@ if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
 
 
 def init_is_over() -> None:
-    """Collect from now on, and never look again through what is there already."""
+    """Resume collection, and exclude all existing objects from it."""
     gc.freeze()
     gc.enable()

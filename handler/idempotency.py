@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from handler.clients import new_client
-from handler.faults import Fault
-from handler.records import Record
-from handler.settings import ConfigurationError, HandlerSettings
+from .clients import UnreadableAnswerError, call_once, new_client
+from .faults import Fault
+from .records import Record
+from .settings import ConfigurationError, HandlerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,16 +26,16 @@ class Claim(NamedTuple):
     """The table's answer for one record."""
 
     is_ours: bool = False
-    """Whether it is this invocation's to score."""
+    """Whether this invocation is to score the record."""
     fault: Fault | None = None
-    """What stands in the way; if nothing does and it is not ours, it was scored before."""
+    """Reason why it can't be scored now. Without a fault, and if not ours, the record was scored before."""
     result: Any = None
 
 
 class Memory:
     """Claims records before they are scored, and remembers their results until they expire.
 
-    A claim ends with the invocation that made it, so that what a killed function held can be scored again. Where the
+    A claim expires with the invocation, so that the records of a function that was killed can be scored again. If the
     table fails after a record was scored, the record may be scored twice; it is never lost.
     """
 
@@ -47,7 +47,9 @@ class Memory:
     def claim(
         self, records: Sequence[Record], seconds: float, pool: ThreadPoolExecutor, until: float
     ) -> dict[str, Claim]:
-        """Claim records for so many seconds; return what the table said until a moment of the monotonic clock.
+        """Claim records for so many seconds; return the claims by message id.
+
+        A claim that is not answered until this moment of the monotonic clock has the fault DEADLINE.
 
         Raises ConfigurationError if the table does not exist or may not be used.
         """
@@ -57,7 +59,7 @@ class Memory:
         return {id_: answer.result() if answer.done() else late for id_, answer in answers.items()}
 
     def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
-        """Write results down, in the background; those too large, or too deep, for an item are left out."""
+        """Write results in the background; those too large, or nested too deeply, for an item are left out."""
         expires = {"N": str(int(time.time()) + self._retention_seconds)}
         texts = {id_: _text(result) for id_, result in results.items()}
         return self._write(
@@ -71,20 +73,21 @@ class Memory:
         )
 
     def release(self, ids: Iterable[str], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
-        """Give claims back, in the background."""
+        """Delete claims in the background, so that the records can be claimed again."""
         return self._write(({"DeleteRequest": {"Key": {"id": {"S": id_}}}} for id_ in ids), pool, until)
 
     def _claim(self, record: Record, seconds: float) -> Claim:
         now = int(time.time())
         try:
-            self._client.put_item(
+            call_once(
+                self._client.put_item,
                 TableName=self._table,
                 Item={
                     "id": {"S": record.message_id},
                     "claimed_until": {"N": str(now + int(seconds) + 1)},
                     "expires_at": {"N": str(now + self._retention_seconds)},
                 },
-                # TTL deletes late, so what has expired is told here.
+                # TTL deletes items late, so the condition checks for expired ones itself.
                 ConditionExpression="attribute_not_exists(id) OR expires_at < :now OR claimed_until < :now",
                 ExpressionAttributeValues={":now": {"N": str(now)}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -92,13 +95,11 @@ class Memory:
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             if code == "ConditionalCheckFailedException":
-                response: Mapping[str, Any] = error.response
-                result = response.get("Item", {}).get("result")
-                return Claim(result=json.loads(result["S"])) if result else Claim(fault=Fault.IN_PROGRESS)
+                return _remembered(error.response)
             if code in _MISCONFIGURED:
                 raise ConfigurationError(f"table {self._table}: {error}") from error
             logger.warning("record not claimed: %s", error)
-        except BotoCoreError as error:
+        except (BotoCoreError, UnreadableAnswerError) as error:
             logger.warning("record not claimed: %s", error)
         else:
             return Claim(is_ours=True)
@@ -112,18 +113,30 @@ class Memory:
         return [pool.submit(self._write_chunk, chunk, until) for chunk in chunks]
 
     def _write_chunk(self, requests: Sequence[Mapping[str, Any]], until: float) -> None:
-        """Write once and what was left over once more: a claim that stays behind ends by itself."""
+        """Write once, and once more what was not processed. A claim that is not deleted expires by itself."""
         if time.monotonic() >= until:
-            return  # by then they may be another invocation's
+            return  # by then the records may belong to another invocation
         pending: Mapping[str, Any] = {self._table: requests}
         try:
             for _ in range(2):
-                pending = self._client.batch_write_item(RequestItems=pending).get("UnprocessedItems")
+                answer = call_once(self._client.batch_write_item, RequestItems=pending)
+                pending = answer.get("UnprocessedItems", {})
                 if not pending:
                     return
-            logger.warning("%d results or claims not written", len(pending[self._table]))
-        except (ClientError, BotoCoreError) as error:
+            logger.warning("%d results or claims not written", sum(map(len, pending.values())))
+        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             logger.warning("results or claims not written: %s", error)
+
+
+def _remembered(response: Mapping[str, Any]) -> Claim:
+    """Return the claim for a record that is in the table: with its result, or in progress elsewhere."""
+    result = response.get("Item", {}).get("result")
+    if not result:
+        return Claim(fault=Fault.IN_PROGRESS)
+    try:
+        return Claim(result=json.loads(result["S"]))
+    except (KeyError, TypeError, ValueError):  # not written by this handler
+        return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
 
 
 def _text(result: Any) -> str:

@@ -1,4 +1,4 @@
-"""Before anything is sent: what each record holds, whether it can be sent, and whether it was scored before."""
+"""Admission of records: each is parsed, checked against the limits, and claimed in the idempotency table."""
 
 import re
 import time
@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from handler.clients import SENDERS
-from handler.codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
-from handler.faults import Fault, InputUnavailableError
-from handler.microbatch import request_bytes
-from handler.records import Reason, Record, Target
-from handler.settings import HandlerSettings
+from .clients import SENDERS
+from .codecs import Codec, CodecError, Item, MalformedRecordError, Payload, RequestTooLargeError
+from .faults import Fault, InputUnavailableError
+from .microbatch import request_bytes
+from .records import Reason, Record, Target
+from .settings import HandlerSettings
 
 if TYPE_CHECKING:
-    from handler.idempotency import Memory
-    from handler.inputs import Inputs
+    from .idempotency import Memory
+    from .inputs import Inputs
 
-# SageMaker: InvokeEndpoint. Compiled when first needed: most cold starts need none.
+# SageMaker: InvokeEndpoint. Patterns are compiled when they are first needed: most cold starts need none.
 _TARGETS = {
     "TargetModel": r"[!-~][ -~]{0,1023}",
     "InferenceComponentName": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
@@ -61,12 +61,13 @@ class Intake:
         self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
+        self._copies = 2 if settings.send_lone_record_twice else 1  # of a record that is alone in a request
 
     def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
-        """Yield what becomes of each record; what is to be scored is claimed for so many seconds.
+        """Yield an admission for each record; records to be scored are claimed for so many seconds.
 
-        S3 and the table are not waited for after a moment of the monotonic clock. Raises ConfigurationError if the
-        idempotency table can't be used.
+        `until` is the moment of the monotonic clock after which S3 and the table are not waited for. Raises
+        ConfigurationError if the idempotency table can't be used.
         """
         is_done = False
         try:
@@ -74,7 +75,7 @@ class Intake:
             is_done = True
         finally:
             if not is_done or time.monotonic() >= until:
-                self._pool.shutdown(wait=False, cancel_futures=True)  # threads may still be busy
+                self._pool.shutdown(wait=False, cancel_futures=True)  # its threads may still be busy
                 self._pool = _new_pool()
 
     def _admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
@@ -95,13 +96,12 @@ class Intake:
             else:
                 yield Remembered(admission.record, claim.result)
 
-    def _examine(self, record: Record, pending: Future[str] | None, until: float) -> Admission:
+    def _examine(self, record: Record, pending: Future[Payload] | None, until: float) -> Admission:
         try:
             if self._inputs and self._inputs.is_encoded(record):
                 return Item(record, ())
-            if pending is not None:
-                body = pending.result(max(0.0, until - time.monotonic()))
-            item = self._codec.parse(record if pending is None else record._replace(body=body))
+            payload = Payload(record.body) if pending is None else pending.result(max(0.0, until - time.monotonic()))
+            item = self._codec.parse(record, payload)
             target = self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
@@ -109,13 +109,11 @@ class Intake:
         except (InputUnavailableError, CodecError, TimeoutError) as error:
             faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
             return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
-        limit, size = self._settings.max_bytes, request_bytes(self._codec, item)
+        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item, self._copies)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
-        if pending is None and target == item.target:
-            return item
-        return item._replace(record=record, target=target)
+        return item if target == item.target else item._replace(target=target)
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:
@@ -141,6 +139,6 @@ def _new_pool() -> ThreadPoolExecutor:
 def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":
     if not settings.input_location and not settings.asynchronous:
         return None
-    from handler.inputs import Inputs  # noqa: PLC0415 - most cold starts need none of it
+    from .inputs import Inputs  # noqa: PLC0415 - most cold starts do not need it
 
     return Inputs(settings, pool)

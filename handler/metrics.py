@@ -1,4 +1,4 @@
-"""What one invocation did, in CloudWatch's embedded metric format (EMF)."""
+"""Metrics of one invocation, in CloudWatch's embedded metric format (EMF)."""
 
 import json
 import time
@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from handler.faults import Fault
-from handler.records import Ledger
+from .faults import Fault
+from .records import Ledger
 
 _TIMEOUTS = (Fault.READ_TIMEOUT, Fault.CONTAINER_TIMEOUT)
 _MODEL_ERRORS = (Fault.MODEL_REFUSED, Fault.MODEL_FAILED, Fault.UNEXPECTED_RESPONSE)
 _MILLISECONDS = ("RequestLatency", "SinkLatency", "HandlerOverhead")
-# EMF: most values of one metric in one line.
+# EMF: at most so many values of one metric in one line.
 MAX_VALUES = 100
 
 
 class Metrics:
-    """Counts during one invocation; made anew for the next."""
+    """Counters of one invocation; each invocation creates its own."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -38,7 +38,7 @@ class Metrics:
     def lines(
         self, *, namespace: str, dimensions: dict[str, str], ledger: Ledger, limit: int, cold: bool
     ) -> Iterator[str]:
-        """Yield the EMF line, and one more for every further 100 requests: lists of values are distributions."""
+        """Yield the EMF line, and one more for every further 100 requests, whose lists of values are distributions."""
         returned = sum(map(len, ledger.returned.values()))
         dead_lettered = sum(map(len, ledger.dead_lettered.values()))
         overhead = time.monotonic() - self._started - self.scoring_seconds - self.sink_seconds

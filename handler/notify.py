@@ -1,4 +1,4 @@
-"""The second entry point: notifications of an asynchronous endpoint in, the same CloudEvents and dead letters out."""
+"""The second entry point: turns an asynchronous endpoint's notifications into CloudEvents and dead letters."""
 
 import json
 import logging
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from handler import garbage  # noqa: F401 - first: it pauses collection for the imports below
-from handler.clients import SENDERS, new_client, split_location
-from handler.codecs import UnexpectedResponseError, codec_for, read_results
-from handler.entry import Context, once_a_sandbox
-from handler.records import Reason, Record
-from handler.settings import MIB, HandlerSettings
-from handler.sinks import (
+from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
+from .clients import SENDERS, new_client, split_location
+from .codecs import Item, RecordFailure, UnexpectedResponseError, codec_for, read_results
+from .entry import Context, once_a_sandbox
+from .records import Reason, Record
+from .settings import MIB, HandlerSettings
+from .sinks import (
     Entry,
     NotSentError,
     Outbox,
@@ -22,27 +22,28 @@ from handler.sinks import (
     call,
     dead_letter_entry,
     event,
+    read,
     result_entry,
     transport_for,
 )
 
 logger = logging.getLogger(__name__)
 
-# Larger answers stay where they are, whatever the sink takes: the function has to hold them.
+# Larger answers stay on S3 even if the sink would take them: the function has to keep them in memory.
 MAX_READ_BYTES = 8 * MIB
-# No codec takes it, should it be redriven.
+# Body of a dead letter whose request is not known. If it is redriven, every codec refuses it.
 _BLANK = " "
 
 
 class NotDeliveredError(RuntimeError):
-    """A notification is no use, or what it brought was not taken.
+    """A notification was not understood, or a sink did not take its result or dead letter.
 
     Lambda delivers it twice more; then the function's on-failure destination keeps it.
     """
 
 
 class Notifications:
-    """Turns notifications into results and dead letters; made once a sandbox."""
+    """Turns notifications into results and dead letters; created once per sandbox."""
 
     def __init__(self, settings: HandlerSettings) -> None:
         self._settings = settings
@@ -53,47 +54,54 @@ class Notifications:
         self._s3 = new_client("s3")
 
     def process(self, notifications: Mapping[str, Any], context: Context) -> None:
-        """Send on what every notification of the event tells; a second time, under the same ids.
+        """Send the result or the dead letter of each notification; a repeated one is sent again under the same id.
 
-        Raises NotDeliveredError if one can't be understood or a sink did not take what it brought: the others have
-        left by then. Raises ConfigurationError if the deployment is at fault.
+        Raises NotDeliveredError if one was not understood or was not taken by its sink; all others are sent before.
+        Raises ConfigurationError if the deployment is at fault.
         """
         until = time.monotonic() + 0.9 * context.get_remaining_time_in_millis() / 1000
         pool = ThreadPoolExecutor(SENDERS)
-        results, letters = Outbox(self._results, pool, until), Outbox(self._dead_letters, pool, until)
+        results = Outbox(self._results, pool, until)
+        dead_letters = Outbox(self._dead_letters, pool, until)
         refusals = []
         for notification in notifications["Records"]:
             try:
-                self._take(notification, results, letters, context)
+                self._add(notification, results, dead_letters, context)
             except (_NotUnderstoodError, NotSentError) as error:
                 refusals.append(str(error))
-        refusals += [error for outbox in (results, letters) for _, error in outbox.close() if error is not None]
+        refusals += [error for outbox in (results, dead_letters) for _, error in outbox.close() if error is not None]
         pool.shutdown(wait=False)
         if refusals:
             raise NotDeliveredError(f"{len(refusals)} of {len(notifications['Records'])}: {'; '.join(refusals)}")
 
-    def _take(self, notification: Mapping[str, Any], results: Outbox, letters: Outbox, context: Context) -> None:
+    def _add(self, notification: Mapping[str, Any], results: Outbox, dead_letters: Outbox, context: Context) -> None:
         message = _message(notification)
         record = _record(message, self._queue_arn(context))
         try:
             results.add(self._result(record, message))
         except _FailedError as failure:
             logger.warning("dead-lettered: %s", failure.reason, extra={"message_ids": [record.message_id]})
-            letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
+            dead_letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
 
     def _result(self, record: Record, message: Mapping[str, Any]) -> Entry:
-        """Return the result's event, or, of one too large for the sink, where the endpoint has put it."""
+        """Return an event with the result, or with its location if it is too large for the sink."""
         if message["invocationStatus"] != "Completed":
-            raise _FailedError(Reason.MODEL_ERROR, message.get("failureReason") or "the endpoint gave no reason")
-        location = message["responseParameters"]["outputLocation"]
+            raise _FailedError(Reason.MODEL_ERROR, str(message.get("failureReason") or "the endpoint gave no reason"))
+        location: str = message["responseParameters"]["outputLocation"]
+        if not location.startswith(self._settings.output_location):
+            place = self._settings.output_location
+            raise _NotUnderstoodError(f"a notification is not this endpoint's: {location} is not below {place}")
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
         pointer = event(record, {"endpoint": self._settings.endpoint_name, "resultLocation": location})
-        if answer["ContentLength"] > min(self._results.max_entry_bytes, MAX_READ_BYTES):
+        if answer.get("ContentLength", 0) > min(self._results.max_entry_bytes, MAX_READ_BYTES):
             answer["Body"].close()
             return pointer
         try:
-            (result,) = read_results(self._codec, call(location, answer["Body"].read), 1)
+            content = read(location, answer["Body"], MAX_READ_BYTES)
+            (result,) = read_results(self._codec, content, answer.get("ContentType") or "", [Item(record, ())])
+            if isinstance(result, RecordFailure):
+                raise _FailedError(Reason.MODEL_ERROR, result.detail)
             return result_entry(record, result, self._settings, self._results)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error
@@ -116,12 +124,13 @@ class _NotUnderstoodError(ValueError):
     pass
 
 
-def _message(notification: Mapping[str, Any]) -> dict[str, Any]:
+def _message(notification: Any) -> dict[str, Any]:
     """Return SageMaker's message. Raises _NotUnderstoodError naming everything that it lacks."""
-    text = notification.get("Sns", {}).get("Message", "")
+    envelope = notification.get("Sns") if isinstance(notification, dict) else None
+    text = envelope.get("Message") if isinstance(envelope, dict) else None
     try:
-        message: Any = json.loads(text)
-    except ValueError:
+        message: Any = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
         raise _NotUnderstoodError("a notification is not SageMaker's: its message is not a JSON object")
@@ -141,12 +150,13 @@ def _lacking(message: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _record(message: Mapping[str, Any], queue_arn: str) -> Record:
-    """Return the record as far as it can be told; its body points to its request, so that it can be redriven."""
-    location = (message.get("requestParameters") or {}).get("inputLocation")
+    """Return the record as far as it is known. Its body points to the request, so that it can be redriven."""
+    parameters = message.get("requestParameters")
+    location = parameters.get("inputLocation") if isinstance(parameters, dict) else None
     return Record(
         message_id=message["inferenceId"],
         receipt_handle="",
-        body=json.dumps({"s3": location}) if location else _BLANK,
+        body=json.dumps({"s3": location}) if isinstance(location, str) and location else _BLANK,
         receive_count=1,
         source_arn=queue_arn,
     )

@@ -1,4 +1,4 @@
-"""SQS records in, exactly one end for each of them out."""
+"""Records of an SQS event, and the outcome of each: exactly one of succeeded, dead-lettered, or returned."""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -13,7 +13,7 @@ class BatchItemFailure(TypedDict):
 
 
 class BatchResponse(TypedDict):
-    """What Lambda's poller reads: the records named here come again, every other one is deleted."""
+    """The answer to Lambda's poller: it delivers the records named here again, and deletes every other one."""
 
     batchItemFailures: list[BatchItemFailure]
 
@@ -31,35 +31,35 @@ class Record(NamedTuple):
     attributes: Mapping[str, str] = NOTHING
     """Message attributes that are text."""
     trace_header: str = ""
-    """AWS X-Ray's, which SQS carries beside the message."""
+    """AWS X-Ray's trace header, a system attribute of the message."""
 
     def __hash__(self) -> int:
         return hash(self.message_id)
 
 
 class Target(NamedTuple):
-    """Which model behind the endpoint scores; empty: whichever the endpoint picks."""
+    """The model behind the endpoint that is to score. An empty field leaves the choice to the endpoint."""
 
     model: str = ""
     inference_component: str = ""
     variant: str = ""
     of_record: bool = False
-    """Whether the record named it itself, so that a wrong one is the record's fault."""
+    """Whether the record itself named the target: then a wrong target is the record's fault."""
 
 
 class Reason(StrEnum):
     """Why a record is dead-lettered; the dead letter's `reason` attribute."""
 
     MALFORMED = "malformed"
-    """The body is not what the codec takes; the endpoint was not called."""
+    """The codec does not accept the body; the endpoint was not called."""
     TOO_LARGE = "too-large"
-    """The record alone makes a request over the size limit."""
+    """A request with this record alone is over the size limit."""
     MODEL_ERROR = "model-error"
     """The model refused the record."""
     UNPROCESSABLE = "unprocessable"
     """The model kept failing on the record until its last receive."""
     TARGET_REFUSED = "target-refused"
-    """The endpoint does not know the model, component or variant that the record names, or not for this role."""
+    """The record names a model, component or variant that does not exist, or that the function may not invoke."""
     INPUT_UNAVAILABLE = "input-unavailable"
     """The object that the record points to could not be read."""
     RESULT_TOO_LARGE = "result-too-large"
@@ -67,7 +67,7 @@ class Reason(StrEnum):
 
 
 def read_records(event: Mapping[str, Any]) -> list[Record]:
-    """Return the event's records; of a message that was delivered twice in one batch, the first."""
+    """Return the event's records. If a message was delivered twice in one batch, only the first is returned."""
     records: dict[str, Record] = {}
     for record in event["Records"]:
         if record["messageId"] not in records:
@@ -95,13 +95,19 @@ def _read_record(record: Mapping[str, Any]) -> Record:
 
 
 class Ledger:
-    """Which end each record reached. A record without one when the invocation is over is returned to the queue."""
+    """The outcome of each record. A record without one at the end of the invocation is returned to the queue.
+
+    Raises RuntimeError if a record gets a second outcome.
+    """
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._open = {record.message_id: record for record in records}
         self.succeeded: list[str] = []
+        """Message ids."""
         self.dead_lettered: dict[str, list[str]] = {}
+        """Message ids by reason."""
         self.returned: dict[str, list[str]] = {}
+        """Message ids by fault."""
 
     def succeed(self, message_id: str) -> None:
         self._close(message_id)
@@ -111,9 +117,9 @@ class Ledger:
         self._close(message_id)
         self.dead_lettered.setdefault(reason, []).append(message_id)
 
-    def give_back(self, message_id: str, why: str) -> None:
+    def return_to_queue(self, message_id: str, reason: str) -> None:
         self._close(message_id)
-        self.returned.setdefault(why, []).append(message_id)
+        self.returned.setdefault(reason, []).append(message_id)
 
     def response(self) -> BatchResponse:
         returned = [message_id for ids in self.returned.values() for message_id in ids]
@@ -121,4 +127,4 @@ class Ledger:
 
     def _close(self, message_id: str) -> None:
         if self._open.pop(message_id, None) is None:
-            raise RuntimeError(f"record {message_id} reached two ends")
+            raise RuntimeError(f"record {message_id} reached two outcomes")

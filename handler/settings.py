@@ -1,6 +1,7 @@
 """The function's environment as one typed object, rendered by constructs_lib and read by the handler.
 
-Both sides use this class, so the deployed variables and the code that reads them cannot drift apart.
+Both sides use this class, so the variables and the code that reads them can't drift apart. While a function is being
+updated they may be of two versions for a moment: then neither version runs on defaults, it fails (see `RENAMED`).
 """
 
 import json
@@ -12,23 +13,59 @@ from typing import Any, Self
 KIB = 1024
 MIB = 1024 * KIB
 CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single")
+_JSON = r"application/([\w.-]+\+)?json"
+ACCEPTED: Mapping[str, str] = {
+    "huggingface": _JSON,
+    "instances": _JSON,
+    "kserve": _JSON,
+    "jsonlines": r"application/(x-)?(jsonlines|jsonl|ndjson)",
+    "csv": "text/csv",
+    "csv-row": "text/csv",
+    "single": rf"{_JSON}|text/[\w.-]+",
+}
+"""Content types of answers that each codec can decode, as regular expressions; a parameter may follow."""
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
 LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
+BOUNDS: Mapping[str, tuple[int, int]] = {
+    "async_invocation_seconds": (1, 3600),  # SageMaker: InvocationTimeoutSeconds
+    "idempotency_seconds": (60, 366 * 86_400),
+    "max_events_per_message": (1, 10_000),  # no batch is larger
+    "max_receive_count": (1, 1000),  # SQS: RedrivePolicy maxReceiveCount
+    "max_records_per_request": (1, 10_000),  # no batch is larger
+    "max_request_bytes": (1, 25 * MIB),  # SageMaker: InvokeEndpoint Body
+    "max_response_bytes": (1, 100 * MIB),
+    "request_timeout_seconds": (1, 70),
+    "requests_in_flight": (1, 1000),  # threads in one function
+}
+"""Least and most of each number, in the settings of the constructs and in the environment."""
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Variables that earlier code reads under another name. New code refuses old variables, since it has no default for a
+# variable that is not set. Earlier code had defaults for all but two: it would ignore the new names and run on them.
+# So the old names stay, with a value that it can't read as a number or as a location. Its ConfigurationError names
+# them, and the value says what happened. (To rename one of the two that it requires would also make it fail, but with
+# an error about a variable that has nothing to do with it.) A later rename adds a line here; a line may go as soon as
+# no function runs the earlier code any more.
+RENAMED = {
+    "MAX_RECORDS": "MAX_RECORDS_PER_REQUEST",
+    "MAX_BYTES": "MAX_REQUEST_BYTES",
+    "MAX_CONCURRENCY": "REQUESTS_IN_FLIGHT",
+    "MAX_RECEIVES": "MAX_RECEIVE_COUNT",
+    "ASYNC_INPUT_LOCATION": "REQUEST_LOCATION",
+}
 
 
 def reserve_seconds(invocation_seconds: float) -> float:
-    """Return the part of an invocation that is kept for delivering results: a fifth, 5 s at most.
+    """Return the seconds at the end of an invocation that are reserved for delivering results: a fifth, 5 s at most.
 
-    As much again is kept before it, in which no request starts any more.
+    During as many seconds before that, no request starts any more.
     """
     return min(5.0, 0.2 * invocation_seconds)
 
 
 def request_timeout_seconds(invocation_seconds: int) -> int:
-    """Return how long one request may take in such an invocation: 70 s, above SageMaker's own 60 s, or what is left."""
+    """Return the seconds that a request may take in such an invocation: 70 (SageMaker has 60), or what is left."""
     return max(1, min(70, int(invocation_seconds - 2 * reserve_seconds(invocation_seconds))))
 
 
@@ -38,14 +75,14 @@ class ConfigurationError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class HandlerSettings:
-    """What the function reads from its environment; each field is the variable of the same name in upper case."""
+    """Settings in the function's environment; each field is the variable of the same name in upper case."""
 
     endpoint_name: str
     """The SageMaker endpoint to invoke."""
     dead_letter_queue_url: str
-    """SQS queue that receives what can never be scored, with the reason as message attributes."""
+    """SQS queue for records that can never be scored, with the reason as a message attribute."""
     result_sink: str = "sqs"
-    """Where one CloudEvent per scored record goes: one of `RESULT_SINKS`."""
+    """The sink for one CloudEvent per scored record: one of `RESULT_SINKS`."""
     result_target: str = ""
     """The sink's queue URL (`sqs`), topic ARN (`sns`), bus name (`eventbridge`), or s3://bucket/prefix/ (`s3`)."""
     max_events_per_message: int = 1
@@ -56,18 +93,42 @@ class HandlerSettings:
     input_location: str = ""
     """s3://bucket/prefix/ that a message {"s3": "s3://…"} may point into; without it no message may."""
     queue_url: str = ""
-    """The work queue. With it, a returned record comes again after a pause that suits what went wrong; without, after
-    the queue's visibility timeout."""
+    """The work queue's URL. With it, the pause until a returned record is delivered again depends on the fault; without
+    it, the queue's visibility timeout applies."""
     codec: str = "huggingface"
-    """How records become one request body, and a response becomes one result per record: one of `CODECS`, or
-    `module:function` of your own (from a layer), which is called with these settings and returns a `codecs.Codec`."""
+    """The format of requests and responses: one of `CODECS`, or `module:function` of your own (from a layer), which is
+    called with these settings and returns a `codecs.Codec`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
-    max_records: int = 32
+    max_records_per_request: int = 32
     """Most records in one request (1 or more)."""
-    max_bytes: int = 4 * MIB
+    max_response_bytes: int = 25 * MIB
+    """Most bytes of one answer (1 or more); the request of a longer one counts as failed. Default: 25 MiB, which is
+    SageMaker's limit for real-time endpoints."""
+    max_request_bytes: int = 4 * MIB
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
     asynchronous ones take 1 GB."""
+    request_key: str = "instances"
+    """`instances` only: member of a request that holds the records; empty if the request is a bare list."""
+    response_key: str = "predictions"
+    """`instances` only: member of an answer that holds the results; empty if the answer is a bare list."""
+    request_members: Mapping[str, Any] = field(default_factory=dict)
+    """`instances` and `single` only: further members of every request, for instance {"signature_name": "score"}; of
+    `single`, those of the record's own body win."""
+    csv_header: str = ""
+    """`csv` and `csv-row` only: a first line of every request; empty for none."""
+    content_type: str = ""
+    """Content type of requests; empty for the codec's own."""
+    accept: str = ""
+    """Content type that answers are asked for in (`ACCEPTED`); empty for the codec's own."""
+    send_lone_record_twice: bool = False
+    """Whether a request with one record has it twice, for containers that can't take one; its size then counts twice.
+    Not with `single`."""
+    task: str = ""
+    """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
+    alone in its request has the same shape as in a shared one. Empty: the task is not known."""
+    accept_any_result: bool = False
+    """Whether results are accepted that look like an error, {"error": …} or null, or like another codec's answer."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""
@@ -84,27 +145,30 @@ class HandlerSettings:
     asynchronous: bool = False
     """Whether to invoke an asynchronous endpoint; results then come by its notifications (`handler.notify`). It takes
     no target."""
-    async_input_location: str = ""
+    request_location: str = ""
     """`asynchronous` only, and needed then: s3://bucket/prefix/ where the requests are put, apart from
     `input_location`. A message {"s3": "s3://…"} that points into it, as the dead letter of a failed inference does, is
-    submitted as it lies there."""
+    submitted without a change to that object."""
+    output_location: str = ""
+    """`asynchronous` only, and needed then: s3://bucket/prefix/ where SageMaker puts answers. A notification that names
+    an answer elsewhere is refused."""
     async_inline: bool = False
     """`asynchronous` only: whether requests up to 128,000 bytes travel inline instead. It saves a PUT, but the dead
     letter of a failed inference is blank then: it can't be redriven."""
     async_invocation_seconds: int = 900
-    """`asynchronous` only: how long an instance may work on one request (1 or more); SageMaker takes an hour at most.
-    Default: SageMaker's own, 15 minutes."""
+    """`asynchronous` only: seconds that an instance may work on one request (1 or more). SageMaker allows an hour at
+    most. Default: SageMaker's own, 15 minutes."""
     idempotency_table: str = ""
     """DynamoDB table (key `id`, TTL `expires_at`) that remembers results, so that a record delivered twice is scored
     once; by default nothing is remembered, and its result leaves twice with the same id."""
     idempotency_seconds: int = 4 * 86_400
-    """How long a result is remembered (1 or more)."""
-    max_concurrency: int = 1
+    """Seconds that a result is remembered for (1 or more)."""
+    requests_in_flight: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
     request_timeout_seconds: int = 70
-    """How long to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
-    the 60 s that SageMaker gives a container, so that its own answer comes first."""
-    max_receives: int = 5
+    """Seconds to wait for an answer; the constructs keep it below the function's timeout (1 or more). Default: above
+    the 60 s that SageMaker gives a container, so that SageMaker's own answer comes first."""
+    max_receive_count: int = 5
     """A record that the endpoint keeps failing on is dead-lettered with its reason on this receive (1 or more);
     the constructs set it to the queue's `max_receive_count`."""
     metrics_namespace: str = "SageMakerInference"
@@ -113,12 +177,13 @@ class HandlerSettings:
     """One of `LOG_LEVELS`."""
 
     def to_environment(self) -> dict[str, str]:
-        """Return the variables that `from_environment` reads back to an equal object."""
-        return {f.name.upper(): _render(getattr(self, f.name)) for f in fields(self)}
+        """Return the variables that `from_environment` reads back to an equal object, and the `RENAMED` ones."""
+        variables = {f.name.upper(): _render(getattr(self, f.name)) for f in fields(self)}
+        return variables | {old: f"renamed to {new}" for old, new in RENAMED.items()}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read the variables; a missing one has the field's default.
+        """Read the variables. None has a default here: `to_environment` renders all of them.
 
         Raises ConfigurationError naming every variable that is missing or out of bounds.
         """
@@ -126,13 +191,13 @@ class HandlerSettings:
         faults: list[str] = []
         for f in fields(cls):
             name = f.name.upper()
-            if name in environment:
-                try:
-                    values[f.name] = _parse(f, environment[name])
-                except ValueError as error:
-                    faults.append(f"{name}={environment[name]!r}: {error}")
-            elif f.default is MISSING and f.default_factory is MISSING:
+            if name not in environment:
                 faults.append(f"{name} is not set")
+                continue
+            try:
+                values[f.name] = _parse(f, environment[name])
+            except ValueError as error:
+                faults.append(f"{name}={environment[name]!r}: {error}")
         if not faults:
             faults = list(_relations(settings := cls(**values)))
         if faults:
@@ -141,7 +206,7 @@ class HandlerSettings:
 
 
 def _relations(settings: HandlerSettings) -> Iterator[str]:
-    """Yield what does not fit together."""
+    """Yield a fault for each value that contradicts another one."""
     sink, target = settings.result_sink, settings.result_target
     if sink != "none" and not target:
         yield f"RESULT_TARGET is not set, and RESULT_SINK={sink!r} needs it"
@@ -150,16 +215,51 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
     if settings.max_events_per_message > 1 and (sink not in PACKED_SINKS or target.endswith(".fifo")):
         where = f"RESULT_SINK={sink!r}" if sink not in PACKED_SINKS else f"RESULT_TARGET={target!r}"
         yield f"MAX_EVENTS_PER_MESSAGE='{settings.max_events_per_message}': must be 1 with {where}"
+    for name, bound in codec_faults(settings):
+        yield f"{name.upper()}={_render(getattr(settings, name))!r}: must be {bound}"
     if settings.asynchronous:
         yield from _asynchronous_relations(settings)
 
 
+def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield each setting that the codec has no use for, or can't fulfil, with what it must be.
+
+    `settings` are a HandlerSettings or the constructs' InferenceSettings, which name them alike.
+    """
+    codec = settings.codec
+    only: dict[str, tuple[object, tuple[str, ...]]] = {
+        "request_key": ("instances", ("instances",)),
+        "response_key": ("predictions", ("instances",)),
+        "request_members": ({}, ("instances", "single")),
+        "csv_header": ("", ("csv", "csv-row")),
+        "send_lone_record_twice": (False, tuple(name for name in CODECS if name != "single")),
+    }
+    for name, (default, codecs) in only.items():
+        if (getattr(settings, name) or type(default)()) != default and codec not in codecs and codec in CODECS:
+            yield name, f"{_shown(default)} with codec {codec}"
+    if codec == "instances" and settings.request_members and not settings.request_key:
+        yield "request_members", "empty with an empty request_key: a bare list has no members"
+    if codec == "instances" and settings.request_key in settings.request_members:
+        yield "request_members", f"without {settings.request_key}, which holds the records"
+    if "\n" in (settings.csv_header or "") or "\r" in (settings.csv_header or ""):
+        yield "csv_header", "one line"
+    accept = settings.accept
+    if accept and codec in ACCEPTED and not re.fullmatch(rf"({ACCEPTED[codec]})(\s*;.*)?", accept):
+        yield "accept", f"a content type that the codec {codec} can decode, {ACCEPTED[codec]}"
+
+
+def _shown(default: object) -> str:
+    return "empty" if default in ("", {}) else str(default)
+
+
 def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
-    requests, inputs = settings.async_input_location, settings.input_location
+    requests, inputs = settings.request_location, settings.input_location
+    if not settings.output_location:
+        yield "OUTPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     if not requests:
-        yield "ASYNC_INPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
+        yield "REQUEST_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     elif inputs and (requests.startswith(inputs) or inputs.startswith(requests)):
-        yield f"INPUT_LOCATION={inputs!r}: must be apart from ASYNC_INPUT_LOCATION={requests!r}, which holds requests"
+        yield f"INPUT_LOCATION={inputs!r}: must be apart from REQUEST_LOCATION={requests!r}, which holds requests"
     for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
         if value := getattr(settings, name):
             yield f"{name.upper()}={_render(value)!r}: asynchronous endpoints take no target (InvokeEndpointAsync)"
@@ -177,15 +277,15 @@ def _parse(f: Field[Any], text: str) -> object:
     if f.type is bool:
         return text == "true"
     if f.type is int:
-        number = int(text)
-        if number < 1:
-            raise ValueError("must be at least 1")
+        number, (low, high) = int(text), BOUNDS[f.name]
+        if not low <= number <= high:
+            raise ValueError(f"must be {low} to {high}")
         return number
-    if f.name == "parameters":
-        parameters = json.loads(text)
-        if not isinstance(parameters, dict):
+    if f.name in ("parameters", "request_members"):
+        members = json.loads(text)
+        if not isinstance(members, dict):
             raise ValueError("must be a JSON object")
-        return parameters
+        return members
     return text
 
 

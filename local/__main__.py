@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from local.command import Parser, execute
-from local.run import Options
+from local.options import Options
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,9 +18,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     description = "Run the synthesized stack on an embedded AWS, with a real model behind the endpoint."
     parser = Parser(description, Options())
     add = parser.add_argument
-    add("--app", metavar="MODULE", help="what defines the stacks, for instance examples.fifo_per_group (%(default)s)")
+    add(
+        "--app",
+        metavar="MODULE",
+        help="the module that defines the stacks, for instance examples.fifo_per_group (%(default)s)",
+    )
     add("--stack", metavar="NAME", help="the stack to run (the only one, or dev)")
-    add("--pipeline", metavar="NAME", help="which of the stack's pipelines to run, if it has several")
+    add("--pipeline", metavar="NAME", help="the pipeline to run, if the stack has several")
     add("--template", type=Path, metavar="FILE", help="a cdk.tf.json to run instead of synthesizing the stack")
     add("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
     return Options(**vars(parser.parse_args(arguments)))

@@ -43,7 +43,7 @@ class Aws:
 
     @classmethod
     def connect(cls, *, url: str, region: str, credentials: Credentials, authority: Path) -> Self:
-        """Make the clients; nothing is sent yet."""
+        """Create the clients; nothing is sent yet."""
         client = _client_factory(url, region, credentials, authority)
         return cls(
             region=region,
@@ -57,7 +57,7 @@ class Aws:
 
 
 def _client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
-    """No profile, configuration file or proxy of the user's has a part in it."""
+    """Return a function that creates clients without any profile, configuration file or proxy of the user's."""
     no_file = (None, None, os.devnull, None)
     core = botocore.session.Session(
         session_vars={"profile": (None, None, None, None), "config_file": no_file, "credentials_file": no_file}

@@ -1,4 +1,4 @@
-"""A throw-away TLS certificate for 127.0.0.1, so that policies which demand TLS are met by TLS."""
+"""A TLS certificate for 127.0.0.1 and one run, since the queues' policies demand TLS."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ import trustme
 
 @dataclass(frozen=True)
 class Certificate:
-    """Files in PEM: what a client trusts, and what a server shows and keeps to itself."""
+    """Files in PEM: the authority that clients trust, and the server's certificate chain and private key."""
 
     authority: Path
     chain: Path
@@ -16,7 +16,7 @@ class Certificate:
 
 
 def write_certificate(folder: Path) -> Certificate:
-    """Make an authority and a certificate for one run; `openssl`, which MiniStack would call, may be missing."""
+    """Create an authority and a certificate for one run, without `openssl`, which may be missing."""
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1", "localhost")
     certificate = Certificate(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")

@@ -37,21 +37,21 @@ class Chart:
 
 
 def throughput(arrivals: Sequence[float], sent: Sequence[float]) -> Chart:
-    """Return messages per second over time: bars of what came back, a line of what was sent (seconds, sorted)."""
+    """Return messages per second over time: bars of the outcomes, a line of the messages sent (seconds, sorted)."""
     end = max([*arrivals[-1:], *sent[-1:], 0.1])
     width = nice_step(end / TIME_BARS)
     bars = math.ceil(end / width + 1e-9)
-    came, went = _histogram(arrivals, width, bars), _histogram(sent, width, bars)
-    y_ticks, top = _axis(max(*came, *went) / width)
+    received, sending = _histogram(arrivals, width, bars), _histogram(sent, width, bars)
+    y_ticks, top = _axis(max(*received, *sending) / width)
     points = [
         f"{100 * edge / bars:.2f},{100 - 100 * count / width / top:.2f}"
-        for number, count in enumerate(went)
+        for number, count in enumerate(sending)
         for edge in (number, number + 1)
     ]
     return Chart(
         bars=[
             Bar(100 * number / bars, 100 / bars, 100 * count / width / top, f"{count / width:,.0f} messages/s")
-            for number, count in enumerate(came)
+            for number, count in enumerate(received)
         ],
         x_ticks=_ticks(nice_step(end / 6), bars * width, " s"),
         y_ticks=y_ticks,

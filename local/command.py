@@ -1,6 +1,7 @@
-"""What the commands have in common: options, exit statuses, and the end by a signal."""
+"""The parts that the commands share: options, exit statuses, and the end by a signal."""
 
 import argparse
+import errno
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -10,9 +11,12 @@ from typing import NoReturn
 from rich.console import Console
 
 from local.errors import LocalRunError, UsageError
-from local.run import Options, run
+from local.options import Options
+from local.run import run
 
 INTERRUPTED = 130
+# Errors of writing to a file or a pipe that the output was directed to.
+OUTPUT_ERRORS = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EPIPE)
 
 
 def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequence[str] | None = None) -> int:
@@ -26,24 +30,34 @@ def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequenc
     except LocalRunError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        print(f"error: the output: {error.strerror}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
 
 
 class Parser(argparse.ArgumentParser):
-    """With the options that every run has."""
+    """A parser with the options that every run has."""
 
     def __init__(self, description: str, defaults: Options) -> None:
         target = defaults.target
         super().__init__(prog=f"make {target}", usage=f'make {target} ARGS="[option] …"', description=description)
         add = self.add_argument
         add("--count", type=whole_number(1), metavar="N", help="how many messages to send (%(default)s)")
-        add("--seed", type=int, metavar="S", help="what chooses and orders them (%(default)s)")
+        add("--seed", type=int, metavar="S", help="the number that chooses and orders them (%(default)s)")
         add("--poison", type=share, metavar="SHARE", help="share that can never be scored, 0 to 1 (%(default)s)")
         add("--messages", type=_messages_file, metavar="FILE", help="messages of your own, JSON Lines of "
             '{"inputs": "…"}, optionally with "expected"')  # fmt: skip
-        add("--report", type=Path, metavar="DIR", help=f"where report, log and stack go (.build/{target})")
+        add(
+            "--report",
+            type=Path,
+            metavar="DIR",
+            help=f"folder of this run's report, log and stack (.build/{target})",
+        )
         self.set_defaults(**vars(defaults))
 
     def error(self, message: str) -> NoReturn:
@@ -51,7 +65,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def whole_number(least: int) -> Callable[[str], int]:
-    """Return what reads such an argument."""
+    """Return a function that reads such an argument."""
 
     def read(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -79,7 +93,7 @@ def _messages_file(text: str) -> Path:
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """End the run in order; that must not be interrupted again."""
+    """End the run in order; a second signal must not interrupt that."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""What a person sees while it runs: a progress bar on a terminal, plain lines elsewhere."""
+"""The output of a run: a progress bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections import defaultdict
@@ -13,22 +13,20 @@ from rich.table import Table
 
 from local.deploy import Deployment
 
-# In a run of minutes a tenth of the time so far.
+# At least; later in a run, a tenth of the time so far.
 PLAIN_LINE_EVERY_SECONDS = 2.0
-
-
 ABSENT = "not in the emulator"
 
 
 class Display:
-    """Steps, progress, tables."""
+    """Shows steps, progress and tables."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
-        """Print the step once it is done, with its time; what is put into the list follows the name."""
+        """Print the step once it is done, with its time; remarks that are put into the list follow."""
         started = time.monotonic()
         remarks: list[str] = []
         with self._console.status(name) if self._console.is_terminal else _nothing():
@@ -57,7 +55,7 @@ class Display:
 
     @contextmanager
     def progress(self, total: int) -> "Iterator[Ticker]":
-        """Show how many of `total` are done, as told to what is yielded."""
+        """Show how many of `total` are done; yield the ticker that takes their number."""
         if not self._console.is_terminal:
             yield _Lines(self._console, total)
             return
@@ -82,7 +80,7 @@ class Display:
         self._console.print()
 
     def _print_table(self, table: Table) -> None:
-        """Without the blanks that pad its lines, where they would end up in a file."""
+        """Print it without the spaces that pad its lines, if the output goes to a file."""
         if self._console.is_terminal:
             self._console.print(table, highlight=False)
             return
@@ -96,8 +94,8 @@ class Display:
             why = "because faults used up their receives; a redrive would bring them back"
             self.line(f"SQS itself moved {moved_by_sqs:,} good messages to the dead-letter queue, {why}")
         if not complaints:
-            what = "" if moved_by_sqs else ", and nothing else"
-            self._console.print(f"[green]Passed[/green]: nothing lost, all poison dead-lettered{what}")
+            nothing_else = "" if moved_by_sqs else ", and nothing else"
+            self._console.print(f"[green]Passed[/green]: nothing lost, all poison dead-lettered{nothing_else}")
         for complaint in complaints:
             self._console.print(f"[red]Failed[/red]: {escape(complaint)}", highlight=False, soft_wrap=True)
 
@@ -106,7 +104,7 @@ class Display:
 
 
 class Ticker:
-    """Takes the number that is done."""
+    """Takes the number of those that are done."""
 
     def update(self, done: int) -> None:
         raise NotImplementedError
@@ -169,17 +167,17 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """Return the number for people; a dash if there is none."""
+    """Return the number as text; a dash if there is none."""
     if value is None:
         return "-"
     return f"{value:,.0f}{unit}" if value >= 1000 or value == int(value) else f"{value:,.1f}{unit}"
 
 
 def rate(value: float | None) -> str:
-    """Return a rate for people: decimals of it are chance. A dash if there is none."""
+    """Return the rate as text, without decimals, which are chance; a dash if there is none."""
     return "-" if value is None else f"{value:,.0f}"
 
 
 def percent(share: float | None) -> str:
-    """Return the share for people, with as many decimals as tell it from 100 %."""
+    """Return the share as text, with enough decimals to differ from 100 %."""
     return "-" if share is None else f"{100 * share:.4g} %"

@@ -33,14 +33,14 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Account:
-    """What the server must know of the account that it serves."""
+    """The account that the server answers for."""
 
     id: str
     region: str
     endpoints: Collection[str]
-    """Names that exist; any other is answered as SageMaker does."""
+    """Names of its endpoints; a request to any other name is answered as SageMaker does."""
     authorize: Callable[[], str | None]
-    """Return why the function may not invoke the endpoint, if so. Asked once, on the first request."""
+    """Returns the reason if the function may not invoke the endpoint. Called once, on the first request."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Invocation:
     """One request that reached the model."""
 
     at: float
-    """When it arrived, on the monotonic clock."""
+    """The moment it arrived, on the monotonic clock."""
     seconds: float
     records: int
     refused: bool
@@ -58,7 +58,7 @@ class EndpointServer:
     """Serves a model on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
 
     def __init__(self, model: Model, faults: FaultInjector | None = None) -> None:
-        """`faults` are what requests meet instead of the model; by default none does."""
+        """`faults` decides which requests get a fault instead of the model's answer; by default none does."""
         self.model = model
         self.faults = faults or FaultInjector()
         self.account: Account | None = None
@@ -97,7 +97,7 @@ class _Server(ThreadingHTTPServer):
     endpoint: EndpointServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that is gone, because the run was stopped, is no error."""
+        """Ignore a client that is gone because the run was stopped."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -141,7 +141,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, answer)
 
     def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
-        # Of no language, so that they would stand out.
+        # A label that is no language: such results would be noticed.
         results = [{"label": "none", "score": 0.0}] * _records(json.loads(body))
         match fault:
             case InjectedFault.MODEL_FAILED:
@@ -196,7 +196,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Requests are counted, not logged."""
+        """Log nothing: requests are counted."""
 
 
 def _instances(request: object) -> list[object]:

@@ -1,4 +1,4 @@
-"""What ends a run early. The message of each is the one line that a person then sees."""
+"""Errors that end a run early. The message of each is the one line that the user sees."""
 
 
 class LocalRunError(Exception):
@@ -6,4 +6,4 @@ class LocalRunError(Exception):
 
 
 class UsageError(LocalRunError):
-    """What was asked for is not possible: exit status 2."""
+    """The request is not possible: exit status 2."""

@@ -1,4 +1,4 @@
-"""What is done to a run on purpose, chosen by a seed: faults of the endpoint, and functions killed at work."""
+"""Faults injected into a run, chosen by a seed: wrong answers of the endpoint, and functions killed at work."""
 
 import random
 import threading
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class InjectedFault(StrEnum):
-    """What a request meets instead of the model."""
+    """An answer that a request gets instead of the model's."""
 
     RATE_EXCEEDED = "ThrottlingException 429"
     THROTTLED = "ThrottlingException 400"
@@ -22,7 +22,7 @@ class InjectedFault(StrEnum):
     NO_ANSWER = "no answer in time"
 
 
-# Of a hundred faults. An answer that never comes costs the function its request timeout, so it is rare.
+# Number of each in a hundred faults. An answer that never comes costs the function its request timeout, so it is rare.
 WEIGHTS = {
     InjectedFault.RATE_EXCEEDED: 20,
     InjectedFault.THROTTLED: 10,
@@ -38,10 +38,10 @@ WEIGHTS = {
 
 
 class FaultInjector:
-    """May be shared by threads. The n-th request meets the same fate with the same seed."""
+    """Decides which requests get a fault: the same ones with the same seed. Threads may share it."""
 
     def __init__(self, share: float = 0.0, seed: int = 0) -> None:
-        """`share` of the requests meet a fault, 0 to 1; by default none does."""
+        """`share` is the part of the requests that get a fault, 0 to 1; by default none does."""
         self.requests = 0
         self.injected: Counter[InjectedFault] = Counter()
         self._share = share
@@ -49,7 +49,7 @@ class FaultInjector:
         self._lock = threading.Lock()
 
     def draw(self) -> InjectedFault | None:
-        """Return the fault that the next request meets, if it is to meet one."""
+        """Return the fault that the next request gets, or None."""
         with self._lock:
             self.requests += 1
             if self._chance.random() >= self._share:
@@ -60,15 +60,15 @@ class FaultInjector:
 
 
 class KillSchedule:
-    """When in the run a function's process is killed."""
+    """The moments of a run at which a function's process is killed."""
 
     def __init__(self, kills: int, *, requests: int, seed: int) -> None:
-        """`kills` moments in a run of about so many requests to the endpoint; none among the last tenth."""
+        """Choose `kills` moments in a run of about so many requests to the endpoint; none in the last tenth."""
         self._chance = random.Random(seed)
         self._moments = deque(sorted(self._chance.randrange(1, max(2, requests * 9 // 10)) for _ in range(kills)))
 
     def due(self, requests: int) -> Iterator[int]:
-        """Yield a number for each kill that is due after so many requests, to pick a process by."""
+        """Yield a number for each kill that is due after so many requests; it picks the process."""
         while self._moments and self._moments[0] <= requests:
             self._moments.popleft()
             yield self._chance.randrange(2**31)

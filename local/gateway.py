@@ -2,8 +2,8 @@
 
 MiniStack's own command would choose its port itself and, where it may, also take port 443.
 
-Arguments: number of the listening socket, certificate file, key file. Standard input is a pipe whose other end the
-parent holds: it closes even if the parent is killed. A line in it, a number, has a function's process killed.
+Arguments: number of the listening socket, certificate file, key file. Standard input is a pipe from the parent: it
+closes even if the parent is killed. Each line of it is a number, and has one of the functions' processes killed.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from ministack.app import app
 from ministack.core import iam_actions, lambda_runtime
 
 from local.cleanup import remove_folder
+from local.emulator_log import KILLED
 
 # "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
 # Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
@@ -33,7 +34,6 @@ BATCH_ACTIONS = {
 
 KILL_ATTEMPTS = 100
 KILL_PAUSE_SECONDS = 0.005
-KILLED = "Killed a function's process:"
 
 
 def main() -> None:
@@ -58,10 +58,10 @@ def _authorize_batches_as_aws_does() -> None:
 
 
 def _obey_parent() -> None:
-    """Kill as told; when the parent's end of the pipe closes, end this process and the functions it runs."""
+    """Kill processes on demand; when the parent closes the pipe, end this process and the functions that it runs."""
     for line in sys.stdin:
         _kill_function(int(line))
-    remove_folder(Path(tempfile.gettempdir()))  # the run's own, see the emulator
+    remove_folder(Path(tempfile.gettempdir()))  # belongs to this run, see local/emulator.py
     os.killpg(0, signal.SIGKILL)
 
 
@@ -71,13 +71,13 @@ def _kill_function(choice: int) -> None:
         if busy := _busy_processes():
             process = busy[choice % len(busy)]
             process.kill()
-            print(f"{KILLED} {process.pid}", file=sys.stderr, flush=True)
+            print(f"{KILLED}{process.pid}", file=sys.stderr, flush=True)
             return
         time.sleep(KILL_PAUSE_SECONDS)
 
 
 def _busy_processes() -> "list[subprocess.Popen[str]]":
-    # MiniStack has no public way to them. A worker is without a process until its first invocation.
+    # MiniStack has no public access to them. A worker has no process until its first invocation.
     with lambda_runtime._lock:  # noqa: SLF001
         workers = [worker for pool in lambda_runtime._workers.values() for worker in pool]  # noqa: SLF001
         return [process for worker in workers if worker.in_use and (process := worker._proc)]  # noqa: SLF001

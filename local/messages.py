@@ -1,4 +1,4 @@
-"""What is sent: messages from a file, and poison among them, chosen by a seed."""
+"""Messages to send: from a file, and poison among them, chosen by a seed."""
 
 import itertools
 import json
@@ -19,11 +19,11 @@ class Sample:
 
     inputs: str
     expected: str | None = None
-    """The label that is right, if the file says so."""
+    """The right label, if the file has it."""
 
 
 class Poison(StrEnum):
-    """Why a message can never be scored."""
+    """The reason that a message can never be scored."""
 
     NOT_JSON = "not JSON"
     EMPTY = "empty"
@@ -45,18 +45,18 @@ class Message:
 @dataclass(frozen=True, kw_only=True)
 class SizeLimits:
     max_request_bytes: int
-    """The handler dead-letters what is over it."""
+    """The handler dead-letters larger messages."""
     max_message_bytes: int
-    """The queue refuses what is over it."""
+    """The queue refuses larger messages."""
 
 
-# What the handler itself refuses, where it takes any JSON. It returns to the queue what only the model refuses, if
-# nothing else of its batch was scored: that would hold up the run for minutes.
+# Poison that the handler itself refuses if its codec takes any JSON. A message that only the model refuses goes back to
+# the queue if nothing else of its batch was scored, which would delay the end of the run by minutes.
 CERTAIN_OF_ANY_JSON = (Poison.NOT_JSON, Poison.TOO_LARGE)
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Read JSON Lines of {"inputs": "…", "expected": "…"}. Raises UsageError naming the line that is not."""
+    """Read JSON Lines of {"inputs": "…", "expected": "…"}. Raises UsageError naming the first line that is not."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
@@ -97,7 +97,7 @@ def make_messages(
 ) -> list[Message]:
     """Return `count` messages in random order, the share of poison rounded; the same seed gives the same ones.
 
-    Each is of one of so many message groups; by default of none. Poison is of these kinds, as far as they are possible.
+    Each is in one of `groups` message groups; by default in none. Poison is of these kinds, where they are possible.
     """
     chance = random.Random(seed)
     poison = _Poisoner(chance, samples, limits, kinds)
@@ -125,7 +125,7 @@ class _Poisoner:
         }
         room = limits.max_message_bytes - limits.max_request_bytes
         self.kinds = [kind for kind in kinds if kind is not Poison.TOO_LARGE or room >= 1024]
-        """Too large only where the queue takes more than the handler."""
+        """Without `too large`, unless the queue takes larger messages than the handler."""
 
     def make(self, kind: Poison) -> Message:
         text = self._chance.choice(self._samples).inputs
@@ -140,7 +140,7 @@ class _Poisoner:
 
     def _wrong_shape(self, text: str) -> str:
         shapes: list[object] = [{"inputs": len(text)}, {"inputs": [text, text]}, [text]]
-        # The handler can't refuse this one, since some models take objects; the model must.
+        # Only the model can refuse this one: the handler passes it on, since some models take objects.
         shapes.append({"inputs": {"text": text}})
         return _json(self._chance.choice(shapes))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-# What papluca/xlm-roberta-base-language-detection tells apart, and Swedish, which the demo's messages have as well.
+# The languages of papluca/xlm-roberta-base-language-detection, and Swedish, which the demo's messages have as well.
 LANGUAGES = {
     "ar": "Arabic",
     "bg": "Bulgarian",
@@ -32,7 +32,7 @@ LANGUAGES = {
 
 
 class RefusedError(ValueError):
-    """The container answers 400: the request is not what the model takes."""
+    """The model does not take the request: the container answers 400."""
 
 
 class LanguageModel:
@@ -41,14 +41,14 @@ class LanguageModel:
     def __init__(self) -> None:
         self._identifier: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
         self._identifier.set_languages(list(LANGUAGES))
-        # A container with one worker: requests wait for each other.
+        # As in a container with one worker, requests wait for each other.
         self._worker = threading.Lock()
 
     def predict(self, request: object) -> list[dict[str, Any]]:
         """Return [{"label", "score"}, …], one per input, for {"inputs": text or texts} or {"instances": [{"inputs":
         text}, …]}. Raises RefusedError.
 
-        `parameters` may be there, as for the deployed model; this one has none.
+        `parameters` are allowed, as for the deployed model, and have no effect.
         """
         texts = _inputs(request)
         with self._worker:

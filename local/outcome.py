@@ -1,4 +1,4 @@
-"""What a run came to: the numbers, and whether every message came to the end that it should."""
+"""The outcome of a run: the numbers, and whether every message had the outcome that it should."""
 
 import math
 from collections import Counter
@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from local.endpoint import Invocation
-from local.traffic import REDRIVEN, DeadLetter, Sent, Tally
+from local.tally import REDRIVEN, DeadLetter, Sent, Tally
 
 NAMED = 10
 
@@ -25,20 +25,20 @@ class Arrival:
 
 @dataclass(frozen=True, kw_only=True)
 class Disturbance:
-    """What was done to the run on purpose."""
+    """The faults that were injected into the run."""
 
     requests: int
     """All requests to the endpoint."""
     injected: Mapping[str, int]
-    """Requests that met a fault, by kind."""
+    """Requests that got a fault, by kind."""
     workers_killed: int
-    """How many of the function's processes were killed at work."""
+    """Number of the function's processes that were killed at work."""
     batches_cut_short: int
-    """How many batches of messages came back to the queue because of that."""
+    """Number of batches of messages that came back to the queue because of that."""
 
 
 class Outcome:
-    """Computed from a finished run."""
+    """The numbers of a finished run."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class Outcome:
         left_in_queue: int,
         disturbance: Disturbance | None = None,
     ) -> None:
-        """With a disturbance, `expected` of each message must be what the model says of it."""
+        """With a disturbance, `expected` of each message must be the label that the model gives it."""
         self.tally = tally
         self.invocations = invocations
         self.left_in_queue = left_in_queue
-        """Messages that the queue still held at the end, for whatever reason."""
+        """Number of messages that the queue still held at the end, for any reason."""
         self.disturbance = disturbance
 
     @cached_property
@@ -61,12 +61,12 @@ class Outcome:
 
     @cached_property
     def dead_lettered(self) -> list[tuple[Sent, DeadLetter]]:
-        pairs = ((self.tally.sent.get(id_), letter) for id_, letter in self.tally.dead_letters.items())
-        return [(sent, letter) for sent, letter in pairs if sent]
+        pairs = ((self.tally.sent.get(id_), dead_letter) for id_, dead_letter in self.tally.dead_letters.items())
+        return [(sent, dead_letter) for sent, dead_letter in pairs if sent]
 
     @cached_property
     def missing(self) -> set[str]:
-        """Ids of the messages that came to no end."""
+        """Ids of the messages without an outcome."""
         return self.tally.sent.keys() - self.tally.arrived
 
     @property
@@ -81,7 +81,7 @@ class Outcome:
     def arrivals(self) -> list[float]:
         """Seconds from the first message sent to each that came back."""
         moments = [scored.at for scored in self.tally.scored.values()]
-        moments += [letter.at for letter in self.tally.dead_letters.values()]
+        moments += [dead_letter.at for dead_letter in self.tally.dead_letters.values()]
         return sorted(at - self.started for at in moments)
 
     @property
@@ -103,17 +103,17 @@ class Outcome:
     @cached_property
     def wrongly_dead_lettered(self) -> dict[str, str]:
         """Return by id the reason of each good message that should have been scored."""
-        good = {id_: letter.reason for id_, letter in self._good_dead_lettered()}
+        good = {id_: dead_letter.reason for id_, dead_letter in self._good_dead_lettered()}
         return {id_: reason for id_, reason in good.items() if reason != REDRIVEN or self.disturbance is None}
 
     @cached_property
     def moved_by_sqs(self) -> int:
-        """How many good messages used up their receives because of faults, so that SQS itself moved them."""
-        return sum(letter.reason == REDRIVEN for _, letter in self._good_dead_lettered()) if self.disturbance else 0
+        """Number of good messages that used up their receives because of faults, so that SQS itself moved them."""
+        return sum(found.reason == REDRIVEN for _, found in self._good_dead_lettered()) if self.disturbance else 0
 
     @cached_property
     def groups(self) -> set[str]:
-        """Message groups of what was sent; none, if the queue is not FIFO."""
+        """Message groups of the messages sent; none, if the queue is not FIFO."""
         return {sent.message.group for sent in self.tally.sent.values()} - {""}
 
     @cached_property
@@ -131,13 +131,13 @@ class Outcome:
         return wrong & self.groups
 
     def _good_dead_lettered(self) -> Iterator[tuple[str, DeadLetter]]:
-        for id_, letter in self.tally.dead_letters.items():
+        for id_, dead_letter in self.tally.dead_letters.items():
             sent = self.tally.sent.get(id_)
             if sent and not sent.message.poison:
-                yield id_, letter
+                yield id_, dead_letter
 
     def complaints(self) -> Iterator[str]:
-        """Yield what did not go as it should. Nothing, if the run succeeded."""
+        """Yield a sentence for each kind of error. Nothing, if the run succeeded."""
         tally = self.tally
         if self.lost:
             yield f"messages lost: {self.lost}; {_named(self.missing)}"
@@ -161,7 +161,7 @@ class Outcome:
         """Return the numbers as JSON; rates and latencies are null where nothing was scored."""
         by_language = self.by_language()
         total, right = (sum(counts) for counts in zip(*by_language.values(), strict=True)) if by_language else (0, 0)
-        reasons = Counter(letter.reason for _, letter in self.dead_lettered)
+        reasons = Counter(dead_letter.reason for _, dead_letter in self.dead_lettered)
         records = [invocation.records for invocation in self.invocations]
         service = sorted(1000 * invocation.seconds for invocation in self.invocations)
         return {

@@ -1,16 +1,16 @@
-"""What a stack may have that the local run can't carry, told before anything is started."""
+"""The parts of a stack that the local run can't carry out: it is refused before anything is started."""
 
 from collections.abc import Iterator, Mapping
 
 from local.errors import UsageError
 from local.template import Template
 
-# What the local model takes.
+# Codecs whose requests the local model takes.
 CODECS = "huggingface", "instances"
 
 
 def require_runnable(template: Template) -> None:
-    """Raise UsageError naming all that stands in the way, if something does."""
+    """Raise UsageError naming all obstacles, if there are any."""
     if obstacles := dict.fromkeys(_obstacles(template)):
         raise UsageError(f"the stack {template.stack} can't run on the embedded AWS: {'; '.join(obstacles)}")
 

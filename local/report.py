@@ -1,4 +1,4 @@
-"""The report: the numbers as JSON, and one page that needs nothing but itself."""
+"""The report: the numbers as JSON, and one page that needs no other file."""
 
 import json
 from collections import Counter, defaultdict
@@ -16,28 +16,28 @@ from local.deploy import Deployment
 from local.display import number, percent, rate
 from local.model import LANGUAGES
 from local.outcome import Outcome
-from local.road import Road
+from local.output import OutputFolder
+from local.pipeline import DeployedPipeline
 
 TEMPLATE = "report.html.j2"
-REPORT_FILES = "report.json", "report.html"
-SAMPLE_LETTERS = 12
+SAMPLE_DEAD_LETTERS = 12
 BODY_CHARACTERS = 140
 DETAIL_CHARACTERS = 180
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What ran, and how to run it again."""
+    """The pipeline that ran, and the command to run it again."""
 
-    road: Road
+    pipeline: DeployedPipeline
     deployment: Deployment
     stack: str
     seed: int
     command: str
 
 
-def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict[str, Any], Path]:
-    """Write `report.json` and `report.html`; return what the first holds, and the path of the second."""
+def write_report(output: OutputFolder, outcome: Outcome, setting: Setting) -> tuple[dict[str, Any], Path]:
+    """Write `report.json` and `report.html`; return the content of the first, and the path of the second."""
     summary = {
         "stack": setting.stack,
         "seed": setting.seed,
@@ -46,9 +46,8 @@ def write_report(folder: Path, outcome: Outcome, setting: Setting) -> tuple[dict
         "complaints": list(outcome.complaints()),
         **outcome.summary(),
     }
-    numbers, page = (folder / name for name in REPORT_FILES)
-    numbers.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    page.write_text(_render(summary, outcome, setting), encoding="utf-8")
+    numbers = json.dumps(summary, indent=2) + "\n"
+    _, page = output.write_report(numbers, _render(summary, outcome, setting))
     return summary, page
 
 
@@ -66,14 +65,14 @@ def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
     return environment.get_template(TEMPLATE).render(
         summary=summary,
         disturbance=summary.get("disturbance"),
-        road=setting.road,
+        pipeline=setting.pipeline,
         throughput=charts.throughput(outcome.arrivals, sent),
         latency=charts.latency(outcome.latencies_ms, summary["latency_ms"]),
         batch_sizes=charts.batch_sizes([invocation.records for invocation in outcome.invocations]),
         refused=sum(invocation.refused for invocation in outcome.invocations),
         languages=_languages(summary),
         poison=_poison(outcome),
-        letters=_letters(outcome),
+        dead_letters=_dead_letters(outcome),
         created=_by_type(setting.deployment, setting.deployment.created),
         absent=_by_type(setting.deployment, setting.deployment.absent),
         left_out={type_: sorted(names) for type_, names in sorted(setting.deployment.left_out.items())},
@@ -90,25 +89,25 @@ def _poison(outcome: Outcome) -> list[dict[str, Any]]:
     """Return by kind of poison how many were sent, and the reasons they were dead-lettered with."""
     sent = Counter(sent.message.poison for sent in outcome.tally.sent.values() if sent.message.poison)
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
-    for message, letter in outcome.dead_lettered:
-        if message.message.poison:
-            reasons[message.message.poison][letter.reason] += 1
+    for sent_message, dead_letter in outcome.dead_lettered:
+        if poison := sent_message.message.poison:
+            reasons[poison][dead_letter.reason] += 1
     return [{"kind": kind, "sent": count, "reasons": reasons[kind].most_common()} for kind, count in sent.most_common()]
 
 
-def _letters(outcome: Outcome) -> list[dict[str, str]]:
+def _dead_letters(outcome: Outcome) -> list[dict[str, str]]:
     """Return samples, of each reason in turn."""
     by_reason: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for sent, letter in outcome.dead_lettered:
+    for sent, dead_letter in outcome.dead_lettered:
         sample = {
-            "reason": letter.reason,
+            "reason": dead_letter.reason,
             "sent_as": sent.message.poison or "a good message",
-            "detail": _shortened(letter.detail, DETAIL_CHARACTERS),
-            "body": _shortened(letter.body, BODY_CHARACTERS),
-            "size": f"{letter.size:,}",
+            "detail": _shortened(dead_letter.detail, DETAIL_CHARACTERS),
+            "body": _shortened(dead_letter.body, BODY_CHARACTERS),
+            "size": f"{dead_letter.size:,}",
         }
-        by_reason[letter.reason].append(sample)
-    share = max(1, SAMPLE_LETTERS // max(1, len(by_reason)))
+        by_reason[dead_letter.reason].append(sample)
+    share = max(1, SAMPLE_DEAD_LETTERS // max(1, len(by_reason)))
     return [sample for reason in sorted(by_reason) for sample in by_reason[reason][:share]]
 
 

@@ -1,4 +1,4 @@
-"""Code that a signing job signs is taken as it was before: the embedded AWS signs nothing."""
+"""Functions whose code is signed get the unsigned code: the embedded AWS signs nothing."""
 
 import re
 from dataclasses import replace
@@ -9,7 +9,7 @@ SIGNED_KEY = re.compile(r"\$\{(aws_signer_signing_job\.[\w-]+)\.signed_object\[0
 
 
 def with_unsigned_code(template: Template) -> Template:
-    """Return the template with each function's own file in place of what a job makes of it."""
+    """Return the template with each function's own file in place of the one that a job signs."""
     return replace(template, blocks={address: _unsigned(block, template) for address, block in template.blocks.items()})
 
 

@@ -1,4 +1,4 @@
-"""The command behind `make soak`: many messages through the local run, with faults on purpose, and none may be lost."""
+"""The command behind `make soak`: many messages through the local run, with injected faults, and none may be lost."""
 
 import sys
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from local.command import Parser, execute, share, whole_number
 from local.emulator import PROJECT
-from local.run import Options
+from local.options import Options
 
 MESSAGES_PER_KILL = 2500
 
@@ -22,11 +22,11 @@ class SoakOptions(Options):
     report: Path = PROJECT / ".build" / "soak"
     faults: float = 0.05
     kills: int = count // MESSAGES_PER_KILL
-    # Enough for the function always to find a full batch, few enough for the emulator not to grow.
+    # Enough that the function always finds a full batch, and few enough that the emulator's memory does not grow.
     max_outstanding: int | None = 1000
     # A message that the function returns on each receive pauses for up to 10, 20, … 160 s before its sixth.
     stall_seconds: float = 360
-    # What a killed function had scored but not deleted comes again, once or twice.
+    # Messages that a killed function had scored but not deleted come again, once or twice.
     settle_seconds: float = 60
 
     target: ClassVar[str] = "soak"

@@ -1,4 +1,4 @@
-"""The stack of the soak: the dev stack's road, with times that bring back soon what a killed function held."""
+"""The stack of the soak: the dev stack's pipeline, with short timeouts, so that a killed function delays little."""
 
 import sys
 
@@ -23,13 +23,13 @@ FUNCTION_TIMEOUT_SECONDS = 10
 SOAK = PipelineSettings(
     endpoint=EndpointSettings(
         model=HuggingFaceModel(model_id="papluca/xlm-roberta-base-language-detection", task="text-classification"),
-        capacity=InstanceCapacity(instance_type="ml.c7i.xlarge"),
+        capacity=InstanceCapacity(instance_type="ml.c5.xlarge"),
     ),
     queue=QueueSettings(
-        # As long as an invocation at most, so that what a killed one held comes again as soon as it may.
+        # As long as the longest invocation, so that the messages of a killed one come again as soon as possible.
         visibility_timeout_seconds=FUNCTION_TIMEOUT_SECONDS,
-        # Faults are frequent here, so one more than by default. With 10, a message that the function returns each time
-        # would hold up the end of the run for half an hour: its pauses double.
+        # Faults are frequent here, so it is one more than by default. With 10, a message that the function returns each
+        # time would delay the end of the run by half an hour, since its pauses double.
         max_receive_count=6,
     ),
     function=FunctionSettings(timeout_seconds=FUNCTION_TIMEOUT_SECONDS),

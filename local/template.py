@@ -1,4 +1,4 @@
-"""The synthesized Terraform JSON: what it describes, in the order in which it can be made, references resolved."""
+"""The synthesized Terraform JSON: its resources in the order of their creation, with references resolved."""
 
 import json
 import re
@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from local.errors import LocalRunError, UsageError
 
-# Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`.
-EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)\}")
+# Either an escaped `$${`, `%%{`, which stands for itself, or an expression `${…}`, `%{…}`. One that is not closed
+# matches up to the end of the text. Without that, each of many would be searched to the end, in quadratic time.
+EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)(\}|\Z)")
+SHOWN_CHARACTERS = 100
 REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
 MAPPING = "aws_lambda_event_source_mapping"
 META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
@@ -21,7 +23,7 @@ Attributes = Mapping[str, Any]
 
 
 class TemplateError(LocalRunError):
-    """The template holds something that the local run cannot read."""
+    """The template has a part that the local run can't read."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,11 @@ class Block:
     """A resource or data source."""
 
     address: str
-    """As Terraform writes it: `aws_sqs_queue.name` or `data.aws_partition.name`."""
+    """Its address in Terraform: `aws_sqs_queue.name` or `data.aws_partition.name`."""
     type: str
     """For instance `aws_sqs_queue`; `data.aws_partition` for a data source."""
     arguments: Attributes
-    """Without Terraform's own; references unresolved."""
+    """Without Terraform's meta-arguments; references unresolved."""
     depends_on: Sequence[str] = ()
     part: str = ""
     """The construct in the stack that it belongs to; a pipeline's has the pipeline's name."""
@@ -142,9 +144,9 @@ def _look_up(found: re.Match[str], attributes: Mapping[str, Attributes]) -> Any:
 
 
 def _parse(found: re.Match[str]) -> tuple[str, str]:
-    reference = REFERENCE.fullmatch(found[3])
+    reference = REFERENCE.fullmatch(found[3]) if found[4] else None
     if found[2] != "$" or reference is None:
-        raise TemplateError(f"the local run cannot evaluate the expression {found[0]}")
+        raise TemplateError(f"the local run cannot evaluate the expression {found[0][:SHOWN_CHARACTERS]}")
     return reference[1], reference[2]
 
 
@@ -162,5 +164,5 @@ def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
 
 
 def _block_body(value: Any) -> Any:
-    """Terraform JSON may write a block as an object or as a list of objects."""
+    """Return the block, which Terraform JSON may write as an object or as a list of objects."""
     return value[0] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What the pages link to exists: files, and headings in them."""
+"""Links of the pages: their files exist, and the headings in them."""
 
 import re
 from pathlib import Path

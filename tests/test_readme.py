@@ -38,8 +38,8 @@ def test_the_example_runs_and_says_what_the_readme_shows(tmp_path: Path) -> None
     shown = next(block.split("```")[0] for block in readme.split("```text\n") if block.startswith("orders/fraud"))
     (tmp_path / "main.py").write_text(example)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    made = subprocess.run(
+    run = subprocess.run(
         [sys.executable, "main.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
-    assert (made.stdout, made.stderr) == (shown, "")
+    assert (run.stdout, run.stderr) == (shown, "")
     assert (tmp_path / "cdktf.out/stacks/orders/cdk.tf.json").exists()

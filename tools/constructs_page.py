@@ -1,4 +1,4 @@
-"""Renew the tables of docs/constructs.md from what its examples synthesize: `python -m tools.constructs_page`."""
+"""Renew the tables of docs/constructs.md from the output of its examples: `python -m tools.constructs_page`."""
 
 import ast
 import json
@@ -42,7 +42,7 @@ def examples(page: str) -> dict[str, list[str]]:
 
 
 def tables(example: str, construct: str) -> Iterator[str]:
-    """Yield the tables of what the example makes from where it first calls the construct on."""
+    """Yield the tables of the resources that the example creates from its first call of the construct on."""
     body = ast.parse(example).body
     first = next(i for i, statement in enumerate(body) if f"{construct}(" in ast.unparse(statement))
     before, after = synthesized(ast.unparse(ast.Module(body[:first], []))), synthesized(example)
@@ -70,7 +70,7 @@ def synthesized(example: str) -> Document:
 
 
 def _resources(before: Document, after: Document) -> Iterator[tuple[str, str, Document]]:
-    """Yield type, logical id and block of what the second document has and the first lacks."""
+    """Yield type, logical id and block of each resource that only the second document has."""
     for kind, blocks in after.get("resource", {}).items():
         for id_, block in blocks.items():
             if id_ not in before.get("resource", {}).get(kind, {}):
@@ -123,7 +123,7 @@ def _each(value: str | list[str]) -> list[str]:
 
 
 def _readable(document: Document, text: str) -> str:
-    """Return the text with references as a reader thinks of them, and ARNs without what all of them begin with."""
+    """Return the text with readable references, and ARNs without their common beginning."""
     for kind, attribute, word in (
         ("aws_partition", "partition", "PARTITION"),
         ("aws_caller_identity", "account_id", "ACCOUNT"),

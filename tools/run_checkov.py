@@ -1,7 +1,7 @@
-"""Run Checkov with policies that it can read; started by `tools.security` in Checkov's own environment.
+"""Run Checkov with policies that it can read. Started by `tools.security` in Checkov's own environment.
 
 In Terraform JSON a policy is text, and Checkov's IAM analysis (CKV_AWS_286 to 290, 355, and of queues and topics)
-passes over text: here it gets what the text says.
+skips text: here it gets the parsed policy.
 """
 
 import json

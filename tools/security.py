@@ -1,7 +1,7 @@
 """Security checks of the synthesized stacks, by Checkov: `python -m tools.security [--strict STACK]… [FOLDER]`.
 
-A finding fails the command unless it has a written reason: next to the resource, or, for what the settings' defaults
-leave, in `checkov_accepted.toml`. Nothing leaves the machine.
+A finding fails the command unless it has a written reason: next to the resource, or, for the settings'
+defaults, in `checkov_accepted.toml`. Nothing leaves the machine.
 """
 
 import argparse
@@ -24,14 +24,14 @@ IAM_CHECK, IAM_POLICY = "CKV_AWS_355", "aws_iam_role_policy"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What Checkov found on one resource."""
+    """A finding of Checkov's on one resource."""
 
     stack: str
     check: str
     title: str
     address: str
     reason: str | None = None
-    """Why it may stay, from the resource's comment."""
+    """The reason that it is accepted, from the resource's comment."""
 
     def __str__(self) -> str:
         return f"{self.stack} {self.address}: {self.check} {self.title}"
@@ -42,22 +42,22 @@ class ScanError(Exception):
 
 
 def scan(folder: Path) -> tuple[list[Finding], Counter[str]]:
-    """Run Checkov on a folder of synthesized stacks; return what it found, and how many checks passed by stack."""
+    """Run Checkov on a folder of synthesized stacks; return its findings, and the number of passed checks by stack."""
     stacks = _read_stacks(folder)
     if not CHECKOV.exists():
         raise ScanError("Checkov is not installed; `make security` does it")
     command = [str(CHECKOV), str(ROOT / "tools" / "run_checkov.py"), "--directory", str(folder / "stacks")]
     options = ["--framework", "terraform_json", "--skip-download", "--output", "json"]
-    made = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+    completed = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     try:
-        report = json.loads(made.stdout)
+        report = json.loads(completed.stdout)
     except ValueError:
-        raise ScanError(f"Checkov failed: {(made.stderr or made.stdout).strip()[-2000:]}") from None
+        raise ScanError(f"Checkov failed: {(completed.stderr or completed.stdout).strip()[-2000:]}") from None
     return read_report(report, stacks)
 
 
 def read_report(report: Mapping[str, Any], stacks: Mapping[str, Any]) -> tuple[list[Finding], Counter[str]]:
-    """Return what Checkov's report says of the stacks; refuses one that does not cover them."""
+    """Return findings and passed checks of Checkov's report. Raises ScanError if it does not cover the stacks."""
     results = report.get("results", {})
     if errors := results.get("parsing_errors"):
         raise ScanError(f"Checkov could not read {', '.join(errors)}")
@@ -82,7 +82,7 @@ def unaccepted(findings: Sequence[Finding], accepted: Collection[str], strict: C
 def summary(
     findings: Sequence[Finding], passed: Mapping[str, int], accepted: Mapping[str, Mapping[str, str]]
 ) -> Iterator[str]:
-    """Yield a paragraph for each stack: how much passed, and each of these findings with the reason it may stay for."""
+    """Yield a paragraph for each stack: the number of passed checks, and each finding with its reason."""
     for stack, count in sorted(passed.items()):
         yield f"{stack}: {count} checks passed"
         own = [finding for finding in findings if finding.stack == stack]

@@ -1,1 +1,1 @@
-"""What is compared: Lambda functions and apps as their own documentation would have them written."""
+"""The candidates: Lambda functions and apps, written as their own documentation recommends."""

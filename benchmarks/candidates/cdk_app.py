@@ -1,4 +1,4 @@
-"""The like stacks with AWS CDK and AWS Solutions Constructs: queue, function and endpoint, as dev and as prod."""
+"""The same stacks with AWS CDK and AWS Solutions Constructs: queue, function and endpoint, as dev and as prod."""
 
 import sys
 from pathlib import Path
@@ -56,5 +56,5 @@ class InferenceStack(Stack):
 if __name__ == "__main__":
     app = App(outdir=sys.argv[1])
     InferenceStack(app, "dev", {"serverless_config": Serverless(memory_size_in_mb=6144, max_concurrency=10)})
-    InferenceStack(app, "prod", {"instance_type": "ml.c7i.xlarge", "initial_instance_count": 2})
+    InferenceStack(app, "prod", {"instance_type": "ml.c5.xlarge", "initial_instance_count": 2})
     app.synth()

@@ -1,4 +1,4 @@
-"""No inference: what boto3 alone takes to send the results, ten a call, in as many threads as the handler has."""
+"""No inference: boto3 alone sends the results, ten a call, in as many threads as the handler has."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""boto3 in 16 threads, one InvokeEndpoint a record; results leave ten a call."""
+"""boto3 in 16 threads, one InvokeEndpoint a record; results are sent ten a call."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ def score(record: Mapping[str, Any]) -> str | None:
 
 
 def send(results: Sequence[tuple[str, str]]) -> list[str]:
-    """Return the ids of what was not sent."""
+    """Return the ids of the messages that were not sent."""
     entries: list[Any] = [{"Id": str(number), "MessageBody": result} for number, (_, result) in enumerate(results)]
     answer = sqs.send_message_batch(QueueUrl=os.environ["RESULT_TARGET"], Entries=entries)
     return [results[int(failed["Id"])][0] for failed in answer.get("Failed", ())]

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
-from constructs_lib.validation.checker import is_unresolved
+from constructs_lib.validation.references import is_unresolved
 from constructs_lib.validation.regions import partition
 
 from cdktf import (
@@ -30,10 +30,15 @@ _deploy_targets: "WeakKeyDictionary[IConstruct, DeployTarget]" = WeakKeyDictiona
 
 
 class DeployTarget(Construct):
-    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans."""
+    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans.
+
+    It also has what a stack sets for all of its roles.
+    """
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
+        self.role_path: str = getattr(scope, "role_path", "/")
+        self.permissions_boundary_arn: str | None = getattr(scope, "permissions_boundary_arn", None)
         partition_data = DataAwsPartition(self, "partition")
         self.partition = partition_data.partition
         self.account = DataAwsCallerIdentity(self, "caller").account_id
@@ -88,14 +93,14 @@ def content_name(scope: Construct, id_: str, prefix: str, content: object) -> st
     what they refer to stays the same when the value changes, and AWS refuses a second thing of one name. The values
     then are a local named after `id_`.
     """
-    text, references = json.dumps(content, sort_keys=True), list(dict.fromkeys(_references(scope, content)))
+    text, references = json.dumps(content, sort_keys=True), list(_references(scope, content))
     if "${TfToken" in text:
         resolver = DefaultTokenResolver(StringConcat())
         text = Tokenization.resolve(text, scope=scope, preparing=False, resolver=resolver)
     literal = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
     if not references:
         return f"{prefix}-{literal}"
-    values = TerraformLocal(scope, f"{id_}-content", [literal, *references])
+    values = TerraformLocal(scope, f"{id_}-content", [literal, *dict.fromkeys(references)])
     # Without `nonsensitive` the value of an SSM parameter would hide the name in each plan, and what a postcondition
     # says of it. So few digits of a hash give nothing away.
     digits = Fn.substr(Fn.nonsensitive(Fn.sha256(Fn.jsonencode(values.as_list))), 0, DIGITS)

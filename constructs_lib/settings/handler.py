@@ -4,6 +4,7 @@ from pathlib import Path
 
 import handler
 from handler.settings import (
+    BOUNDS,
     CODECS,
     KIB,
     LOCATION,
@@ -13,10 +14,12 @@ from handler.settings import (
     PACKED_SINKS,
     RESULT_SINKS,
     HandlerSettings,
+    codec_faults,
     request_timeout_seconds,
 )
 
 __all__ = [
+    "BOUNDS",
     "CODECS",
     "HANDLER_PACKAGE",
     "KIB",
@@ -27,6 +30,7 @@ __all__ = [
     "PACKED_SINKS",
     "RESULT_SINKS",
     "HandlerSettings",
+    "codec_faults",
     "request_timeout_seconds",
 ]
 

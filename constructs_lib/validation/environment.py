@@ -1,12 +1,14 @@
 """The handler's environment, from the settings of its pipeline."""
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
-from constructs_lib.settings import PipelineSettings
+from constructs_lib.settings import InferenceSettings, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings, request_timeout_seconds
-from constructs_lib.validation.checker import Violation, is_unresolved
+from constructs_lib.validation.checker import Violation
 from constructs_lib.validation.limits import MAX_ENVIRONMENT_BYTES
+from constructs_lib.validation.references import is_unresolved
 
 
 def handler_settings(
@@ -19,7 +21,6 @@ def handler_settings(
     table_name: str = "",
 ) -> HandlerSettings:
     """Return what the handler reads; `settings` have every derived default filled in."""
-    inference = settings.inference
     return HandlerSettings(
         endpoint_name=endpoint_name,
         queue_url=queue_url,
@@ -28,25 +29,19 @@ def handler_settings(
         result_target=result_target,
         max_events_per_message=settings.results.max_events_per_message,
         overflow_location=settings.results.overflow_location or "",
-        input_location=inference.input_location or "",
-        codec=inference.codec,
-        parameters=inference.parameters,
-        sort_by_length=inference.sort_by_length,
-        fifo_dead_letters=inference.fifo_dead_letters,
-        target_model=inference.target_model or "",
-        inference_component_name=inference.inference_component_name or "",
-        target_variant=inference.target_variant or "",
-        targets_from_messages=inference.targets_from_messages,
-        max_records=inference.max_records_per_request,
-        max_bytes=inference.max_request_bytes,
-        max_concurrency=inference.requests_in_flight or 1,
         request_timeout_seconds=request_timeout_seconds(settings.function.timeout_seconds),
-        max_receives=settings.queue.max_receive_count,
-        metrics_namespace=inference.metrics_namespace,
+        max_receive_count=settings.queue.max_receive_count,
         log_level=settings.function.log_level,
+        **_inference(settings.inference),
         **_asynchronous(settings),
         **_idempotency(settings, table_name),
     )
+
+
+def _inference(settings: InferenceSettings) -> dict[str, Any]:
+    """Return the settings that both sides know by the same name; one that is None has the handler's default."""
+    names = {f.name for f in fields(settings)} & {f.name for f in fields(HandlerSettings)}
+    return {name: value for name in sorted(names) if (value := getattr(settings, name)) is not None}
 
 
 def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
@@ -55,7 +50,8 @@ def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
         return {}
     return {
         "asynchronous": True,
-        "async_input_location": capacity.request_location,
+        "request_location": capacity.request_location,
+        "output_location": capacity.output_location,
         "async_inline": capacity.inline,
         "async_invocation_seconds": capacity.invocation_timeout_seconds,
     }

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from constructs_lib.settings import (
+    AccountPrincipal,
+    AssumedRole,
     AsyncCapacity,
     CodeSigning,
     ContainerModel,
@@ -34,7 +36,7 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.settings.handler import CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
+from constructs_lib.settings.handler import BOUNDS, CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Pattern:
 
 Rule = Range | OneOf | Pattern
 
-# SQS API: SetQueueAttributes
+# SQS API: SetQueueAttributes; raised from 256 KiB in August 2025
 MAX_MESSAGE_BYTES = MIB
 MAX_RETENTION_SECONDS = 1_209_600
 # SageMaker: a serverless endpoint's payload; a real-time endpoint's in the InvokeEndpoint API model
@@ -113,13 +115,27 @@ LOG_RETENTION_DAYS = (
 )
 
 
+# SageMaker: InvokeEndpoint ContentType and Accept, of 1,024 characters
+MEDIA_TYPE = r"(?=.{3,1024}$)[\w.+*-]+/[\w.+*-]+(\s*;[ -~]*)?"
+_TASK = Pattern("task", r"[a-z0-9]+([_-][a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
+
+
+def _shared(property_: str, unit: str, reason: str) -> Range:
+    """Return the bounds of a setting that the handler checks too, under the same name."""
+    return Range(property_, *BOUNDS[property_], unit, reason)
+
+
 def _location(property_: str) -> Pattern:
     return Pattern(property_, LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3")
 
 
-def _arn(property_: str, service: str, resource: str, description: str) -> Pattern:
+def _account(property_: str) -> Pattern:
+    return Pattern(property_, r"\d{12}", "an account id of 12 digits", "AWS account ids")
+
+
+def _arn(property_: str, service: str, resource: str, description: str, account: str = r"(\d{12}|aws)?") -> Pattern:
     region = "" if service == "iam" else "[a-z0-9-]+"
-    regex = rf"arn:aws[a-z-]*:{service}:{region}:(\d{{12}}|aws)?:{resource}"
+    regex = rf"arn:aws[a-z-]*:{service}:{region}:{account}:{resource}"
     return Pattern(property_, regex, f"the ARN of {description}", "AWS ARN formats")
 
 
@@ -153,21 +169,21 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("receive_wait_seconds", 0, 20, "seconds", "SQS ReceiveMessageWaitTimeSeconds"),
         Range("max_message_bytes", KIB, MAX_MESSAGE_BYTES, "bytes", "SQS MaximumMessageSize"),
         Range("visibility_timeout_seconds", 0, 43_200, "seconds", "SQS VisibilityTimeout"),
-        Range("max_receive_count", 1, 1000, "receives", "SQS RedrivePolicy maxReceiveCount"),
+        _shared("max_receive_count", "receives", "SQS RedrivePolicy maxReceiveCount"),
         Range("dead_letter_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
         _key("kms_key_arn"),
         Range("kms_data_key_reuse_seconds", 60, 86_400, "seconds", "SQS KmsDataKeyReusePeriodSeconds"),
     ),
     ResultsSettings: (
         OneOf("sink", RESULT_SINKS, "the handler's sinks"),
-        Range("max_events_per_message", 1, 10_000, "events", "no batch is larger"),
+        _shared("max_events_per_message", "events", "no batch is larger"),
         _location("location"),
         _location("overflow_location"),
         Range("message_retention_seconds", 60, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
         _key("kms_key_arn"),
     ),
     IdempotencySettings: (
-        Range("retention_seconds", 60, 31_622_400, "seconds", "a year"),
+        Range("retention_seconds", *BOUNDS["idempotency_seconds"], "seconds", "a year"),
         _key("kms_key_arn"),
     ),
     FunctionSettings: (
@@ -212,9 +228,13 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _sagemaker_name("inference_component_name", "InferenceComponentName"),
         _sagemaker_name("more_inference_components", "InferenceComponentName"),
         _sagemaker_name("target_variant", "TargetVariant"),
-        Range("max_records_per_request", 1, 10_000, "records", "no batch is larger"),
-        Range("max_request_bytes", 1, 25 * MIB, "bytes", "SageMaker InvokeEndpoint Body"),
-        Range("requests_in_flight", 1, 1000, "requests", "threads in one function"),
+        _shared("max_records_per_request", "records", "no batch is larger"),
+        _shared("max_request_bytes", "bytes", "SageMaker InvokeEndpoint Body"),
+        _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
+        _shared("requests_in_flight", "requests", "threads in one function"),
+        _TASK,
+        Pattern("content_type", MEDIA_TYPE, "a content type such as application/json", "SageMaker ContentType"),
+        Pattern("accept", MEDIA_TYPE, "a content type such as application/json", "SageMaker Accept"),
         Pattern(
             "metrics_namespace",
             r"(?!AWS/)[\w./#:-]{1,255}",
@@ -234,7 +254,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ),
     HuggingFaceModel: (
         Pattern("model_id", r"[\w.-]+(/[\w.-]+)?", "a Hub model id, `name` or `owner/name`", "Hugging Face Hub"),
-        Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers"),
+        _TASK,
         Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
         Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
         _arn(
@@ -282,10 +302,17 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ServicePrincipal: (
         Pattern("service", r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", "SERVICE.amazonaws.com", "IAM service principals"),
         Pattern("source_arn", r"arn:aws[a-z-]*:.+", "an ARN", "AWS ARN formats"),
+        _account("account_id"),
+    ),
+    AccountPrincipal: (
+        _arn(
+            "arn", "iam", r"(root|(role|user)/[\w+=,.@/-]+)", "an account's root, a role or a user", account=r"\d{12}"
+        ),
     ),
     ProvisionedPollers: (
         Range("minimum", 2, 200, "pollers", "Lambda ProvisionedPollerConfig MinimumPollers"),
-        Range("maximum", 2, 2000, "pollers", "Lambda guide, SQS event source parameters"),
+        # The API model of botocore 1.43.106, read 2026-11-26; guides of 2025 say 2,000.
+        Range("maximum", 2, 10_000, "pollers", "Lambda ProvisionedPollerConfig MaximumPollers"),
     ),
     VpcSettings: (
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
@@ -337,7 +364,12 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("min_instances", 0, 1000, "instances", "Application Auto Scaling MinCapacity"),
         Range("max_instances", 1, 1000, "instances", "Application Auto Scaling MaxCapacity"),
         Range("concurrent_requests_per_instance", 1, 1000, "requests", "SageMaker MaxConcurrentInvocationsPerInstance"),
-        Range("invocation_timeout_seconds", 1, 3600, "seconds", "SageMaker InvocationTimeoutSeconds"),
+        Range(
+            "invocation_timeout_seconds",
+            *BOUNDS["async_invocation_seconds"],
+            "seconds",
+            "SageMaker InvocationTimeoutSeconds",
+        ),
         Range("backlog_per_instance", 1, 1_000_000, "requests", "scaling target"),
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),
@@ -361,7 +393,12 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("maximum_execution_seconds", 600, 14_400, "seconds", "Terraform's AWS provider"),
         Range("rollback_error_percent", 0, 100, "%", "alarm threshold"),
         Range("rollback_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
-        Pattern("rollback_alarm_names", r"[\x20-\x7e]{1,255}", "names of alarms", "SageMaker AlarmName"),
+        Pattern(
+            "rollback_alarm_names",
+            r"(?!arn:)[\x20-\x7e]{1,255}",
+            "names of alarms, 1 to 255 characters, not ARNs",
+            "SageMaker AlarmName",
+        ),
     ),
     ExistingEndpoint: (
         _sagemaker_name("name", "EndpointName"),
@@ -384,8 +421,19 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("model_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
         Range("at_maximum_minutes", 1, 1440, "minutes", "CloudWatch: an alarm looks back a day"),
     ),
-    PipelineSettings: (_key("bucket_key_arns"),),
-    StackSettings: (Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),),
+    PipelineSettings: (_key("bucket_key_arns"), _key("kms_key_arn")),
+    StackSettings: (
+        Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),
+        _key("kms_key_arn"),
+        _arn("permissions_boundary_arn", "iam", r"policy/[\w+=,.@/-]+", "an IAM policy"),
+        Pattern("role_path", r"/|/[!-~]{1,510}/", "1 to 512 characters, a slash first and last", "IAM Path"),
+        _account("allowed_account_ids"),
+    ),
+    AssumedRole: (
+        _arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),
+        Pattern("external_id", r"[\w+=,.@:/-]{2,1224}", "2 to 1224 of A-Z a-z 0-9 + = , . @ : / - _", "STS ExternalId"),
+        Pattern("session_name", r"[\w+=,.@-]{2,64}", "2 to 64 of A-Z a-z 0-9 + = , . @ - _", "STS RoleSessionName"),
+    ),
     S3StateSettings: (
         Pattern("bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "an S3 bucket name", "Amazon S3"),
         Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),

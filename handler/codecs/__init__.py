@@ -1,18 +1,20 @@
-"""Many payloads to one request body, and one response back to as many results."""
+"""Codecs: each encodes many records as one request body, and decodes one response into as many results."""
 
 from importlib import import_module
 
-from handler.codecs.base import (
+from ..settings import HandlerSettings
+from .base import (
     Codec,
     CodecError,
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
+    RecordFailure,
     RequestTooLargeError,
     UnexpectedResponseError,
     read_results,
 )
-from handler.settings import HandlerSettings
 
 __all__ = [
     "Codec",
@@ -20,6 +22,8 @@ __all__ = [
     "Framed",
     "Item",
     "MalformedRecordError",
+    "Payload",
+    "RecordFailure",
     "RequestTooLargeError",
     "UnexpectedResponseError",
     "codec_for",
@@ -38,7 +42,13 @@ _HOMES = {
 
 
 def codec_for(settings: HandlerSettings) -> Codec:
-    """Return the configured codec; only its own module is imported. Raises ConfigurationError if it is not usable."""
+    """Return the configured codec. Only its own module is imported. Raises ConfigurationError if it is not usable."""
     home = _HOMES.get(settings.codec, "own")
     codec: Codec = import_module(f"{__name__}.{home}").make(settings)
+    codec.content_type = settings.content_type or codec.content_type
+    codec.accept = settings.accept or codec.accept
+    if settings.send_lone_record_twice:
+        from .doubled import Doubled  # noqa: PLC0415
+
+        return Doubled(codec)
     return codec

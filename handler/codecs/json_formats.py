@@ -1,110 +1,206 @@
 """Formats whose records are JSON."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from handler.codecs.base import (
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import (
     JSON_WHITESPACE,
     Codec,
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
     UnexpectedResponseError,
     compact,
     listed,
     load_record,
     load_response,
+    require_bare,
+    require_plain,
     spliceable,
     to_bytes,
 )
-from handler.records import Record
-from handler.settings import HandlerSettings
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
+# Pipeline tasks of transformers whose result for one input is itself a list, so that a list with one item may be that
+# result. Some of their pipelines take the result of a lone input out of its list, and some do not.
+_TASKS_WITH_LISTS = {
+    "audio-classification",
+    "document-question-answering",
+    "fill-mask",
+    "image-classification",
+    "image-segmentation",
+    "ner",
+    "object-detection",
+    "text-generation",
+    "token-classification",
+    "video-classification",
+    "visual-question-answering",
+    "zero-shot-audio-classification",
+    "zero-shot-image-classification",
+    "zero-shot-object-detection",
+}
+
+
 class HuggingFaceCodec(Framed):
     """{"inputs": …} records; {"inputs": [ … ], "parameters": { … }} requests; a list of results.
 
-    A record's own `parameters` win over the configured ones; only equal ones share a request.
+    A record's own `parameters` win over the configured ones; only equal ones share a request. With one record a
+    request, and for chats, `inputs` is the bare value: servers of language models take no list.
     """
 
     content_type = accept = "application/json"
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Any], *, task: str = "", bare: bool = False, any_result: bool = False
+    ) -> None:
+        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each."""
         self.parameters = dict(parameters)
         self._default_group = compact(self.parameters) if parameters else ""
+        self._has_lists = task in _TASKS_WITH_LISTS
+        self._bare = bare
+        self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        piece = _lone_inputs(record.body)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        piece = _lone_inputs(payload.text)
         if piece is not None:
             return Item(record, (piece,), self._default_group)
-        body = load_record(record.body)
+        body = load_record(payload.text)
         if not isinstance(body, dict) or "inputs" not in body:
             raise MalformedRecordError('the body must be a JSON object with "inputs"')
         inputs, parameters = body["inputs"], body.get("parameters")
-        if not isinstance(inputs, (str, dict)) or not inputs:
-            raise MalformedRecordError('"inputs" must be a text or an object, and not empty')
+        is_chat = _is_chat(inputs)
         if parameters is not None and not isinstance(parameters, dict):
             raise MalformedRecordError('"parameters" must be an object')
         group_key = compact({**self.parameters, **parameters}) if parameters else self._default_group
         to_bytes(group_key)
-        return Item(record, (to_bytes(compact(inputs)),), group_key)
+        return Item(record, (to_bytes(compact(inputs)),), group_key, alone=is_chat)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        results = load_response(body)
-        if count == 1 and results != [] and not (isinstance(results, list) and len(results) == 1):
-            return [results]  # some pipelines (question-answering, fill-mask) take a lone input out of its list
-        return listed(results)
+    def encode(self, items: Sequence[Item]) -> bytes:
+        if not self._bare and not items[0].alone:
+            return super().encode(items)
+        (item,) = items
+        parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
+        return b'{"inputs":' + item.parts[0] + parameters + b"}"
+
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+        answer = load_response(body)
+        results = [self._lone_result(answer)] if len(items) == 1 else listed(answer)
+        if not self._any_result:
+            require_bare(results)
+        return results
+
+    def _lone_result(self, answer: Any) -> Any:
+        """Return the result of a request of one record, in the shape that it has in a shared one."""
+        if answer == [] and not self._has_lists:
+            raise UnexpectedResponseError("no result came back for 1 record", 0)
+        if not isinstance(answer, list) or len(answer) != 1:
+            return (
+                answer  # some pipelines (question-answering, fill-mask) take the result of a lone input out of a list
+            )
+        return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
+
+
+def _is_chat(inputs: Any) -> bool:
+    """Whether `inputs` is a list of messages. Raises MalformedRecordError if it is nothing that a record may hold.
+
+    A pipeline takes several objects with a role for one chat, and would answer one record with another's text.
+    """
+    if isinstance(inputs, dict) and "role" in inputs:
+        form = '{"inputs": [{"role": "user", "content": "…"}]}'
+        raise MalformedRecordError(f'"inputs" is one message of a chat; a chat is a list of messages: {form}')
+    if isinstance(inputs, list) and inputs and all(isinstance(item, dict) and "role" in item for item in inputs):
+        return True
+    if not isinstance(inputs, (str, dict)) or not inputs:
+        raise MalformedRecordError('"inputs" must be a text, an object or a list of messages, and not empty')
+    return False
 
 
 def _lone_inputs(body: str) -> bytes | None:
-    """Return the value's own text if the body is {"inputs": value} and nothing more, which most are."""
+    """Return the text of `inputs` as it is if the body is {"inputs": value} and nothing more, which most are.
+
+    None for a chat, or for what must be refused.
+    """
     head = _INPUTS_FIRST.match(body)
     found = head and spliceable(body, head.end())
     if not head or not found:
         return None
     value, end = found
-    if not isinstance(value, (str, dict)) or not value or not _NOTHING_ELSE.fullmatch(body, end):
+    is_plain = isinstance(value, str) or (isinstance(value, dict) and "role" not in value)
+    if not is_plain or not value or not _NOTHING_ELSE.fullmatch(body, end):
         return None
     return to_bytes(body[head.end() : end])
 
 
 class _AnyJson(Framed):
-    """A format that takes any JSON, and sends its text as it is where that is safe: numbers keep their spelling."""
+    """A format that accepts any JSON. Where it is safe, text is sent unchanged, so that numbers keep their spelling."""
 
     one_line = False
     """Whether a line break would end the payload."""
 
-    def parse(self, record: Record) -> Item:
-        text = record.body.strip(JSON_WHITESPACE)
+    def __init__(self, *, any_result: bool = False) -> None:
+        self._any_result = any_result
+
+    def parse(self, record: Record, payload: Payload) -> Item:
+        text = payload.text.strip(JSON_WHITESPACE)
         found = spliceable(text, 0)
         as_it_is = found and found[1] == len(text) and not (self.one_line and ("\n" in text or "\r" in text))
-        return Item(record, (to_bytes(text if as_it_is else compact(load_record(record.body))),))
+        text = text if as_it_is else compact(load_record(payload.text))
+        return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
+
+    def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
+        if not self._any_result:
+            require_bare(results)
+        return results
 
 
 class InstancesCodec(_AnyJson):
-    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}."""
+    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}.
+
+    The two keys can be others, or none for bare lists.
+    """
 
     content_type = accept = "application/json"
 
-    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
-        return b'{"instances":[', b",", b"]}"
+    def __init__(
+        self,
+        *,
+        request_key: str = "instances",
+        response_key: str = "predictions",
+        members: Mapping[str, Any] = MappingProxyType({}),
+        any_result: bool = False,
+    ) -> None:
+        super().__init__(any_result=any_result)
+        self._response_key = response_key
+        self._frame = b"[", b",", b"]"
+        if request_key:
+            others = "".join(f"{compact(name)}:{compact(value)}," for name, value in members.items())
+            self._frame = f"{{{others}{compact(request_key)}:[".encode(), b",", b"]}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return self._frame
+
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
+        if not self._response_key:
+            return self._checked(listed(response))
         if not isinstance(response, dict):
-            raise UnexpectedResponseError('the response must be an object with "predictions"')
-        return listed(response.get("predictions"))
+            raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
+        return self._checked(listed(response.get(self._response_key)))
 
 
 class JsonLinesCodec(_AnyJson):
-    """JSON records; a line each in the request; a line each in the response."""
+    """JSON records; one line per record in the request, one line per result in the response."""
 
     content_type = accept = "application/jsonlines"
     one_line = True
@@ -112,37 +208,74 @@ class JsonLinesCodec(_AnyJson):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b"\n"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        return [load_response(line) for line in body.splitlines() if line.strip()]
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+        return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
+
+
+# Line breaks to some servers, which JSON allows within a text.
+_LINE_BREAKS = str.maketrans({character: f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"})
+
+
+def _escaped(text: str) -> str:
+    """Return JSON without any character at which a server may split lines."""
+    return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 class SingleCodec(Framed):
-    """One record a request, its body as it is; the response as JSON where it is JSON, else as text."""
+    """One record per request, its body unchanged; the response as JSON if it is JSON, otherwise as text."""
 
     content_type = accept = "application/json"
     max_records = 1
 
-    def parse(self, record: Record) -> Item:
-        if not record.body.strip():
+    def __init__(self, *, members: Mapping[str, Any] = MappingProxyType({}), any_result: bool = False) -> None:
+        self._members = members
+        self._any_result = any_result
+
+    def parse(self, record: Record, payload: Payload) -> Item:
+        if self._members:
+            body = load_record(payload.text)
+            if not isinstance(body, dict):
+                raise MalformedRecordError("the body must be a JSON object, to which request_members are added")
+            return Item(record, (to_bytes(compact({**self._members, **body})),))
+        if not payload.text.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, (to_bytes(record.body),))
+        return Item(record, (payload.content,))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+        if not body.strip():
+            raise UnexpectedResponseError("the answer is empty")
         try:
-            return [load_response(body)]
+            results = [load_response(body)]
         except UnexpectedResponseError:
-            return [body.decode(errors="replace")]
+            return [_text(body)]
+        if not self._any_result:
+            require_plain(results)
+        return results
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise UnexpectedResponseError(f"the answer is neither JSON nor text in UTF-8: {error.reason}") from error
 
 
 def make(settings: HandlerSettings) -> Codec:
-    """Return the configured one."""
-    makers: dict[str, Callable[[], Codec]] = {
-        "huggingface": lambda: HuggingFaceCodec(settings.parameters),
-        "instances": InstancesCodec,
-        "jsonlines": JsonLinesCodec,
-        "single": SingleCodec,
-    }
-    return makers[settings.codec]()
+    """Return the configured codec."""
+    any_result = settings.accept_any_result
+    if settings.codec == "huggingface":
+        bare = settings.max_records_per_request == 1
+        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
+    if settings.codec == "instances":
+        return InstancesCodec(
+            request_key=settings.request_key,
+            response_key=settings.response_key,
+            members=settings.request_members,
+            any_result=any_result,
+        )
+    if settings.codec == "single":
+        return SingleCodec(members=settings.request_members, any_result=any_result)
+    return JsonLinesCodec(any_result=any_result)

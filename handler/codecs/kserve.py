@@ -5,32 +5,33 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from handler.codecs.base import (
+from ..records import Record
+from ..settings import HandlerSettings
+from .base import (
     NO_LIMIT,
     Codec,
     Item,
     MalformedRecordError,
+    Payload,
     UnexpectedResponseError,
     compact,
     load_record,
     load_response,
     to_bytes,
 )
-from handler.records import Record
-from handler.settings import HandlerSettings
 
 _DATATYPES = (
     *("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64"),
     *("FP16", "FP32", "FP64", "BF16", "BYTES"),
 )
 _NUMBERS, _TEXTS = {int, float, bool}, {str}
-_MEMBERS = ("inputs", "parameters", "outputs", "id")  # an id of one record can't be that of a request for many
+_MEMBERS = ("inputs", "parameters", "outputs", "id")  # the id of one record can't be the id of a request with many
 _TENSOR_MEMBERS = ("name", "shape", "datatype", "parameters", "data")
-_GAP = "\n"  # never in compact JSON, where it is an escape
+_GAP = "\n"  # compact JSON never contains it: there it is an escape
 
 
 class KServeCodec:
-    """{"inputs": [tensor, …]} records of one row each; requests that hold each tensor's rows; a list of tensors a row.
+    """Records {"inputs": [tensor, …]} of one row; requests with the rows of each tensor; a list of tensors per result.
 
     Tensors are joined along their first dimension. Outputs in binary parts of a response are not supported.
     """
@@ -38,8 +39,8 @@ class KServeCodec:
     content_type = accept = "application/json"
     max_records = NO_LIMIT
 
-    def parse(self, record: Record) -> Item:
-        body = load_record(record.body)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        body = load_record(payload.text)
         tensors = _tensors(body)
         data = [_data(tensor) for tensor in tensors]
         flags = "".join("n" if isinstance(values[0], list) else "f" for values in data)
@@ -65,21 +66,21 @@ class KServeCodec:
             request += (count, before_data, b",".join(column), after)
         return b"".join(request)
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
         outputs = response.get("outputs") if isinstance(response, dict) else None
         if not isinstance(outputs, list) or not outputs:
             raise UnexpectedResponseError('the response must be an object with "outputs", a list that is not empty')
-        return [list(row) for row in zip(*(_rows(output, count) for output in outputs), strict=True)]
+        return [list(row) for row in zip(*(_rows(output, len(items)) for output in outputs), strict=True)]
 
 
 def make(_: HandlerSettings) -> Codec:
-    """Return the one there is."""
+    """Return the codec; it has no settings."""
     return KServeCodec()
 
 
 def _tensors(body: Any) -> list[dict[str, Any]]:
-    """Return the record's tensors, all but their data checked."""
+    """Return the record's tensors; everything but their data is checked."""
     inputs = body.get("inputs") if isinstance(body, dict) else None
     if not isinstance(inputs, list) or not inputs:
         raise MalformedRecordError('the body must be a JSON object with "inputs", a list of tensors that is not empty')
@@ -120,7 +121,7 @@ def _check_members(named: str, value: dict[str, Any], members: tuple[str, ...]) 
 
 
 def _data(tensor: dict[str, Any]) -> list[Any]:
-    """Return the tensor's data, flat or nested as it is, checked against its shape and datatype."""
+    """Return the tensor's data, flat or nested as it came, checked against its shape and datatype."""
     named, shape, data = _named(tensor["name"]), tensor["shape"], tensor["data"]
     if data and isinstance(data[0], list):
         leaves = _leaves(data, shape)
@@ -148,7 +149,7 @@ def _leaves(data: list[Any], shape: list[int]) -> list[Any] | None:
 
 
 def _frame(tensor: dict[str, Any]) -> str:
-    """Return the tensor's text in a request, with gaps for the number of rows and for their data."""
+    """Return the tensor's text in a request, with a gap for the number of rows and one for their data."""
     trailing = "".join(f",{size}" for size in tensor["shape"][1:])
     parameters = tensor.get("parameters")
     members = "" if parameters is None else f',"parameters":{compact(parameters, sort_keys=True)}'
@@ -157,12 +158,12 @@ def _frame(tensor: dict[str, Any]) -> str:
 
 
 def _pieces(group_key: str) -> list[bytes]:
-    """Return what stands around each tensor's number of rows and data."""
+    """Return the text before, between and after the gaps: the number of rows and the data of each tensor."""
     return group_key.encode().split(_GAP.encode())[1:]
 
 
 def _rows(output: Any, count: int) -> list[dict[str, Any]]:
-    """Return an output's row for each record, its data flat or nested as it came."""
+    """Return one row of an output per record, its data flat or nested as it came."""
     name, datatype = _text(output, "name"), _text(output, "datatype")
     shape, data = output.get("shape"), output.get("data")
     named = f"output {_quoted(name)}"
@@ -203,5 +204,5 @@ def _quoted(name: str) -> str:
 
 
 def _cut(value: object) -> str:
-    """Keep what a record or a response says short enough for a dead letter's detail."""
+    """Return the value as text, short enough for a dead letter's detail."""
     return str(value)[:100]

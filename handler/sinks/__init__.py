@@ -1,10 +1,10 @@
-"""Where records leave to: results and dead letters, each acknowledged before its record counts as done."""
+"""Sinks for results and dead letters: a record is done only when its sink has acknowledged it."""
 
 from typing import Any
 
-from handler.settings import HandlerSettings
-from handler.sinks.calls import call
-from handler.sinks.events import (
+from ..settings import HandlerSettings
+from .calls import call, read
+from .events import (
     ResultTooLargeError,
     accepted_event,
     dead_letter_entry,
@@ -12,8 +12,8 @@ from handler.sinks.events import (
     result_entry,
     result_event,
 )
-from handler.sinks.outbox import HELD, Entry, NotSentError, Outbox, Transport
-from handler.sinks.sqs import SqsTransport
+from .outbox import HELD, Entry, NotSentError, Outbox, Transport
+from .sqs import SqsTransport
 
 __all__ = [
     "HELD",
@@ -27,6 +27,7 @@ __all__ = [
     "call",
     "dead_letter_entry",
     "event",
+    "read",
     "result_entry",
     "result_event",
     "transport_for",
@@ -34,14 +35,14 @@ __all__ = [
 
 
 def transport_for(settings: HandlerSettings, sqs: Any) -> Transport:
-    """Return the way to the results' sink. Only what it needs is imported, and made: a cold start waits for each."""
+    """Return the transport to the results' sink. Only the modules and clients it needs are loaded."""
     transport = _transport(settings, sqs)
     if settings.max_events_per_message > 1:
-        from handler.sinks.packed import PackedTransport  # noqa: PLC0415
+        from .packed import PackedTransport  # noqa: PLC0415
 
         transport = PackedTransport(transport, settings.max_events_per_message)
     if settings.overflow_location and settings.result_sink not in ("s3", "none"):
-        from handler.sinks.overflow import OverflowTransport  # noqa: PLC0415
+        from .overflow import OverflowTransport  # noqa: PLC0415
 
         return OverflowTransport(transport)
     return transport
@@ -51,7 +52,7 @@ def _transport(settings: HandlerSettings, sqs: Any) -> Transport:
     target = settings.result_target
     if settings.result_sink == "sqs":
         return SqsTransport(sqs, target)
-    from handler.sinks import transports  # noqa: PLC0415
+    from . import transports  # noqa: PLC0415
 
     match settings.result_sink:
         case "sns":

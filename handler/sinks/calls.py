@@ -1,14 +1,15 @@
-"""Calls to a sink's service: one attempt each, and what their errors mean."""
+"""Calls to a sink's service, one attempt each, and the meaning of their errors."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
-from handler.settings import ConfigurationError
-from handler.sinks.outbox import Entry, NotSentError
+from ..clients import UnreadableAnswerError, call_once, read_body
+from ..settings import ConfigurationError
+from .outbox import Entry, NotSentError
 
 NO_WORD = "not acknowledged"
 # JSON protocols answer 400 to these too; a missing or unusable KMS key is the deployment's fault as well.
@@ -19,50 +20,74 @@ _MISCONFIGURED = (
 
 
 def is_misconfiguration(code: str, status: int = 0) -> bool:
-    """Whether a target is missing or may not be used: true of all entries alike, whoever sends them again."""
+    """Whether a target is missing or may not be used, so that every entry would fail, however often it is sent."""
     return "throttl" not in code.lower() and (status in (401, 403) or bool(re.search(_MISCONFIGURED, code)))
 
 
-def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
-    """Return the answer. Raises ConfigurationError naming the target, or NotSentError if a later try may do."""
+def read(target: str, body: Any, max_bytes: int) -> bytes:
+    """Return an answer's body. Raises NotSentError if it is longer, or can't be read now."""
     try:
-        return operation(**arguments)
+        return read_body(body, max_bytes)
+    except (BotoCoreError, UnreadableAnswerError) as error:
+        raise NotSentError(f"{target}: {error}") from error
+
+
+def call(target: str, operation: Callable[..., Any], **arguments: Any) -> Any:
+    """Return the answer. Raises ConfigurationError naming the target, or NotSentError if a later one may succeed."""
+    try:
+        return call_once(operation, **arguments)
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if is_misconfiguration(code, status):
             raise ConfigurationError(f"{target}: {error}") from error
         raise NotSentError(str(error)) from error
-    except (BotoCoreError, ResponseParserError) as error:
+    except (BotoCoreError, UnreadableAnswerError) as error:
         raise NotSentError(str(error)) from error
 
 
-def errors_by_id(target: str, entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
-    """Read what SQS and SNS answer to a batch whose ids are the entries' positions."""
-    acknowledged = {taken["Id"] for taken in answer.get("Successful", ())}
+_BATCHES = itertools.count()
+
+
+def batch_ids(entries: Sequence[Entry]) -> list[str]:
+    """Return an id for each entry of one SQS or SNS batch. No other batch of this sandbox has them.
+
+    So an answer that belongs to another call acknowledges nothing.
+    """
+    batch = next(_BATCHES)
+    return [f"{batch}-{number}" for number in range(len(entries))]
+
+
+def errors_by_id(target: str, ids: Sequence[str], entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
+    """Return errors by message id, from the answer of SQS or SNS to a batch whose entries have these ids."""
+    acknowledged = {taken.get("Id") for taken in answer.get("Successful", ())}
     reasons = {
-        failed["Id"]: refusal(target, failed["Code"], failed.get("Message", "")) for failed in answer.get("Failed", ())
+        failed.get("Id"): refusal(target, failed.get("Code", NO_WORD), failed.get("Message", ""))
+        for failed in answer.get("Failed", ())
     }
     return {
-        entry.message_id: reasons.get(str(number), NO_WORD)
-        for number, entry in enumerate(entries)
-        if str(number) not in acknowledged
+        entry.message_id: reasons.get(id_, NO_WORD)
+        for id_, entry in zip(ids, entries, strict=True)
+        if id_ not in acknowledged
     }
 
 
 def refusal(target: str, code: str, message: str) -> str:
-    """Return one entry's error. Raises ConfigurationError if it is the target's."""
+    """Return the text of one entry's error. Raises ConfigurationError if the target is the cause."""
     if is_misconfiguration(code):
         raise ConfigurationError(f"{target}: {code}: {message}")
     return f"{code}: {message}"
 
 
 def string_attributes(entry: Entry) -> dict[str, Any]:
-    """Return the argument for SQS's and SNS's message attributes; none where there are none."""
+    """Return the argument for SQS's and SNS's message attributes; empty if the entry has none."""
     attributes = {name: {"DataType": "String", "StringValue": value} for name, value in entry.attributes.items()}
     return {"MessageAttributes": attributes} if attributes else {}
 
 
 def fifo_fields(entry: Entry) -> dict[str, str]:
-    """Keep the record's group; what has none needs no order. Within five minutes a second delivery is dropped."""
+    """Return message group and deduplication id; a repeated delivery within five minutes is dropped.
+
+    An entry without a group needs no order, so it is a group of its own.
+    """
     return {"MessageGroupId": entry.group or entry.message_id, "MessageDeduplicationId": entry.message_id}

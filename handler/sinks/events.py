@@ -1,32 +1,32 @@
-"""What leaves: CloudEvents with results, and dead letters with their reasons."""
+"""Contents of messages: CloudEvents with results, and dead letters with reasons."""
 
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from handler.records import Reason, Record
-from handler.settings import HandlerSettings
-from handler.sinks.outbox import Aside, Entry, Transport
+from ..records import Reason, Record
+from ..settings import HandlerSettings
+from .outbox import Entry, Overflow, Transport
 
 # SQS: SendMessageBatch takes 10 entries, and 1 MiB in all.
 MAX_BYTES = 1_048_576
 EVENT_TYPE = "sagemaker.inference.result"
 ACCEPTED_TYPE = "sagemaker.inference.accepted"
-# SQS: attributes of one message, and their names.
+# SQS: most attributes of one message, and prefixes that their names must not have.
 MAX_ATTRIBUTES = 10
 _RESERVED = ("aws.", "amazon.")
-# Attribute values must not be empty, and long details help nobody.
+# A longer detail would not help anyone who reads it.
 MAX_DETAIL_CHARACTERS = 512
-# What the handler itself reads again once a dead letter is redriven.
+# Attributes that the handler itself needs if the dead letter is redriven.
 _READ = ("TargetModel", "InferenceComponentName", "TargetVariant", "traceparent", "tracestate")
 
-# Escaped, because a model may answer with halves of surrogate pairs, which no message can hold as they are.
+# ASCII with escapes: a model may answer with half of a surrogate pair, which no message can contain unescaped.
 to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class ResultTooLargeError(ValueError):
-    """The sink can't take the result, and there is no place aside."""
+    """The result is over the sink's limit, and there is no overflow location for it."""
 
 
 def result_event(record: Record, endpoint_name: str, result: Any) -> Entry:
@@ -35,9 +35,9 @@ def result_event(record: Record, endpoint_name: str, result: Any) -> Entry:
 
 
 def result_entry(record: Record, result: Any, settings: HandlerSettings, transport: Transport) -> Entry:
-    """Return the result's event, or one that points to where the result is put first.
+    """Return an event with the result. If it is over the sink's limit, return one with its overflow location.
 
-    Raises ResultTooLargeError.
+    Raises ResultTooLargeError if there is no such location, or if the result is nested too deeply.
     """
     try:
         entry = result_event(record, settings.endpoint_name, result)
@@ -47,19 +47,19 @@ def result_entry(record: Record, result: Any, settings: HandlerSettings, transpo
         if not settings.overflow_location:
             raise ResultTooLargeError(f"the result has {size} bytes, {transport.name} takes {limit}")
         location = f"{settings.overflow_location}{record.message_id}.json"
-        aside = Aside(location, to_json(result))
+        overflow = Overflow(location, to_json(result))
     except RecursionError as error:
         raise ResultTooLargeError("the result is nested too deeply") from error
-    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(aside=aside)
+    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(overflow=overflow)
 
 
 def accepted_event(record: Record, endpoint_name: str, locations: Mapping[str, str]) -> Entry:
-    """Return a CloudEvent that says where an asynchronous endpoint will put the result, which has an id of its own."""
+    """Return a CloudEvent with the location of an asynchronous endpoint's future result; its id is not the result's."""
     return event(record, {"endpoint": endpoint_name, **locations}, ACCEPTED_TYPE, "/accepted")
 
 
 def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE, id_suffix: str = "") -> Entry:
-    """Return a CloudEvent 1.0 in structured JSON; it keeps the record's trace (CloudEvents distributed tracing)."""
+    """Return a CloudEvent 1.0 in structured JSON, with the record's trace (CloudEvents distributed tracing)."""
     attributes, trace = record.attributes, {}
     if "traceparent" in attributes:
         trace = {name: attributes[name] for name in ("traceparent", "tracestate") if name in attributes}
@@ -86,10 +86,10 @@ def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE,
 
 
 def dead_letter_entry(record: Record, endpoint_name: str, reason: Reason, detail: str) -> Entry:
-    """Return the record's own body, unchanged, with the reason, and what else SQS takes beside that, as attributes.
+    """Return the record's own body, unchanged; the reason and, as far as there is room, other facts are attributes.
 
-    A body that leaves no room for the reason makes an entry over the limit: it is never sent, and SQS moves the
-    message as it is when its receives are used up.
+    If the body leaves no room for the reason, the entry is over the limit and is never sent: SQS itself moves the
+    message to the dead-letter queue after its last receive.
     """
     attributes = {
         "reason": reason.value,
@@ -106,7 +106,7 @@ def dead_letter_entry(record: Record, endpoint_name: str, reason: Reason, detail
 
 
 def _fitting(attributes: Mapping[str, str], left: int) -> Iterator[tuple[str, str]]:
-    """Yield the reason, and of the others in turn what fits: ten in all, the detail cut short."""
+    """Yield the reason, and then the other attributes that fit: ten in all; the detail may be shortened."""
     room = MAX_ATTRIBUTES
     for name, whole in attributes.items():
         space = max(0, left - attribute_bytes({name: ""}))
@@ -118,15 +118,15 @@ def _fitting(attributes: Mapping[str, str], left: int) -> Iterator[tuple[str, st
 
 
 def _printable(text: str) -> str:
-    """Return the text without what SQS refuses in an attribute."""
+    """Return the text with a replacement for each character that SQS refuses in an attribute."""
     return "".join(c if c.isprintable() else " " for c in text).encode("utf-8", "replace").decode()
 
 
 def text_bytes(text: str) -> int:
-    """Bytes in UTF-8, without encoding what is ASCII."""
+    """Number of bytes in UTF-8; ASCII text is not encoded to find out."""
     return len(text) if text.isascii() else len(text.encode())
 
 
 def attribute_bytes(attributes: Mapping[str, str]) -> int:
-    """Bytes of names, types and values, as SQS and SNS count them."""
+    """Number of bytes of names, types and values, as SQS and SNS count them."""
     return sum(text_bytes(name) + len("String") + text_bytes(value) for name, value in attributes.items())

@@ -1,4 +1,4 @@
-"""Sends entries in the background, and tells which of them were acknowledged."""
+"""Sending of entries in the background, with an acknowledgement or an error for each."""
 
 import time
 from collections import deque
@@ -7,35 +7,35 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from handler.faults import jittered_seconds
-from handler.records import NOTHING
+from ..faults import jittered_seconds
+from ..records import NOTHING
 
 RETRIES = 2
-# Before the first retry; twice that before the second, with full jitter.
+# Longest pause before the first retry; twice that before the second, with full jitter.
 RETRY_CEILING_SECONDS = 0.2
 HELD = "an earlier one of its message group was not acknowledged"
 
 
-class Aside(NamedTuple):
-    """What is too large for an entry and goes to S3 before it."""
+class Overflow(NamedTuple):
+    """A result that is too large for an entry, to be put to S3 before the entry is sent."""
 
     location: str
     text: str
 
 
 class Entry(NamedTuple):
-    """One message to send; its id is the source message's, so that a second delivery can be told."""
+    """One message to send. Its id is the source message's, so that receivers recognize a repeated delivery."""
 
     message_id: str
     body: str
     attributes: Mapping[str, str] = NOTHING
     group: str = ""
     trace_header: str = ""
-    """AWS X-Ray's."""
+    """AWS X-Ray's trace header."""
     source_arn: str = ""
-    aside: Aside | None = None
+    overflow: Overflow | None = None
     event_type: str = ""
-    """The CloudEvent's; dead letters have none."""
+    """The CloudEvent's type; empty for dead letters."""
 
 
 class NotSentError(RuntimeError):
@@ -43,11 +43,11 @@ class NotSentError(RuntimeError):
 
 
 class FlushPolicy(Enum):
-    """When a batch is sent, besides when it is full, and last of all."""
+    """Moments to send a batch, in addition to when it is full and when the outbox is closed."""
 
-    FULL = "not before"
-    TOGETHER = "what was added together makes a batch of its own"
-    IDLE = "whenever there is nothing else to do, and no other is on its way"
+    FULL = "no other moment"
+    TOGETHER = "entries that were added together are a batch of their own"
+    IDLE = "when there is nothing else to do, and no batch is being sent"
 
 
 class Transport(Protocol):
@@ -60,19 +60,19 @@ class Transport(Protocol):
     flush_policy: FlushPolicy
 
     def size(self, entry: Entry) -> int:
-        """Bytes as the sink counts them."""
+        """Number of bytes, as the sink counts them."""
 
     def send(self, entries: Sequence[Entry]) -> Mapping[str, str]:
-        """Send once; return the errors of what was not acknowledged, by message id.
+        """Send once; return the errors of the entries that were not acknowledged, by message id.
 
-        Raises NotSentError if that is everything, ConfigurationError if the target is missing or may not be used.
+        Raises NotSentError if none was, ConfigurationError if the target is missing or may not be used.
         """
 
 
 class Outbox:
-    """Gathers entries into batches and sends them in a pool; `close` tells what was acknowledged.
+    """Collects entries into batches and sends them in a pool; `close` yields an acknowledgement or error for each.
 
-    `ordered` sends the entries of a message group one after the other, from `close` on, and none after one that
+    If `ordered`, the entries of a message group are sent one after the other, in `close`, and none after one that
     failed: to be delivered in order, both must be sent again.
     """
 
@@ -88,17 +88,17 @@ class Outbox:
         self._sent: dict[Future[dict[str, str]], list[Entry]] = {}
         self._oversize: list[tuple[Entry, str | None]] = []
         self.abandoned = False
-        """Whether a call was left behind; its thread is still busy, so make a new pool."""
+        """Whether a call was not waited for: its thread is still busy, so a new pool is needed."""
 
     def add(self, entry: Entry) -> None:
-        """Take an entry. If it is over the sink's limit, `close` gives it back with that as its error."""
+        """Add an entry. If it is over the sink's limit, `close` yields it with an error that says so."""
         if self._ordered and entry.group:
             self._groups.setdefault(entry.group, deque()).append(entry)
         else:
             self._gather(entry)
 
     def add_all(self, entries: Iterable[Entry]) -> None:
-        """Take entries that belong together: one batch of their own where the sink keeps them so."""
+        """Add entries that belong together: they are a batch of their own if the sink's flush policy is TOGETHER."""
         if self._transport.flush_policy is FlushPolicy.TOGETHER:
             self._flush()
         for entry in entries:
@@ -107,12 +107,12 @@ class Outbox:
             self._flush()
 
     def flush_if_idle(self) -> None:
-        """Send what was gathered, where the sink takes batches that are not full, unless another is on its way."""
+        """Send the collected entries if the sink's flush policy is IDLE, and no batch is being sent."""
         if self._transport.flush_policy is FlushPolicy.IDLE and all(call.done() for call in self._sent):
             self._flush()
 
     def close(self) -> Iterator[tuple[Entry, str | None]]:
-        """Send what is left; yield each entry with None once acknowledged, or with the error it failed with.
+        """Send the remaining entries; yield each entry with None if it was acknowledged, otherwise with its error.
 
         Raises ConfigurationError if the sink is missing or may not be used.
         """
@@ -123,7 +123,7 @@ class Outbox:
                     yield from ((later, HELD) for later in self._groups.pop(entry.group, ()))
 
     def _launch(self) -> bool:
-        """Send what was gathered, and the next of each message group; return whether anything is to be told."""
+        """Send the collected entries, and the next of each message group; return whether any is yet to be yielded."""
         for group, waiting in list(self._groups.items()):
             self._gather(waiting.popleft())
             if not waiting:
@@ -149,8 +149,9 @@ class Outbox:
         if size > limit:
             self._oversize.append((entry, f"it has {size} bytes, {self._transport.name} takes {limit}"))
             return
-        if entry.aside:
-            size += len(entry.aside.text)  # most often that means alone: what goes aside does so side by side
+        if entry.overflow:
+            # Most often the entry is then alone in its batch, so that several results are put to S3 at the same time.
+            size += len(entry.overflow.text)
         if self._gathered_bytes + size > self._transport.max_batch_bytes:
             self._flush()
         self._gathered.append(entry)
@@ -164,7 +165,7 @@ class Outbox:
             self._gathered, self._gathered_bytes = [], 0
 
     def _send(self, entries: Sequence[Entry]) -> dict[str, str]:
-        """Send one batch, what failed in it again; return the errors of what still failed, by message id."""
+        """Send one batch, and its failed entries again; return the errors of those that still failed, by message id."""
         errors = dict.fromkeys((entry.message_id for entry in entries), "no time left to send it")
         for attempt in range(1 + RETRIES):
             pause = jittered_seconds(RETRY_CEILING_SECONDS, attempt) if attempt else 0.0

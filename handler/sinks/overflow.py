@@ -1,14 +1,14 @@
-"""Results that are too large for the sink: to S3, with an event that says where."""
+"""Overflow: results that are too large for the sink are put to S3, and the event has their location."""
 
 from collections.abc import Mapping, Sequence
 
-from handler.clients import new_client, split_location
-from handler.sinks.calls import call
-from handler.sinks.outbox import Entry, NotSentError, Transport
+from ..clients import new_client, split_location
+from .calls import call
+from .outbox import Entry, NotSentError, Transport
 
 
 class OverflowTransport:
-    """Puts to S3 what goes aside, then lets another transport send."""
+    """Puts the entries' overflow to S3, and then lets another transport send the entries."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -19,18 +19,18 @@ class OverflowTransport:
         self.size = transport.size
 
     def send(self, entries: Sequence[Entry]) -> Mapping[str, str]:
-        errors = {entry.message_id: error for entry in entries if (error := self._put_aside(entry))}
+        errors = {entry.message_id: error for entry in entries if (error := self._put_overflow(entry))}
         ready = [entry for entry in entries if entry.message_id not in errors]
         return {**errors, **self._transport.send(ready)} if ready else errors
 
-    def _put_aside(self, entry: Entry) -> str | None:
-        if entry.aside is None:
+    def _put_overflow(self, entry: Entry) -> str | None:
+        if entry.overflow is None:
             return None
-        bucket, key = split_location(entry.aside.location)
-        body = entry.aside.text.encode()
+        bucket, key = split_location(entry.overflow.location)
+        body = entry.overflow.text.encode()
         try:
             call(
-                entry.aside.location,
+                entry.overflow.location,
                 self._client.put_object,
                 Bucket=bucket,
                 Key=key,

@@ -1,15 +1,16 @@
-"""Many events in a message: a list of them, as CloudEvents' JSON batch format has it."""
+"""Several events in one message, in CloudEvents' JSON batch format."""
 
 from collections.abc import Mapping, Sequence
 
-from handler.sinks.events import text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy, Transport
+from .events import text_bytes
+from .outbox import Entry, FlushPolicy, Transport
 
 
 class PackedTransport:
-    """Packs events into messages, lists however few there are, and lets another transport send those.
+    """Packs events into messages, each a list even of one event, and lets another transport send them.
 
-    What a message could carry beside its body is of one event, so it stays behind: each event has its own trace.
+    Message attributes and the trace header belong to one event, so a message with several has none; each event has its
+    own trace in its body.
     """
 
     flush_policy = FlushPolicy.IDLE
@@ -19,7 +20,7 @@ class PackedTransport:
         self._most = most
         self.name = transport.name
         self.max_entries = transport.max_entries * most
-        # Beside the events, with a comma for each, a message has one byte more: its brackets, less a comma.
+        # `size` counts a comma for each event. A message has two brackets and one comma less: one byte more in all.
         self.max_batch_bytes = transport.max_batch_bytes - transport.max_entries
         self.max_entry_bytes = transport.max_entry_bytes - 1
 

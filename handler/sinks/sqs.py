@@ -1,15 +1,15 @@
-"""Results, and dead letters, to a queue."""
+"""Transport to an SQS queue, for results and dead letters."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from handler.sinks.calls import call, errors_by_id, fifo_fields, string_attributes
-from handler.sinks.events import MAX_BYTES, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy
+from .calls import batch_ids, call, errors_by_id, fifo_fields, string_attributes
+from .events import MAX_BYTES, attribute_bytes, text_bytes
+from .outbox import Entry, FlushPolicy
 
 
 class SqsTransport:
-    """Sends to a queue; where its URL says FIFO, with group and deduplication id."""
+    """Sends to a queue; if it is a FIFO queue, with message group and deduplication id."""
 
     name = "an SQS message"
     max_entries = 10
@@ -25,9 +25,10 @@ class SqsTransport:
         return text_bytes(entry.body) + attribute_bytes(entry.attributes)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
-        batch = [self._as_message(str(number), entry) for number, entry in enumerate(entries)]
+        ids = batch_ids(entries)
+        batch = [self._as_message(id_, entry) for id_, entry in zip(ids, entries, strict=True)]
         answer = call(self._queue_url, self._client.send_message_batch, QueueUrl=self._queue_url, Entries=batch)
-        return errors_by_id(self._queue_url, entries, answer)
+        return errors_by_id(self._queue_url, ids, entries, answer)
 
     def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
         message = {"Id": id_, "MessageBody": entry.body, **string_attributes(entry)}

@@ -1,21 +1,21 @@
-"""The sinks other than a queue: how each takes a batch of entries, and what it acknowledges."""
+"""Transports to the other sinks: SNS, EventBridge, S3, and none."""
 
 import hashlib
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from handler.clients import new_client, split_location
-from handler.sinks.calls import NO_WORD, call, errors_by_id, fifo_fields, refusal, string_attributes
-from handler.sinks.events import EVENT_TYPE, attribute_bytes, text_bytes
-from handler.sinks.outbox import Entry, FlushPolicy
+from ..clients import new_client, split_location
+from .calls import NO_WORD, batch_ids, call, errors_by_id, fifo_fields, refusal, string_attributes
+from .events import EVENT_TYPE, attribute_bytes, text_bytes
+from .outbox import Entry, FlushPolicy
 
-# Rules match on it; "aws." is not ours to begin with.
+# EventBridge rules match on it. The prefix "aws." is reserved.
 SOURCE = EVENT_TYPE.rpartition(".")[0]
 
 
 class SnsTransport:
-    """Sends to a topic; where its ARN says FIFO, with group and deduplication id."""
+    """Sends to a topic; if it is a FIFO topic, with message group and deduplication id."""
 
     name = "an SNS message"
     # SNS: PublishBatch takes 10 entries, and 256 KiB in all, attributes included.
@@ -32,11 +32,12 @@ class SnsTransport:
         return text_bytes(entry.body) + attribute_bytes(entry.attributes)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
-        batch = [self._as_message(str(number), entry) for number, entry in enumerate(entries)]
+        ids = batch_ids(entries)
+        batch = [self._as_message(id_, entry) for id_, entry in zip(ids, entries, strict=True)]
         answer = call(
             self._topic_arn, self._client.publish_batch, TopicArn=self._topic_arn, PublishBatchRequestEntries=batch
         )
-        return errors_by_id(self._topic_arn, entries, answer)
+        return errors_by_id(self._topic_arn, ids, entries, answer)
 
     def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
         fifo = fifo_fields(entry) if self._fifo else {}
@@ -57,7 +58,7 @@ class EventBridgeTransport:
         self._bus = bus
 
     def size(self, entry: Entry) -> int:
-        """Bytes as EventBridge's user guide counts them: source, detail type, detail and resources."""
+        """Number of bytes as EventBridge's user guide counts them: source, detail type, detail and resources."""
         return len(SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
@@ -81,10 +82,10 @@ class EventBridgeTransport:
 
 
 class S3Transport:
-    """Puts one object per batch; its key comes of what is in it, so that a second PUT overwrites the first."""
+    """Puts one object per batch. Its key is a hash of the message ids, so that a repeated PUT overwrites the first."""
 
     name = "an S3 object"
-    # Lambda: an SQS event source hands over 10,000 records at most. S3: PutObject takes 5 GiB.
+    # Lambda: at most 10,000 records in an SQS event. S3: at most 5 GiB in a PutObject.
     max_entries = 10_000
     max_batch_bytes = 8 * 1024**2
     max_entry_bytes = 5 * 1024**3

@@ -21,11 +21,11 @@ def test_GIVEN_a_benchmark_WHEN_looked_for_THEN_its_module_its_place_in_the_page
     assert parse([name]).names == [name]
 
 
-def test_GIVEN_the_page_WHEN_read_THEN_it_tells_of_no_other_benchmark() -> None:
+def test_GIVEN_the_page_WHEN_read_THEN_it_has_no_other_benchmark() -> None:
     assert re.findall(r"<!-- results: (.+) -->", PAGE.read_text(encoding="utf-8")) == list(NAMES)
 
 
-def test_GIVEN_a_name_that_is_none_WHEN_run_THEN_those_that_are_there_are_told(
+def test_GIVEN_an_unknown_name_WHEN_run_THEN_the_known_ones_are_listed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as exit_:

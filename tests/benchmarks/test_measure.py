@@ -1,4 +1,4 @@
-"""What the benchmarks compute from what they measure."""
+"""The statistics of the benchmarks."""
 
 import functools
 import itertools
@@ -27,11 +27,11 @@ CASE = Case(
         "loop": [{"wall": 100.0, "cpu": 5.0}, {"wall": 200.0, "cpu": 5.0}, {"wall": 400.0, "cpu": 6.0}],
     },
     reference="ours",
-    notes={"ours": "MAX_RECORDS=50"},
+    notes={"ours": "MAX_RECORDS_PER_REQUEST=50"},
 )
 
 
-def test_GIVEN_several_values_WHEN_summed_up_THEN_median_least_and_most_are_told() -> None:
+def test_GIVEN_several_values_WHEN_summed_up_THEN_median_least_and_most_are_returned() -> None:
     assert Spread.of([3.0, 1.0, 10.0, 2.0]) == (2.5, 1.0, 10.0)
 
 
@@ -127,7 +127,7 @@ def test_GIVEN_a_page_WHEN_published_twice_THEN_only_the_benchmark_s_part_change
     assert text.startswith("before\n<!-- results: handler -->\n")
     assert text.endswith("\n<!-- end of results -->\nafter\n")
     assert "old" not in text
-    assert text.count("| ours<br>MAX_RECORDS=50 | 20.0 (10.0-40.0) | 1.00 | 1.00 |") == 1
+    assert text.count("| ours<br>MAX_RECORDS_PER_REQUEST=50 | 20.0 (10.0-40.0) | 1.00 | 1.00 |") == 1
 
 
 def test_GIVEN_numbers_WHEN_shown_THEN_three_digits_stand() -> None:

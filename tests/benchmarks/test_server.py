@@ -43,7 +43,7 @@ def test_GIVEN_the_handler_as_a_warm_process_WHEN_invoked_THEN_each_record_s_res
     server: LocalServer, events_per_message: int
 ) -> None:
     server.configure()
-    settings = {"max_records": 8, "max_concurrency": 2, "max_events_per_message": events_per_message}
+    settings = {"max_records_per_request": 8, "requests_in_flight": 2, "max_events_per_message": events_per_message}
     with function(OURS, server, **settings) as worker:
         values = worker.invoke(25, times=2)
     report = server.report()

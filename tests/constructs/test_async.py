@@ -1,7 +1,6 @@
 """Asynchronous inference: requests to S3 and the endpoint, answers back by a second function."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,10 +25,8 @@ from constructs_lib.validation.warnings import chain_warnings
 import pytest
 
 from handler.settings import HandlerSettings
-from tests.constructs.conftest import MODEL
+from tests.constructs.conftest import MODEL, Synth
 from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
 
 ASYNC = AsyncCapacity(
     instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
@@ -41,7 +38,9 @@ MANY = ContainerModel(
     multi_model=True,
 )
 KEYS = tuple(f"arn:aws:kms:eu-central-1:123456789012:key/{name}" for name in ("bucket", "answers"))
-SUCCESS, ERROR = (f"arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-async-{end}" for end in ("success", "error"))
+SUCCESS, ERROR = (
+    f"arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-async-{outcome}" for outcome in ("success", "error")
+)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +78,7 @@ def test_the_function_submits_and_no_longer_waits_for_answers(asynchronous: Synt
     assert rights["put-requests"] == {("s3:PutObject", "arn:PARTITION:s3:::payloads/in/*")}
     settings = HandlerSettings.from_environment(_function(asynchronous, "inference")["environment"]["variables"])
     assert (settings.asynchronous, settings.async_inline) == (True, False)
-    assert settings.async_input_location == "s3://payloads/in/"
+    assert settings.request_location == "s3://payloads/in/"
     assert "scaling_config" not in asynchronous.one("aws_lambda_event_source_mapping")
 
 
@@ -93,7 +92,7 @@ def test_how_requests_travel_and_how_long_they_may_take_reaches_the_function(syn
 def test_each_record_is_a_request_so_as_many_are_in_flight_as_the_batch_has(synth_pipeline: Synth) -> None:
     source = EventSourceSettings(batch_size=6)
     synthesized = synth_pipeline(endpoint=ENDPOINT, event_source=source)
-    assert _function(synthesized, "inference")["environment"]["variables"]["MAX_CONCURRENCY"] == "6"
+    assert _function(synthesized, "inference")["environment"]["variables"]["REQUESTS_IN_FLIGHT"] == "6"
 
 
 def test_the_topics_are_encrypted_and_take_nothing_without_tls(asynchronous: Synthesized) -> None:
@@ -116,10 +115,10 @@ def test_the_topics_are_encrypted_and_take_nothing_without_tls(asynchronous: Syn
     assert denied == {SUCCESS, ERROR}
 
 
-def test_sagemaker_tells_both_topics_which_exist_before_the_endpoint(asynchronous: Synthesized) -> None:
+def test_sagemaker_notifies_both_topics_which_exist_before_the_endpoint(asynchronous: Synthesized) -> None:
     configuration = asynchronous.one("aws_sagemaker_endpoint_configuration")["async_inference_config"]
-    told = configuration["output_config"]["notification_config"]
-    assert {name: asynchronous.readable(arn) for name, arn in told.items()} == {
+    notified = configuration["output_config"]["notification_config"]
+    assert {name: asynchronous.readable(arn) for name, arn in notified.items()} == {
         "success_topic": SUCCESS,
         "error_topic": ERROR,
     }
@@ -129,18 +128,18 @@ def test_sagemaker_tells_both_topics_which_exist_before_the_endpoint(asynchronou
     }
 
 
-def test_a_second_function_of_the_same_zip_hears_both_topics(asynchronous: Synthesized) -> None:
+def test_a_second_function_of_the_same_zip_subscribes_to_both_topics(asynchronous: Synthesized) -> None:
     first, second = _function(asynchronous, "inference"), _function(asynchronous, "notify")
     assert second["handler"] == "handler.notify.handler"
     assert second["source_code_hash"] == first["source_code_hash"]
     assert second["environment"] == first["environment"]
     function = asynchronous.reference("aws_lambda_function", "notify")
-    for end, arn in (("success", SUCCESS), ("error", ERROR)):
-        subscription = asynchronous.one("aws_sns_topic_subscription", end)
-        permission = asynchronous.one("aws_lambda_permission", end)
-        assert subscription["topic_arn"] == f"${{{asynchronous.reference('aws_sns_topic', end)}.arn}}"
+    for outcome, arn in (("success", SUCCESS), ("error", ERROR)):
+        subscription = asynchronous.one("aws_sns_topic_subscription", outcome)
+        permission = asynchronous.one("aws_lambda_permission", outcome)
+        assert subscription["topic_arn"] == f"${{{asynchronous.reference('aws_sns_topic', outcome)}.arn}}"
         assert (subscription["protocol"], subscription["endpoint"]) == ("lambda", f"${{{function}.arn}}")
-        assert subscription["depends_on"] == [asynchronous.reference("aws_lambda_permission", end)]
+        assert subscription["depends_on"] == [asynchronous.reference("aws_lambda_permission", outcome)]
         dead_letters = "arn:PARTITION:sqs:eu-central-1:ACCOUNT:dev-language-work-dlq"
         assert json.loads(asynchronous.readable(subscription["redrive_policy"])) == {
             "deadLetterTargetArn": dead_letters
@@ -152,7 +151,7 @@ def test_a_second_function_of_the_same_zip_hears_both_topics(asynchronous: Synth
             "Action": ["sqs:SendMessage"],
             "Resource": dead_letters,
             "Condition": {
-                "ArnLike": {"aws:SourceArn": f"arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-async-{end}"}
+                "ArnLike": {"aws:SourceArn": f"arn:PARTITION:sns:eu-central-1:ACCOUNT:dev-language-async-{outcome}"}
             },
         } in policy["Statement"]
         assert permission["function_name"] == f"${{{function}.function_name}}"
@@ -185,7 +184,7 @@ def test_a_notification_that_keeps_failing_is_kept_with_the_dead_letters(asynchr
     assert right in failures["depends_on"]
 
 
-def test_no_message_flows_before_its_answer_would_be_heard(asynchronous: Synthesized) -> None:
+def test_no_message_flows_before_its_answer_has_a_subscriber(asynchronous: Synthesized) -> None:
     after = asynchronous.one("aws_lambda_event_source_mapping")["depends_on"]
     assert set(after) >= {
         asynchronous.reference("aws_sagemaker_endpoint"),
@@ -255,7 +254,7 @@ def test_other_endpoints_have_nothing_of_it(smallest: Synthesized) -> None:
 
 
 def test_beside_another_pipeline_nothing_of_it_changes(
-    asynchronous: Synthesized, synth_stack: Callable[..., Synthesized], pipeline_settings: PipelineSettings
+    asynchronous: Synthesized, synth_stack: Synth, pipeline_settings: PipelineSettings
 ) -> None:
     pipelines = {"language": PipelineSettings(endpoint=ENDPOINT), "other": pipeline_settings}
     both = synth_stack(StackSettings(region="eu-central-1", pipelines=pipelines))
@@ -328,5 +327,5 @@ def test_the_limit_of_invoke_endpoint_is_no_concern_of_asynchronous_requests() -
         for capacity in (instances, ASYNC)
     )
     warning = "inference.max_request_bytes is 20000000: the InvokeEndpoint API model admits 6291456"
-    assert warning in list(chain_warnings(derive(synchronous)))
-    assert warning not in list(chain_warnings(derive(asynchronous)))
+    assert warning in [found.text for found in chain_warnings(derive(synchronous))]
+    assert warning not in [found.text for found in chain_warnings(derive(asynchronous))]

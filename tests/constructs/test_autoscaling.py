@@ -1,6 +1,5 @@
-"""How variants scale: by load, by the queue, by the clock, to and from zero."""
+"""Scaling of variants: by load, by the queue, by the clock, to and from zero."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,14 +16,12 @@ from constructs_lib import (
 )
 
 import pytest
-from cdktf import TerraformStack, Token
+from cdktf import Token
 
-from tests.constructs.conftest import MODEL
+from tests.constructs.conftest import MODEL, Synth, SynthInPlainStack
 from tests.constructs.synthesized import Synthesized
 
-Synth = Callable[..., Synthesized]
-
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=6)
 ASYNC = AsyncCapacity(
     instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )
@@ -98,7 +95,7 @@ def test_instances_are_added_while_the_queue_falls_behind(synth_pipeline: Synth)
 
 
 def test_without_a_queue_there_is_nothing_to_follow(
-    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+    synth_in_plain_stack: SynthInPlainStack,
 ) -> None:
     scaling = QueueScaling(age_seconds=120)
     settings = _endpoint(replace(INSTANCES, queue_scaling=scaling))

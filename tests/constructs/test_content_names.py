@@ -18,11 +18,13 @@ from constructs_lib import (
     PipelineSettings,
     SettingsError,
     StackSettings,
+    VpcSettings,
 )
 
 import pytest
-from cdktf import TerraformStack, TerraformVariable
+from cdktf import Fn, TerraformStack, TerraformVariable, Token
 from cdktf_cdktf_provider_aws.data_aws_ssm_parameter import DataAwsSsmParameter
+from cdktf_cdktf_provider_aws.data_aws_subnets import DataAwsSubnets
 
 from tests.constructs.everything import EVERYTHING
 from tests.constructs.synthesized import Synthesized
@@ -153,6 +155,18 @@ def test_a_right_that_stays_the_same_keeps_its_name(
 ) -> None:
     old, new = (_policy_name(synth_pipeline, policy, **change) for change in ({}, changes))
     assert old == new
+
+
+def test_a_subnet_that_only_terraform_knows_is_part_of_the_name(synth_in_plain_stack: Plain) -> None:
+    def build(stack: TerraformStack) -> None:
+        subnet = Token.as_string(Fn.element(DataAwsSubnets(stack, "subnets").ids, 0))
+        network = VpcSettings(subnet_ids=(subnet,), security_group_ids=("sg-0c3",))
+        settings = EndpointSettings(model=MODEL, capacity=INSTANCES, vpc=network)
+        ModelEndpoint(stack, "endpoint", name="scorer", settings=settings)
+
+    synthesized = synth_in_plain_stack(build)
+    content = _content(synthesized, synthesized.one("aws_sagemaker_model")["name"])
+    assert content[1:] == ["${element(data.aws_subnets.subnets.ids, 0)}"]
 
 
 def test_a_right_that_only_terraform_knows_is_named_by_it(synth_in_plain_stack: Plain) -> None:

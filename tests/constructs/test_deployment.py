@@ -1,6 +1,5 @@
-"""How a changed endpoint takes over, and what rolls it back."""
+"""Deployment of a changed endpoint, and the alarms that roll it back."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,20 +19,17 @@ from constructs_lib import (
 )
 
 import pytest
-from cdktf import TerraformStack
 
+from tests.constructs.conftest import Synth, SynthInPlainStack, SynthStack
 from tests.constructs.synthesized import Synthesized
 
 MODEL = ContainerModel(image_uri="123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2")
-CAPACITY = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2)
+CAPACITY = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2)
 GREEN = Variant(name="green", capacity=CAPACITY)
-
-SynthInPlainStack = Callable[[Callable[[TerraformStack], object]], Synthesized]
-SynthDeployment = Callable[..., Synthesized]
 
 
 @pytest.fixture
-def synth_deployment(synth_in_plain_stack: SynthInPlainStack) -> SynthDeployment:
+def synth_deployment(synth_in_plain_stack: SynthInPlainStack) -> Synth:
     """Synthesize an endpoint `scorer` with a deployment."""
 
     def synth(deployment: Deployment, **settings: Any) -> Synthesized:
@@ -100,13 +96,13 @@ def _config(synthesized: Synthesized) -> dict[str, Any]:
     ],
 )
 def test_each_strategy_is_what_sagemaker_knows_it_as(
-    synth_deployment: SynthDeployment, deployment: Deployment, policy: dict[str, Any]
+    synth_deployment: Synth, deployment: Deployment, policy: dict[str, Any]
 ) -> None:
     rollback = {"alarms": [{"alarm_name": "scorer.primary-rollback-errors"}]}
     assert _config(synth_deployment(deployment)) == {"auto_rollback_configuration": rollback, **policy}
 
 
-def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDeployment) -> None:
+def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: Synth) -> None:
     deployment = Deployment(rollback_error_percent=2, rollback_latency_ms=500, rollback_alarm_names=("pager",))
     synthesized = synth_deployment(deployment, more_variants=(GREEN,))
     alarms = {alarm["alarm_name"]: alarm for alarm in synthesized.all("aws_cloudwatch_metric_alarm").values()}
@@ -139,7 +135,7 @@ def test_errors_and_latency_of_each_variant_roll_back(synth_deployment: SynthDep
 
 
 def test_alarms_of_endpoints_and_variants_whose_names_read_alike_are_apart(
-    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+    pipeline_settings: PipelineSettings, synth_stack: SynthStack
 ) -> None:
     def pipeline(variant: str) -> PipelineSettings:
         capacity = replace(CAPACITY, queue_scaling=QueueScaling(age_seconds=60))
@@ -153,13 +149,13 @@ def test_alarms_of_endpoints_and_variants_whose_names_read_alike_are_apart(
     assert len(names) == len(set(names)) == 8
 
 
-def test_the_alarms_exist_before_the_endpoint(synth_deployment: SynthDeployment) -> None:
+def test_the_alarms_exist_before_the_endpoint(synth_deployment: Synth) -> None:
     synthesized = synth_deployment(Deployment())
     alarm = synthesized.reference("aws_cloudwatch_metric_alarm")
     assert alarm in synthesized.one("aws_sagemaker_endpoint")["depends_on"]
 
 
-def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: SynthDeployment) -> None:
+def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: Synth) -> None:
     capacity = AsyncCapacity(
         instance_type="ml.g5.xlarge",
         min_instances=2,
@@ -171,12 +167,12 @@ def test_an_asynchronous_endpoint_is_deployed_with_guards_too(synth_deployment: 
 
 
 def test_an_endpoint_has_its_rollback_from_the_start_since_to_add_one_would_replace_it(
-    synth_pipeline: Callable[..., Synthesized],
+    synth_pipeline: Synth,
 ) -> None:
     asynchronous = AsyncCapacity(
         instance_type="ml.g5.xlarge", request_location="s3://work/in/", output_location="s3://work/out/"
     )
-    for capacity in (InstanceCapacity(instance_type="ml.c7i.xlarge"), asynchronous):
+    for capacity in (InstanceCapacity(instance_type="ml.c5.xlarge"), asynchronous):
         config = _config(synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=capacity)))
         assert config["auto_rollback_configuration"] == {
             "alarms": [{"alarm_name": "dev-language.primary-rollback-errors"}]
@@ -233,8 +229,8 @@ EXECUTION = "(SageMaker MaximumExecutionTimeoutInSeconds)"
         (
             Deployment(rollback_alarm_names=tuple(f"a{number}" for number in range(10))),
             {},
-            "deployment.rollback_alarm_names = '11 alarms, 1 of them made': must be at most 10 in all (SageMaker "
-            "AutoRollbackConfiguration)",
+            "deployment.rollback_alarm_names = '11 alarms, 1 of them created here': must be at most 10 in all "
+            "(SageMaker AutoRollbackConfiguration)",
         ),
         (
             Deployment(strategy="blue"),
@@ -245,25 +241,23 @@ EXECUTION = "(SageMaker MaximumExecutionTimeoutInSeconds)"
     ],
 )
 def test_a_deployment_that_sagemaker_would_refuse_is_refused(
-    synth_deployment: SynthDeployment, deployment: Deployment, settings: dict[str, Any], text: str
+    synth_deployment: Synth, deployment: Deployment, settings: dict[str, Any], text: str
 ) -> None:
     with pytest.raises(SettingsError) as raised:
         synth_deployment(deployment, **settings)
     assert [str(violation).removeprefix("plain/endpoint ") for violation in raised.value.violations] == [text]
 
 
-def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: SynthDeployment) -> None:
+def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: Synth) -> None:
     kind = "aws_sagemaker_endpoint_configuration"
     before, after = (synth_deployment(replace(Deployment(), step_wait_seconds=wait)).one(kind) for wait in (60, 120))
     assert before["name"] == after["name"]
 
 
 @pytest.mark.parametrize("strategy", ["canary", "linear", "rolling"])
-def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(
-    synth_deployment: SynthDeployment, strategy: str
-) -> None:
+def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(synth_deployment: Synth, strategy: str) -> None:
     night = ScheduledCapacity(name="night", schedule="cron(0 19 * * ? *)", min_instances=1, max_instances=2)
-    one = InstanceCapacity(instance_type="ml.c7i.xlarge", schedule=(night,))
+    one = InstanceCapacity(instance_type="ml.c5.xlarge", schedule=(night,))
     with pytest.raises(SettingsError) as raised:
         synth_deployment(Deployment(strategy=strategy), capacity=one)
     assert [str(violation) for violation in raised.value.violations] == [

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 from constructs_lib import (
@@ -15,6 +14,7 @@ import pytest
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.ecr_repository import EcrRepository
 
+from tests.constructs.conftest import Synth, SynthInPlainStack
 from tests.constructs.synthesized import Synthesized
 
 HUB = HuggingFaceModel(model_id="owner/model", task="text-classification")
@@ -23,7 +23,7 @@ CONTAINER = ContainerModel(
     model_data_url="s3://models/scorer/model.tar.gz",
     environment={"WORKERS": "2"},
 )
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=6)
 
 
 def test_a_hub_model_runs_on_awss_own_image(smallest: Synthesized) -> None:
@@ -37,7 +37,7 @@ def test_a_hub_model_runs_on_awss_own_image(smallest: Synthesized) -> None:
     }
 
 
-def test_a_revision_and_own_variables_reach_the_container(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_revision_and_own_variables_reach_the_container(synth_pipeline: Synth) -> None:
     model = replace(HUB, revision="abc123", environment={"HF_TASK": "feature-extraction", "X": "1"})
     container = synth_pipeline(endpoint=EndpointSettings(model=model)).one("aws_sagemaker_model")["primary_container"]
     assert container["environment"] == {
@@ -48,7 +48,7 @@ def test_a_revision_and_own_variables_reach_the_container(synth_pipeline: Callab
     }
 
 
-def test_a_serverless_endpoint_costs_nothing_when_idle(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_serverless_endpoint_costs_nothing_when_idle(synth_pipeline: Synth) -> None:
     capacity = ServerlessCapacity(memory_mib=2048, max_concurrency=20)
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=capacity))
     (variant,) = synthesized.one("aws_sagemaker_endpoint_configuration")["production_variants"]
@@ -62,11 +62,11 @@ def test_a_serverless_endpoint_costs_nothing_when_idle(synth_pipeline: Callable[
     assert synthesized.all("aws_appautoscaling_target") == {}
 
 
-def test_instances_scale_on_concurrent_requests(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_instances_scale_on_concurrent_requests(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=INSTANCES))
     configuration = synthesized.one("aws_sagemaker_endpoint_configuration")
     (variant,) = configuration["production_variants"]
-    assert variant["instance_type"] == "ml.c7i.xlarge"
+    assert variant["instance_type"] == "ml.c5.xlarge"
     assert variant["initial_instance_count"] == 2
     assert configuration["lifecycle"]["ignore_changes"] == ["production_variants[0].initial_instance_count"]
     target = synthesized.one("aws_appautoscaling_target")
@@ -84,14 +84,14 @@ def test_instances_scale_on_concurrent_requests(synth_pipeline: Callable[..., Sy
     }
 
 
-def test_a_fixed_number_of_instances_is_not_scaled(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_fixed_number_of_instances_is_not_scaled(synth_pipeline: Synth) -> None:
     fixed = replace(INSTANCES, max_instances=2)
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=fixed))
     assert synthesized.all("aws_appautoscaling_target") == {}
     assert synthesized.all("aws_appautoscaling_policy") == {}
 
 
-def test_the_role_may_pull_this_image_and_read_this_model(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_the_role_may_pull_this_image_and_read_this_model(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=CONTAINER))
     policies = synthesized.policies("endpoint")
     assert policies["read-model"] == [
@@ -129,7 +129,7 @@ def test_only_what_has_no_resource_level_permission_has_a_wildcard(smallest: Syn
     }
 
 
-def test_a_changed_model_makes_a_new_one_before_the_old_goes(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_changed_model_makes_a_new_one_before_the_old_goes(synth_pipeline: Synth) -> None:
     before = synth_pipeline(endpoint=EndpointSettings(model=HUB))
     again = synth_pipeline(endpoint=EndpointSettings(model=HUB))
     after = synth_pipeline(endpoint=EndpointSettings(model=replace(HUB, revision="v2")))
@@ -141,14 +141,14 @@ def test_a_changed_model_makes_a_new_one_before_the_old_goes(synth_pipeline: Cal
     assert before.one("aws_sagemaker_endpoint")["name"] == after.one("aws_sagemaker_endpoint")["name"]
 
 
-def test_a_changed_instance_count_makes_no_new_configuration(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_changed_instance_count_makes_no_new_configuration(synth_pipeline: Synth) -> None:
     before = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=INSTANCES))
     after = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=replace(INSTANCES, min_instances=3)))
     kind = "aws_sagemaker_endpoint_configuration"
     assert before.one(kind)["name"] == after.one(kind)["name"]
 
 
-def test_another_image_tag_makes_a_new_model_and_configuration(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_another_image_tag_makes_a_new_model_and_configuration(synth_pipeline: Synth) -> None:
     before = synth_pipeline(endpoint=EndpointSettings(model=HUB))
     after = synth_pipeline(endpoint=EndpointSettings(model=replace(HUB, image_tag="2.7.1-cpu")))
     for kind in ("aws_sagemaker_model", "aws_sagemaker_endpoint_configuration"):
@@ -160,11 +160,11 @@ def test_another_image_tag_makes_a_new_model_and_configuration(synth_pipeline: C
     [
         ServerlessCapacity(memory_mib=2048),
         ServerlessCapacity(max_concurrency=11),
-        replace(INSTANCES, instance_type="ml.c7i.large"),
+        replace(INSTANCES, instance_type="ml.c5.large"),
     ],
 )
 def test_another_size_makes_a_new_configuration(
-    synth_pipeline: Callable[..., Synthesized], capacity: ServerlessCapacity | InstanceCapacity
+    synth_pipeline: Synth, capacity: ServerlessCapacity | InstanceCapacity
 ) -> None:
     base = INSTANCES if isinstance(capacity, InstanceCapacity) else ServerlessCapacity()
     kind = "aws_sagemaker_endpoint_configuration"
@@ -173,14 +173,14 @@ def test_another_size_makes_a_new_configuration(
     assert before["name"] != after["name"]
 
 
-def test_another_variant_name_makes_a_new_configuration(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_another_variant_name_makes_a_new_configuration(synth_pipeline: Synth) -> None:
     kind = "aws_sagemaker_endpoint_configuration"
     before = synth_pipeline(endpoint=EndpointSettings(model=HUB)).one(kind)
     after = synth_pipeline(endpoint=EndpointSettings(model=HUB, variant_name="blue")).one(kind)
     assert before["name"] != after["name"]
 
 
-def test_another_number_of_fixed_instances_is_deployed(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_another_number_of_fixed_instances_is_deployed(synth_pipeline: Synth) -> None:
     kind = "aws_sagemaker_endpoint_configuration"
     two, three = (
         synth_pipeline(
@@ -192,7 +192,7 @@ def test_another_number_of_fixed_instances_is_deployed(synth_pipeline: Callable[
     assert "ignore_changes" not in two["lifecycle"]
 
 
-def test_the_endpoints_role_has_these_rights_and_no_others(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_the_endpoints_role_has_these_rights_and_no_others(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=CONTAINER))
     logs = "arn:PARTITION:logs:eu-central-1:ACCOUNT:log-group:/aws/sagemaker/Endpoints/dev-language"
     repository = "arn:PARTITION:ecr:eu-central-1:123456789012:repository/team/scorer"
@@ -237,9 +237,9 @@ def test_a_role_can_be_assumed_by_its_service_alone(
 
 
 def test_names_do_not_change_with_what_else_is_in_the_stack(
-    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+    synth_in_plain_stack: SynthInPlainStack,
 ) -> None:
-    """References are numbered in the order they are made; the hash in a name must not see the numbers."""
+    """References are numbered in the order of creation; the hash in a name must not see the numbers."""
 
     def build(stack: TerraformStack, others: int) -> None:
         for number in range(others):

@@ -1,7 +1,6 @@
-"""What becomes of each source of a model: the container, and the role's rights to it."""
+"""Sources of a model: the container that each becomes, and the role's rights to it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +15,15 @@ from constructs_lib import (
     ModelPackage,
     PipelineSettings,
     SettingsError,
-    StackSettings,
     Variant,
 )
 
 import pytest
 
+from tests.constructs.conftest import Synth, SynthStack, stack_of
 from tests.constructs.synthesized import Synthesized
 
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge")
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge")
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2"
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hub/token-a1B2c3"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
@@ -37,8 +36,6 @@ GATED = HuggingFaceModel(
 )
 PACKAGE = ModelPackage(arn="arn:aws:sagemaker:eu-central-1:123456789012:model-package/scorer/3")
 
-SynthPipeline = Callable[..., Synthesized]
-
 
 def _rights(synthesized: Synthesized, policy: str) -> set[tuple[str, str, str]]:
     """Return (action, resource, condition) of each right that the endpoint's role has by a policy."""
@@ -50,13 +47,13 @@ def _rights(synthesized: Synthesized, policy: str) -> set[tuple[str, str, str]]:
     }
 
 
-def _refused(synth_pipeline: SynthPipeline, **changes: Any) -> list[str]:
+def _refused(synth_pipeline: Synth, **changes: Any) -> list[str]:
     with pytest.raises(SettingsError) as raised:
         synth_pipeline(**changes)
     return [str(violation).removeprefix("dev/language ") for violation in raised.value.violations]
 
 
-def test_uncompressed_files_are_read_below_their_prefix_alone(synth_pipeline: SynthPipeline) -> None:
+def test_uncompressed_files_are_read_below_their_prefix_alone(synth_pipeline: Synth) -> None:
     model = ContainerModel(image_uri=IMAGE, model_data_prefix="s3://models/scorer/")
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=model, capacity=INSTANCES))
     assert synthesized.one("aws_sagemaker_model")["primary_container"] == {
@@ -73,7 +70,7 @@ def test_uncompressed_files_are_read_below_their_prefix_alone(synth_pipeline: Sy
     }
 
 
-def test_a_whole_bucket_of_files_is_listed_without_a_condition(synth_pipeline: SynthPipeline) -> None:
+def test_a_whole_bucket_of_files_is_listed_without_a_condition(synth_pipeline: Synth) -> None:
     model = ContainerModel(image_uri=IMAGE, model_data_prefix="s3://models/")
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=model, capacity=INSTANCES))
     assert _rights(synthesized, "read-model") == {
@@ -82,7 +79,7 @@ def test_a_whole_bucket_of_files_is_listed_without_a_condition(synth_pipeline: S
     }
 
 
-def test_a_multi_model_container_chooses_among_the_archives_of_its_prefix(synth_pipeline: SynthPipeline) -> None:
+def test_a_multi_model_container_chooses_among_the_archives_of_its_prefix(synth_pipeline: Synth) -> None:
     model = ContainerModel(image_uri=IMAGE, model_data_prefix="s3://models/all/", multi_model=True)
     synthesized = synth_pipeline(
         endpoint=EndpointSettings(model=model, capacity=INSTANCES), inference=InferenceSettings(target_model="a.tar.gz")
@@ -98,7 +95,7 @@ def test_a_multi_model_container_chooses_among_the_archives_of_its_prefix(synth_
     }
 
 
-def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipeline: SynthPipeline) -> None:
+def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=replace(GATED, token_key_arn=KEY)))
     bundle = synthesized.one("aws_s3_object")
     container = synthesized.one("aws_sagemaker_model")["primary_container"]
@@ -124,19 +121,19 @@ def test_a_gated_model_is_fetched_with_a_token_that_stands_nowhere(synth_pipelin
 
 
 def test_models_with_the_same_bundle_share_no_object_that_one_would_delete(
-    pipeline_settings: PipelineSettings, synth_stack: Callable[[StackSettings], Synthesized]
+    pipeline_settings: PipelineSettings, synth_stack: SynthStack
 ) -> None:
     other = Variant(name="other", model=replace(GATED, model_id="owner/other"), capacity=INSTANCES)
     pipeline = replace(
         pipeline_settings, endpoint=EndpointSettings(model=GATED, capacity=INSTANCES, more_variants=(other,))
     )
-    synthesized = synth_stack(StackSettings(region="eu-central-1", pipelines={"one": pipeline, "two": pipeline}))
+    synthesized = synth_stack(stack_of(one=pipeline, two=pipeline))
     keys = [bundle["key"].rsplit("/", 2)[0] for bundle in synthesized.all("aws_s3_object").values()]
     assert sorted(keys) == [f"hub/dev-{name}/{model}" for name in ("one", "two") for model in ("model", "model-other")]
 
 
 def test_a_package_of_ones_own_registry_is_started_from_its_repository_and_archive(
-    synth_pipeline: SynthPipeline,
+    synth_pipeline: Synth,
 ) -> None:
     repository = "arn:aws:ecr:eu-central-1:123456789012:repository/team/scorer"
     package = replace(
@@ -154,7 +151,7 @@ def test_a_package_of_ones_own_registry_is_started_from_its_repository_and_archi
     assert _rights(synthesized, "read-model") == {("s3:GetObject", "arn:PARTITION:s3:::models/scorer.tar.gz", "{}")}
 
 
-def test_a_package_that_aws_keeps_needs_no_right_to_images_or_data(synth_pipeline: SynthPipeline) -> None:
+def test_a_package_that_aws_keeps_needs_no_right_to_images_or_data(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=PACKAGE, capacity=INSTANCES, network_isolation=True))
     assert set(synthesized.policies("endpoint")) == {"watch-alarms", "write-logs-and-metrics"}
     assert synthesized.one("aws_sagemaker_model")["enable_network_isolation"] is True
@@ -174,7 +171,7 @@ CONTAINER = ContainerModel(image_uri=IMAGE, model_data_url="s3://models/a.tar.gz
         ),
     ],
 )
-def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: SynthPipeline, changed: EndpointSettings) -> None:
+def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: Synth, changed: EndpointSettings) -> None:
     """Each of these makes Terraform replace the model, which the old name would not let it."""
     before = synth_pipeline(endpoint=EndpointSettings(model=CONTAINER, capacity=INSTANCES))
     after = synth_pipeline(endpoint=changed)
@@ -208,8 +205,8 @@ def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: SynthPipelin
         ),
         (
             HuggingFaceModel(model_id="a/b", task="fill-mask", environment={"HF_TOKEN": "hf_secret"}),
-            "endpoint.model.environment = ['HF_TOKEN']: must be without a token, with token_secret_arn (it would stand "
-            "in the state)",
+            "endpoint.model.environment = ['HF_TOKEN']: must be without a token, with token_secret_arn (it would be "
+            "readable in the state)",
         ),
         (
             HuggingFaceModel(model_id="a/b", task="fill-mask", image_tag="2.6.0-gpu-py312"),
@@ -249,16 +246,16 @@ def test_whatever_a_model_is_made_of_is_in_its_name(synth_pipeline: SynthPipelin
         ),
     ],
 )
-def test_what_no_model_can_be_is_refused(synth_pipeline: SynthPipeline, model: Any, text: str) -> None:
+def test_what_no_model_can_be_is_refused(synth_pipeline: Synth, model: Any, text: str) -> None:
     assert text in _refused(synth_pipeline, endpoint=EndpointSettings(model=model))
 
 
-def test_a_url_known_to_terraform_alone_must_show_that_it_is_one(synth_pipeline: SynthPipeline) -> None:
+def test_a_url_known_to_terraform_alone_must_show_that_it_is_one(synth_pipeline: Synth) -> None:
     capture = DataCapture(location="${aws_s3_bucket.audit.id}/captured/")
     endpoint = EndpointSettings(model=CONTAINER, capacity=INSTANCES, data_capture=capture)
     assert _refused(synth_pipeline, endpoint=endpoint) == [
         "endpoint.data_capture.location = '${aws_s3_bucket.audit.id}/captured/': must be s3:// and what follows (the "
-        "role's rights are made from it)"
+        "role's rights are built from it)"
     ]
     shown = replace(capture, location="s3://${aws_s3_bucket.audit.id}/captured/")
     synthesized = synth_pipeline(endpoint=replace(endpoint, data_capture=shown))
@@ -267,7 +264,7 @@ def test_a_url_known_to_terraform_alone_must_show_that_it_is_one(synth_pipeline:
     }
 
 
-def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: SynthPipeline) -> None:
+def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: Synth) -> None:
     model = HuggingFaceModel(model_id="a/b", task="fill-mask", environment={"HF_TOKEN": "hf_secret"})
     assert "hf_secret" not in "".join(_refused(synth_pipeline, endpoint=EndpointSettings(model=model)))
 
@@ -295,12 +292,25 @@ def test_a_token_is_not_repeated_in_the_message_that_refuses_it(synth_pipeline: 
             CONTAINER,
             InferenceSettings(inference_component_name="small"),
             "inference.inference_component_name = 'small': must be None, or endpoint an ExistingEndpoint that has "
-            "components (each variant that is made has a model of its own)",
+            "components (each variant that is created has a model of its own)",
         ),
     ],
 )
 def test_targets_that_the_endpoint_lacks_are_refused(
-    synth_pipeline: SynthPipeline, model: ContainerModel, inference: InferenceSettings, text: str
+    synth_pipeline: Synth, model: ContainerModel, inference: InferenceSettings, text: str
 ) -> None:
     endpoint = EndpointSettings(model=model, capacity=INSTANCES)
     assert _refused(synth_pipeline, endpoint=endpoint, inference=inference) == [text]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "task"),
+    [
+        ({"model": HuggingFaceModel(model_id="a/b", task="fill-mask")}, "fill-mask"),
+        ({"model": ContainerModel(image_uri=IMAGE, environment={"HF_TASK": "ner"})}, "ner"),
+        ({"model": ContainerModel(image_uri=IMAGE)}, ""),
+    ],
+)
+def test_the_handler_knows_the_models_task(synth_pipeline: Synth, endpoint: dict[str, Any], task: str) -> None:
+    synthesized = synth_pipeline(endpoint=EndpointSettings(**endpoint))
+    assert synthesized.one("aws_lambda_function")["environment"]["variables"]["TASK"] == task

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 from constructs_lib import (
@@ -28,6 +27,7 @@ import pytest
 from cdktf import TerraformStack, Testing
 
 from handler.settings import HandlerSettings
+from tests.constructs.conftest import Synth
 from tests.constructs.synthesized import Synthesized
 
 HUB = HuggingFaceModel(model_id="owner/model", task="text-classification")
@@ -51,7 +51,7 @@ def test_no_message_flows_before_the_rights_and_the_endpoint_exist(smallest: Syn
     assert set(mapping["depends_on"]) == rights | {smallest.reference("aws_sagemaker_endpoint")}
 
 
-def test_every_event_source_setting_arrives(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_every_event_source_setting_arrives(synth_pipeline: Synth) -> None:
     source = EventSourceSettings(batch_size=500, batching_window_seconds=5, maximum_concurrency=3)
     queue = QueueSettings(max_message_bytes=4096)
     mapping = synth_pipeline(event_source=source, queue=queue).one("aws_lambda_event_source_mapping")
@@ -60,7 +60,7 @@ def test_every_event_source_setting_arrives(synth_pipeline: Callable[..., Synthe
     assert mapping["scaling_config"] == {"maximum_concurrency": 3}
 
 
-def test_the_visibility_timeout_follows_the_function(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_the_visibility_timeout_follows_the_function(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(
         function=FunctionSettings(timeout_seconds=40), event_source=EventSourceSettings(batching_window_seconds=7)
     )
@@ -106,7 +106,7 @@ def test_what_is_set_by_hand_stays(pipeline_settings: PipelineSettings) -> None:
         pipeline_settings,
         queue=QueueSettings(visibility_timeout_seconds=500),
         event_source=EventSourceSettings(maximum_concurrency=3),
-        inference=InferenceSettings(requests_in_flight=2),
+        inference=InferenceSettings(requests_in_flight=2, task="summarization"),
     )
     assert derive(settings) == settings
 
@@ -212,7 +212,7 @@ def test_what_is_not_advised_is_warned_of(
     patient = replace(pipeline_settings, function=FunctionSettings(timeout_seconds=90))
     settings = derive(replace(patient, **changes))  # type: ignore[arg-type]
     assert chain_violations("p", settings) == []
-    assert list(chain_warnings(settings)) == [text]
+    assert [warning.text for warning in chain_warnings(settings)] == [text]
 
 
 def test_a_patient_function_on_the_smallest_pipeline_has_no_warnings(pipeline_settings: PipelineSettings) -> None:
@@ -282,7 +282,7 @@ FILTER = {"body": {"language": ["de", "fr"]}}
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
 
 
-def test_filters_pollers_and_metrics_arrive(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_filters_pollers_and_metrics_arrive(synth_pipeline: Synth) -> None:
     source = EventSourceSettings(
         filters=(FILTER, {"attributes": {"kind": [{"prefix": "a"}]}}),
         filter_key_arn=KEY,
@@ -339,9 +339,7 @@ def test_by_default_every_message_is_polled_and_none_is_filtered(smallest: Synth
         ),
     ],
 )
-def test_what_a_mapping_can_not_be_is_named(
-    synth_pipeline: Callable[..., Synthesized], source: EventSourceSettings, text: str
-) -> None:
+def test_what_a_mapping_can_not_be_is_named(synth_pipeline: Synth, source: EventSourceSettings, text: str) -> None:
     with pytest.raises(SettingsError) as raised:
         synth_pipeline(event_source=source)
     assert str(raised.value) == f"1 setting is out of bounds:\n  dev/language {text}"
@@ -355,7 +353,7 @@ def test_filters_are_warned_of_since_lambda_deletes_what_fits_none(pipeline_sett
             event_source=EventSourceSettings(filters=(FILTER,) * 6),
         )
     )
-    assert list(chain_warnings(settings)) == [
+    assert [warning.text for warning in chain_warnings(settings)] == [
         "event_source.filters: Lambda deletes the messages that fit none of them from the queue",
         "event_source.filters has 6 patterns: Lambda admits 5 before the account's quota is raised",
     ]

@@ -1,4 +1,4 @@
-"""What is printed of derived values, word for word."""
+"""Derived values as they are printed, word for word."""
 
 import subprocess
 import sys
@@ -29,11 +29,11 @@ import pytest
 
 MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 SMALLEST = PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ServerlessCapacity(max_concurrency=10)))
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.large", max_instances=3, concurrent_requests_per_instance=8)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.large", max_instances=3, concurrent_requests_per_instance=8)
 
 DAY = ScheduledCapacity(name="day", schedule="cron(0 7 * * ? *)", min_instances=3, max_instances=9)
 NEWCOMER = Variant(name="newcomer", capacity=replace(INSTANCES, concurrent_requests_per_instance=4))
-ASYNC = AsyncCapacity(instance_type="ml.c7i.large", request_location="s3://abc/in/", output_location="s3://abc/out/")
+ASYNC = AsyncCapacity(instance_type="ml.c5.large", request_location="s3://abc/in/", output_location="s3://abc/out/")
 
 
 def _explain(pipeline: PipelineSettings) -> list[str]:
@@ -176,17 +176,17 @@ def _run_app(folder: Path, delay: int) -> "subprocess.CompletedProcess[str]":
 
 
 def test_an_app_writes_its_stacks_and_says_what_was_derived(tmp_path: Path) -> None:
-    made = _run_app(tmp_path, delay=0)
-    assert (made.returncode, made.stderr) == (0, "")
-    assert made.stdout.splitlines() == _explain(SMALLEST)
+    run = _run_app(tmp_path, delay=0)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.splitlines() == _explain(SMALLEST)
     assert (tmp_path / "cdktf.out/stacks/dev/cdk.tf.json").exists()
 
 
 def test_an_app_whose_settings_are_out_of_bounds_says_so_and_writes_nothing(tmp_path: Path) -> None:
-    made = _run_app(tmp_path, delay=901)
-    assert made.returncode == 1
-    assert made.stdout == ""
-    assert made.stderr.splitlines() == [
+    run = _run_app(tmp_path, delay=901)
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.splitlines() == [
         "1 setting is out of bounds:",
         "  dev/x queue.delay_seconds = 901: must be 0 to 900 seconds (SQS DelaySeconds)",
     ]

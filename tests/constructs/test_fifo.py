@@ -1,7 +1,6 @@
 """FIFO from the work queue to the results."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from constructs_lib import EventSourceSettings, InferenceSettings, QueueSettings, ResultsSettings, SettingsError
@@ -9,9 +8,8 @@ from constructs_lib import EventSourceSettings, InferenceSettings, QueueSettings
 import pytest
 
 from handler.settings import HandlerSettings
+from tests.constructs.conftest import Synth
 from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
 
 
 def test_every_queue_on_the_road_is_fifo(synth_pipeline: Synth) -> None:

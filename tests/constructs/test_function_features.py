@@ -1,23 +1,15 @@
-"""What a function's name, versions and role come to."""
+"""Names, versions and role of a function."""
 
-from collections.abc import Callable
 from typing import Any
 
-from constructs_lib import (
-    BatchInferenceFunction,
-    ExistingRole,
-    FunctionSettings,
-    SettingsError,
-)
+from constructs_lib import BatchInferenceFunction, ExistingRole, FunctionSettings, SettingsError
 from constructs_lib.function.idempotency import IdempotencyTable
 
 import pytest
 from cdktf import TerraformStack, Testing
 
 from handler.settings import HandlerSettings
-from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
+from tests.constructs.conftest import Synth
 
 HANDLER = HandlerSettings(endpoint_name="e", result_target="r", dead_letter_queue_url="d")
 

@@ -1,4 +1,4 @@
-"""What a stack does when pipelines are added, or other stacks stand beside it: nothing."""
+"""Pipelines that are added, and stacks that stand beside: they change nothing of what was there."""
 
 import json
 import sys
@@ -20,22 +20,18 @@ from constructs_lib import (
 import pytest
 from cdktf import Testing
 
+from tests.constructs.conftest import SynthStack, stack_of
 from tests.constructs.everything import EVERYTHING, REGION
-from tests.constructs.synthesized import Synthesized
 
-# Deterministic, where seconds are not. A pipeline takes 50,000, most of them cdktf's; packaging the handler for each
-# would take 170,000 more.
-MAX_CALLS_PER_PIPELINE = 150_000
+# Deterministic, where seconds are not. A pipeline takes 49,815 (Python 3.11), of which 26,227 are typing's: jsii
+# evaluates the annotations of a constructor whenever it is called.
+MAX_CALLS_PER_PIPELINE = 75_000
 
 
 @pytest.fixture(params=["smallest", "everything", "fifo to a topic"])
 def pipeline(request: pytest.FixtureRequest, pipeline_settings: PipelineSettings) -> PipelineSettings:
     to_topic = replace(pipeline_settings, queue=QueueSettings(fifo=True), results=ResultsSettings(sink="sns"))
     return {"smallest": pipeline_settings, "everything": EVERYTHING, "fifo to a topic": to_topic}[request.param]
-
-
-def _settings(**pipelines: PipelineSettings) -> StackSettings:
-    return StackSettings(region=REGION, pipelines=pipelines)
 
 
 def _missing_or_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -49,11 +45,9 @@ def _missing_or_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> 
     ]
 
 
-def test_a_second_pipeline_changes_nothing_of_the_first(
-    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
-) -> None:
-    alone = synth_stack(_settings(language=pipeline)).document
-    both = synth_stack(_settings(another=pipeline, language=pipeline)).document
+def test_a_second_pipeline_changes_nothing_of_the_first(synth_stack: SynthStack, pipeline: PipelineSettings) -> None:
+    alone = synth_stack(stack_of(language=pipeline)).document
+    both = synth_stack(stack_of(another=pipeline, language=pipeline)).document
     assert _missing_or_changed(alone, both) == []
     assert both["output"].items() >= alone["output"].items()
     assert {section: both[section] for section in ("provider", "terraform")} == {
@@ -63,26 +57,22 @@ def test_a_second_pipeline_changes_nothing_of_the_first(
         assert len(both["resource"][kind]) == 2 * len(resources)
 
 
-def test_no_two_pipelines_share_a_name(
-    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
-) -> None:
-    both = synth_stack(_settings(another=pipeline, language=pipeline)).document["resource"]
+def test_no_two_pipelines_share_a_name(synth_stack: SynthStack, pipeline: PipelineSettings) -> None:
+    both = synth_stack(stack_of(another=pipeline, language=pipeline)).document["resource"]
     for kind in set(both) - {"aws_iam_role_policy", "aws_lambda_alias"}:  # whose names are a role's, or a function's
         names = [str(block.get("name") or block.get("function_name")) for block in both[kind].values()]
         assert len(names) == len(set(names)) or set(names) == {"None"}, f"{kind}: {sorted(names)}"
 
 
-def test_the_order_of_pipelines_changes_nothing(
-    synth_stack: Callable[[StackSettings], Synthesized], pipeline: PipelineSettings
-) -> None:
-    there = synth_stack(_settings(a=pipeline, b=pipeline)).document
-    back = synth_stack(_settings(b=pipeline, a=pipeline)).document
+def test_the_order_of_pipelines_changes_nothing(synth_stack: SynthStack, pipeline: PipelineSettings) -> None:
+    there = synth_stack(stack_of(a=pipeline, b=pipeline)).document
+    back = synth_stack(stack_of(b=pipeline, a=pipeline)).document
     assert back == there
 
 
 def test_stacks_of_one_app_are_what_they_are_alone(pipeline: PipelineSettings) -> None:
     stacks = {
-        "dev": _settings(language=pipeline),
+        "dev": stack_of(language=pipeline),
         "prod": StackSettings(
             region=REGION,
             pipelines={"language": pipeline, "tone": pipeline},
@@ -117,10 +107,13 @@ def _count_calls(work: Callable[[], object]) -> int:
 
 def test_the_tenth_pipeline_takes_as_much_work_as_the_second(pipeline_settings: PipelineSettings) -> None:
     def build(pipelines: int) -> None:
-        settings = _settings(**{f"p{number}": pipeline_settings for number in range(pipelines)})
+        settings = stack_of(**{f"p{number}": pipeline_settings for number in range(pipelines)})
         add_stacks(Testing.app(), {"dev": settings})
 
-    build(1)  # what is imported and kept on first use
+    # Once for what is imported and kept on first use. Then for typing's cache: it keeps the last 128 annotations, fewer
+    # than the provider and a first pipeline ask for, so that one pipeline evaluates them anew each time; two settle it.
+    for _ in range(3):
+        build(2)
     one, two, nine, ten = (_count_calls(lambda count=count: build(count)) for count in (1, 2, 9, 10))  # type: ignore[misc]
     assert ten - nine == pytest.approx(two - one, rel=0.02)
     assert two - one < MAX_CALLS_PER_PIPELINE

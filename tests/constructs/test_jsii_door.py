@@ -45,9 +45,9 @@ def test_the_door_opens_where_the_path_has_a_space(fast: dict[str, bytes], tmp_p
     environment = {name: value for name, value in os.environ.items() if name != "NODE_OPTIONS"}
     out = tmp_path / "cdktf out"
     subprocess.run([sys.executable, "-c", synth, str(out)], cwd=clone, env=environment, check=True)
-    made = {path.parent.name: path.read_text() for path in out.glob("stacks/*/cdk.tf.json")}
+    written = {path.parent.name: path.read_text() for path in out.glob("stacks/*/cdk.tf.json")}
     # The state's path is the folder's, and all that may differ.
-    assert {name: text.replace(str(clone), str(ROOT)).encode() for name, text in made.items()} == fast
+    assert {name: text.replace(str(clone), str(ROOT)).encode() for name, text in written.items()} == fast
 
 
 def test_a_provider_index_of_another_shape_is_left_as_it_is(tmp_path: Path) -> None:

@@ -1,5 +1,4 @@
 import json
-from collections.abc import Callable
 from dataclasses import replace
 
 from constructs_lib import (
@@ -17,6 +16,7 @@ import pytest
 from cdktf import TerraformStack, Testing
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 
+from tests.constructs.conftest import Synth, SynthInPlainStack
 from tests.constructs.synthesized import Synthesized
 
 
@@ -30,7 +30,7 @@ def test_the_work_queue_has_the_defaults_that_were_asked_for(smallest: Synthesiz
     assert queue["sqs_managed_sse_enabled"] is True
 
 
-def test_every_queue_setting_arrives(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_every_queue_setting_arrives(synth_pipeline: Synth) -> None:
     settings = QueueSettings(
         delay_seconds=7,
         message_retention_seconds=6000,
@@ -96,7 +96,7 @@ def test_every_queue_denies_what_does_not_come_by_tls(smallest: Synthesized, pat
 
 
 def test_a_queue_stands_alone_in_any_stack(
-    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+    synth_in_plain_stack: SynthInPlainStack,
 ) -> None:
     synthesized = synth_in_plain_stack(lambda stack: MessageQueue(stack, "orders", name="orders"))
     assert set(synthesized.all("aws_sqs_queue")) == {"orders_queue", "orders_dead-letter_queue"}
@@ -104,7 +104,7 @@ def test_a_queue_stands_alone_in_any_stack(
     assert json.loads(policy)["Statement"][0]["Resource"] == "arn:PARTITION:sqs:REGION:ACCOUNT:orders"
 
 
-def test_settings_out_of_bounds_are_refused_where_the_queue_is_made() -> None:
+def test_settings_out_of_bounds_are_refused_where_the_queue_is_created() -> None:
     stack = TerraformStack(Testing.app(), "plain")
     with pytest.raises(SettingsError) as raised:
         MessageQueue(stack, "orders", name="orders", settings=QueueSettings(delay_seconds=901))
@@ -117,7 +117,7 @@ KEY = "arn:aws:kms:eu-central-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9
 EXISTING = ExistingQueue(name="orders", dead_letter_queue_name="orders-dead", visibility_timeout_seconds=180)
 
 
-def test_a_fifo_queue_can_make_deduplication_ids_itself(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_fifo_queue_can_make_deduplication_ids_itself(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(queue=QueueSettings(fifo=True, content_based_deduplication=True))
     assert synthesized.one("aws_sqs_queue", "work_queue")["content_based_deduplication"] is True
     with pytest.raises(SettingsError) as raised:
@@ -128,7 +128,7 @@ def test_a_fifo_queue_can_make_deduplication_ids_itself(synth_pipeline: Callable
 
 
 def test_a_customer_key_encrypts_messages_and_dead_letters_and_whoever_handles_them_may_use_it(
-    synth_pipeline: Callable[..., Synthesized],
+    synth_pipeline: Synth,
 ) -> None:
     synthesized = synth_pipeline(queue=QueueSettings(kms_key_arn=KEY, kms_data_key_reuse_seconds=600))
     for part in ("work_queue", "work_dead-letter"):
@@ -152,7 +152,7 @@ def test_a_customer_key_encrypts_messages_and_dead_letters_and_whoever_handles_t
     assert len(policies["delay-work"]) == len(policies["send-to-results"]) == 1
 
 
-def test_a_service_may_send_on_behalf_of_one_resource(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_a_service_may_send_on_behalf_of_one_resource(synth_pipeline: Synth) -> None:
     bucket = ServicePrincipal(service="s3.amazonaws.com", source_arn="arn:aws:s3:::incoming")
     rule = ServicePrincipal(
         service="events.amazonaws.com", source_arn="arn:aws:events:eu-central-1:123456789012:rule/night"
@@ -182,7 +182,7 @@ def test_a_service_may_send_on_behalf_of_one_resource(synth_pipeline: Callable[.
     ]
 
 
-def test_a_role_may_redrive(synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized]) -> None:
+def test_a_role_may_redrive(synth_in_plain_stack: SynthInPlainStack) -> None:
     def build(stack: TerraformStack) -> None:
         queue = MessageQueue(stack, "work", name="orders", settings=QueueSettings(kms_key_arn=KEY))
         operators = ServiceRole(stack, "operators", name="operators", service="lambda", description="Redrives")
@@ -212,7 +212,7 @@ def test_a_role_may_redrive(synth_in_plain_stack: Callable[[Callable[[TerraformS
 
 
 def test_rights_join_a_role_that_exists(
-    synth_in_plain_stack: Callable[[Callable[[TerraformStack], object]], Synthesized],
+    synth_in_plain_stack: SynthInPlainStack,
 ) -> None:
     def build(stack: TerraformStack) -> None:
         queue = MessageQueue(stack, "orders", name="orders")
@@ -243,7 +243,7 @@ def test_the_policy_of_an_existing_queue_takes_no_services() -> None:
     )
 
 
-def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Callable[..., Synthesized]) -> None:
+def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(queue=EXISTING)
     assert list(synthesized.all("aws_sqs_queue")) == ["language_results_queue"]
     assert sorted(synthesized.all("aws_sqs_queue_policy")) == ["language_results_policy"]
@@ -274,8 +274,8 @@ def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Callable[
         ),
         (
             replace(EXISTING, senders=(ServicePrincipal(service="s3.amazonaws.com", source_arn="arn:aws:s3:::b"),)),
-            "queue.senders = (ServicePrincipal(service='s3.amazonaws.com', source_arn='arn:aws:s3:::b'),): must be "
-            "none (the policy of an existing queue is not changed)",
+            "queue.senders = (ServicePrincipal(service='s3.amazonaws.com', source_arn='arn:aws:s3:::b', "
+            "account_id=None),): must be none (the policy of an existing queue is not changed)",
         ),
         (
             QueueSettings(kms_key_arn="alias/mine"),
@@ -284,9 +284,7 @@ def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Callable[
         ),
     ],
 )
-def test_what_a_queue_can_not_be_is_named(
-    synth_pipeline: Callable[..., Synthesized], queue: QueueSettings, text: str
-) -> None:
+def test_what_a_queue_can_not_be_is_named(synth_pipeline: Synth, queue: QueueSettings, text: str) -> None:
     with pytest.raises(SettingsError) as raised:
         synth_pipeline(queue=queue)
     assert str(raised.value) == f"1 setting is out of bounds:\n  dev/language {text}"

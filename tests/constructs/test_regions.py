@@ -1,7 +1,6 @@
-"""What is of another region or partition than the stack, and how names end in each partition."""
+"""Regions and partitions: settings of another than the stack's, and service names in each partition."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,8 @@ from constructs_lib.validation.regions import partition
 import botocore
 import pytest
 
+from tests.constructs.conftest import SynthStack
 from tests.constructs.everything import EVERYTHING
-from tests.constructs.synthesized import Synthesized
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
 LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:codec:1"
@@ -127,7 +126,7 @@ def test_partitions_are_those_of_the_sdk() -> None:
     ],
 )
 def test_a_key_is_used_through_the_service_as_its_partition_names_it(
-    synth_stack: Callable[[StackSettings], Synthesized], pipeline_settings: PipelineSettings, region: str, via: str
+    synth_stack: SynthStack, pipeline_settings: PipelineSettings, region: str, via: str
 ) -> None:
     key = f"arn:{partition(region)[0]}:kms:{region}:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc39e"
     pipeline = replace(pipeline_settings, queue=QueueSettings(kms_key_arn=key))

@@ -1,16 +1,14 @@
-"""Where results go, what is remembered of them, and the rights that takes."""
+"""Results: their sinks, the table that remembers them, and the rights for both."""
 
 import json
-from collections.abc import Callable
 
 from constructs_lib import IdempotencySettings, InferenceSettings, ResultsSettings, SettingsError
 
 import pytest
 
 from handler.settings import HandlerSettings
+from tests.constructs.conftest import Synth
 from tests.constructs.synthesized import Synthesized
-
-Synth = Callable[..., Synthesized]
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"
 
@@ -73,7 +71,7 @@ def test_a_topic_is_encrypted_and_takes_nothing_without_tls(synth_pipeline: Synt
     }
 
 
-def test_a_bus_is_made_for_the_results(synth_pipeline: Synth) -> None:
+def test_a_bus_is_created_for_the_results(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(results=ResultsSettings(sink="eventbridge"))
     arn = "arn:PARTITION:events:eu-central-1:ACCOUNT:event-bus/dev-language-results"
     assert synthesized.one("aws_cloudwatch_event_bus")["name"] == "dev-language-results"
@@ -85,8 +83,8 @@ def test_a_bus_is_made_for_the_results(synth_pipeline: Synth) -> None:
 @pytest.mark.parametrize("sink", ["sqs", "sns"])
 def test_a_customer_key_of_the_results_is_granted_to_who_sends(synth_pipeline: Synth, sink: str) -> None:
     synthesized = synth_pipeline(results=ResultsSettings(sink=sink, kms_key_arn=KEY))
-    made = synthesized.one("aws_sqs_queue", "results") if sink == "sqs" else synthesized.one("aws_sns_topic")
-    assert made["kms_master_key_id"] == KEY
+    created = synthesized.one("aws_sqs_queue", "results") if sink == "sqs" else synthesized.one("aws_sns_topic")
+    assert created["kms_master_key_id"] == KEY
     _, key = synthesized.policies("function")["send-to-results"]
     assert key == _key_statement(sink, "GenerateDataKey", "Decrypt")
 
@@ -171,7 +169,7 @@ def test_a_table_remembers_results_and_forgets_them(synth_pipeline: Synth) -> No
         ),
         (
             ResultsSettings(sink="none", kms_key_arn=KEY),
-            f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is made that it could encrypt)",
+            f"results.kms_key_arn = '{KEY}': must be None (sink is none: nothing is created that it could encrypt)",
         ),
         (
             ResultsSettings(location="s3://scores/"),

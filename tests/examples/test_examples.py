@@ -100,10 +100,10 @@ def test_xgboost_follows_load_queue_and_clock(example: Example) -> None:
     mapping = stack.one("aws_lambda_event_source_mapping")
     assert (mapping["batch_size"], mapping["maximum_batching_window_in_seconds"]) == (500, 1)
     variables = environment(stack, "function")
-    assert (variables["CODEC"], variables["MAX_RECORDS"]) == ("csv-row", "250")
+    assert (variables["CODEC"], variables["MAX_RECORDS_PER_REQUEST"]) == ("csv-row", "250")
 
 
-def test_async_goes_to_zero_and_a_second_function_hears_of_the_answers(example: Example) -> None:
+def test_async_goes_to_zero_and_a_second_function_is_notified_of_the_answers(example: Example) -> None:
     stack = example("async_scale_to_zero")
     asynchronous = stack.one("aws_sagemaker_endpoint_configuration")["async_inference_config"]
     assert asynchronous["client_config"] == {"max_concurrent_invocations_per_instance": 2}
@@ -146,11 +146,11 @@ def test_several_models_have_rights_on_their_own_endpoint_only(example: Example)
         assert resource.endswith(f":endpoint/support-{pipeline}")
 
 
-def test_bring_your_own_makes_no_queue_and_no_endpoint_and_no_role(example: Example) -> None:
+def test_bring_your_own_creates_no_queue_and_no_endpoint_and_no_role(example: Example) -> None:
     stack = example("bring_your_own")
-    made = set(stack.document["resource"])
-    assert not {kind for kind in made if kind.startswith(("aws_sqs_", "aws_sagemaker_", "aws_appautoscaling_"))}
-    assert "aws_iam_role" not in made
+    created = set(stack.document["resource"])
+    assert not {kind for kind in created if kind.startswith(("aws_sqs_", "aws_sagemaker_", "aws_appautoscaling_"))}
+    assert "aws_iam_role" not in created
     assert stack.one("aws_lambda_function")["role"] == "arn:aws:iam::123456789012:role/crm-inference"
     assert {policy["role"] for policy in stack.all("aws_iam_role_policy").values()} == {"crm-inference"}
     variables = environment(stack, "function")
@@ -195,9 +195,9 @@ def test_alarms_reach_their_subscribers(example: Example) -> None:
         assert stack.one("aws_sns_topic_subscription")["endpoint"] == subscriber
         topic = f"arn:PARTITION:sns:eu-central-1:ACCOUNT:{stack.one('aws_sns_topic')['name']}"
         alarms = stack.all("aws_cloudwatch_metric_alarm").items()
-        told = [alarm["alarm_actions"] for name, alarm in alarms if "_monitoring_" in name]
-        assert len(told) > 5
-        assert all([stack.readable(action) for action in actions] == [topic] for actions in told)
+        notified = [alarm["alarm_actions"] for name, alarm in alarms if "_monitoring_" in name]
+        assert len(notified) > 5
+        assert all([stack.readable(action) for action in actions] == [topic] for actions in notified)
         assert len(stack.all("aws_cloudwatch_dashboard")) == 1
 
 

@@ -1,4 +1,4 @@
-"""SageMaker Runtime, SQS, SNS, EventBridge, S3 and DynamoDB on 127.0.0.1 that answer as told, for boto3 to talk to."""
+"""SageMaker Runtime, SQS, SNS, EventBridge, S3 and DynamoDB on 127.0.0.1, for boto3; tests script their answers."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 @dataclass(frozen=True)
 class Request:
-    """What reached the endpoint."""
+    """One request as it reached the endpoint."""
 
     endpoint: str
     content_type: str
@@ -22,17 +22,18 @@ class Request:
     body: bytes
     asynchronous: bool = False
     sagemaker_headers: Mapping[str, str] = field(default_factory=dict)
-    """What came as X-Amzn-SageMaker-…, by the rest of the name."""
+    """Values of the X-Amzn-SageMaker-… headers, by the rest of the name in lower case."""
 
     @property
     def inputs(self) -> list[Any]:
-        inputs: list[Any] = json.loads(self.body)["inputs"]
-        return inputs
+        """The records' values: a list, or, of a request for one record, the bare value."""
+        inputs: Any = json.loads(self.body)["inputs"]
+        return inputs if isinstance(inputs, list) else [inputs]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the endpoint does with a request. `drop` closes the connection without a word."""
+    """The server's answer to a call. `drop` closes the connection without one."""
 
     status: int = 200
     body: bytes = b""
@@ -40,11 +41,21 @@ class Answer:
     delay_seconds: float = 0.0
     drop: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    interim: int = 0
+    """Status of an answer that is sent before the final one, which follows after `interim_seconds`."""
+    interim_seconds: float = 0.0
+    endless: bool = False
+    """Whether the body is repeated until the client goes away."""
 
 
 def scored(request: Request) -> Answer:
     """Answer as a Hugging Face container: one result per input."""
     return Answer(body=json.dumps([{"label": str(text)[:20]} for text in request.inputs]).encode())
+
+
+def fails_on(text: str, answer: Answer) -> Callable[[Request], Answer]:
+    """Return an endpoint that gives this answer to requests with this input, and scores every other one."""
+    return lambda request: answer if text in request.inputs else scored(request)
 
 
 def model_error(original_status: int, message: str = "bad input") -> Answer:
@@ -72,11 +83,11 @@ class LocalAws:
     in_flight: int = 0
     most_in_flight: int = 0
     queues: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """Entries that were taken, by the name of the queue, topic or bus."""
+    """Entries that were accepted, by the name of the queue, topic or bus."""
     batches: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
-    """Every call that sent entries, taken or not, with the name of the queue, topic or bus."""
+    """Every call that sent entries, accepted or not, with the name of the queue, topic or bus."""
     refuse: Callable[[str, dict[str, Any]], dict[str, Any] | Answer | None] = lambda queue, entry: None
-    """Called for each message sent; returns None to take it, a BatchResultErrorEntry to refuse it, or an Answer to
+    """Called for each message sent; returns None to accept it, a BatchResultErrorEntry to refuse it, or an Answer to
     fail the whole call."""
     hidden: dict[str, int] = field(default_factory=dict)
     """Visibility timeouts that were set, by receipt handle."""
@@ -84,7 +95,7 @@ class LocalAws:
     objects: dict[str, bytes] = field(default_factory=dict)
     """S3's objects by "bucket/key"."""
     content_types: dict[str, str] = field(default_factory=dict)
-    """Of the objects that were put, by "bucket/key"."""
+    """Content types of the objects that were put, by "bucket/key"."""
     refuse_object: Callable[[str, str], Answer | None] = lambda method, name: None
     """Called with "PUT" or "GET" and "bucket/key"; returns None to go on, or an Answer to fail the call."""
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -94,7 +105,7 @@ class LocalAws:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def script(self, *answers: Answer | Callable[[Request], Answer]) -> None:
-        """Give these answers in turn, then score."""
+        """Give these answers in turn; after the last one, score."""
         remaining = list(answers)
 
         def endpoint(request: Request) -> Answer:
@@ -113,12 +124,12 @@ class LocalAws:
 
     def dead_letters(self) -> dict[str, dict[str, str]]:
         """Return the attributes of the dead letters, with the body, by source message id; fails on a duplicate."""
-        letters = {}
+        dead_letters = {}
         for message in self.queues.get("dead", []):
             attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-            assert attributes["sourceMessageId"] not in letters
-            letters[attributes["sourceMessageId"]] = {**attributes, "body": message["MessageBody"]}
-        return letters
+            assert attributes["sourceMessageId"] not in dead_letters
+            dead_letters[attributes["sourceMessageId"]] = {**attributes, "body": message["MessageBody"]}
+        return dead_letters
 
     def invoke(self, request: Request) -> Answer:
         with self.lock:
@@ -256,7 +267,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve_object()
 
     def handle_expect_100(self) -> bool:
-        """Say so at once: botocore waits for it before it sends an object."""
+        """Flush the answer: botocore waits for it before it sends an object."""
         ready = super().handle_expect_100()
         self.wfile.flush()
         return ready
@@ -283,16 +294,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
+        if answer.interim:
+            self.wfile.write(f"HTTP/1.1 {answer.interim} Interim\r\n\r\n".encode())
+            self.wfile.flush()
+            time.sleep(answer.interim_seconds)
         self.send_response(answer.status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(answer.body)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(answer.body)), **answer.headers}
+        if answer.endless:
+            del headers["Content-Length"]
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
         if answer.error:
             self.send_header("x-amzn-ErrorType", answer.error)
         self.end_headers()
         self.wfile.write(answer.body)
         self.wfile.flush()
+        for _ in range(1_000_000 if answer.endless else 0):
+            self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Keep the test's output clean."""
@@ -316,7 +335,7 @@ def _sns_entry(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_xml(answer: Answer, envelope: str) -> Answer:
-    """Return an error as the XML protocols have it."""
+    """Return an error in the XML of the query and S3 protocols."""
     if not answer.error:
         return answer
     message = escape(json.loads(answer.body).get("message") or "")
@@ -328,7 +347,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, as the tests make it do, is no error here."""
+        """Ignore that a client closed its connection, as some tests make it do."""
 
 
 def serve() -> tuple[LocalAws, _Server]:

@@ -1,23 +1,29 @@
+"""Fixtures, event factories, and the outcomes of records in words."""
+
 import functools
 import json
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from handler.settings import HandlerSettings
 from tests.handler.aws import Answer, LocalAws, serve
 
 Event = dict[str, Any]
 Items = dict[str, dict[str, Any]]
+Build = Callable[..., BatchInference]
+Outcomes = dict[str, tuple[str, str]]
+"""{message id: (outcome, reason)}"""
 
 
 @dataclass(frozen=True)
 class FakeContext:
-    """Lambda's context, as far as the handler looks at it."""
+    """The part of Lambda's context that the handler uses."""
 
     remaining_ms: int = 30_000
     function_name: str = "dev-language-inference"
@@ -67,7 +73,7 @@ def inference(aws: LocalAws) -> Callable[..., BatchInference]:
 
 
 def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
-    """Return what the event source mapping hands over; ids are m0, m1, …"""
+    """Return an event as the event source mapping delivers it; message ids are m0, m1, …"""
     return {
         "Records": [
             {
@@ -86,7 +92,7 @@ def make_event(bodies: Sequence[str], receive_count: int = 1) -> Event:
 
 
 def make_fifo_event(groups: Sequence[str], bodies: Sequence[str] = (), receive_count: int = 1) -> Event:
-    """Return what a FIFO queue's mapping hands over: a record for each letter, which names its message group."""
+    """Return an event of a FIFO queue, with a record for each character of `groups`, its message group."""
     event = make_event(bodies or texts(len(groups)), receive_count)
     for record, group in zip(event["Records"], groups, strict=True):
         record["eventSourceARN"] += ".fifo"
@@ -98,13 +104,77 @@ def texts(count: int) -> list[str]:
     return [json.dumps({"inputs": f"text {number}"}) for number in range(count)]
 
 
+SUCCEEDED = ("succeeded", "")
+
+
+def dead_lettered(reason: str) -> tuple[str, str]:
+    return "dead-lettered", reason
+
+
+def returned_for(fault: str) -> tuple[str, str]:
+    return "returned", fault
+
+
+def each(numbers: Iterable[int], outcome: tuple[str, str]) -> Outcomes:
+    """Return the same outcome for the messages m0, m1, … of these numbers."""
+    return {f"m{number}": outcome for number in numbers}
+
+
+def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms: int = 30_000) -> Outcomes:
+    """Process an event; return {message id: (outcome, reason)}, from the sinks' new messages and the response.
+
+    The reason of a returned record is in the log only. A record with no outcome is "lost"; one with several has all of
+    their names.
+    """
+    results, dead_letters = len(aws.queues.get("results", ())), len(aws.queues.get("dead", ()))
+    with _reasons_in_log("returned to the queue") as why_returned:
+        response = handler.process(event, FakeContext(remaining_ms))
+    found: dict[str, list[tuple[str, str]]] = {record["messageId"]: [] for record in event["Records"]}
+    for message in aws.queues.get("results", [])[results:]:
+        content = json.loads(message.get("MessageBody") or message.get("Message") or message["Detail"])
+        for result in content if isinstance(content, list) else [content]:
+            found[result["subject"]].append(SUCCEEDED)
+    for message in aws.queues.get("dead", [])[dead_letters:]:
+        attributes = message["MessageAttributes"]
+        id_, reason = (attributes[name]["StringValue"] for name in ("sourceMessageId", "reason"))
+        found[id_].append(dead_lettered(reason))
+    for id_ in returned(response):
+        found[id_].append(returned_for(why_returned.get(id_, "no reason logged")))
+    return {id_: _in_words(reached) for id_, reached in found.items()}
+
+
+def _in_words(reached: list[tuple[str, str]]) -> tuple[str, str]:
+    if not reached:
+        return "lost", ""
+    names, reasons = zip(*reached, strict=True)
+    return " and ".join(names), " and ".join(filter(None, reasons))
+
+
+@contextmanager
+def _reasons_in_log(message: str) -> Iterator[dict[str, str]]:
+    """Collect {message id: reason} from the handler's log lines that begin with this message."""
+    reasons: dict[str, str] = {}
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.getMessage().startswith(message):
+                reasons.update(dict.fromkeys(record.__dict__["message_ids"], record.__dict__["reason"]))
+
+    collector, logger = Collector(), logging.getLogger("handler")
+    logger.addHandler(collector)
+    try:
+        yield reasons
+    finally:
+        logger.removeHandler(collector)
+
+
 def returned(response: Any) -> list[str]:
     assert set(response) == {"batchItemFailures"}
     return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
 def serve_table(aws: LocalAws) -> Items:
-    """Serve a table that keeps to the one condition the handler puts."""
+    """Serve a table that supports the one condition that the handler uses."""
     items: Items = {}
 
     def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:

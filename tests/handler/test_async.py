@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from handler import notify
+from handler.batch import BatchInference
 from handler.codecs import Codec, Item
 from handler.codecs.json_formats import SingleCodec
 from handler.entry import once_a_sandbox
-from handler.index import BatchInference
 from handler.notify import NotDeliveredError, Notifications
 from handler.settings import CODECS, HandlerSettings
 from tests.handler.aws import Answer, LocalAws, Request, service_error
-from tests.handler.conftest import FakeContext, make_event, returned, texts
+from tests.handler.conftest import SUCCEEDED, Build, FakeContext, each, make_event, outcomes, returned, texts
 
-Build = Callable[..., BatchInference]
 QUEUE_ARN = "arn:aws:sqs:eu-central-1:123456789012:work"
 
 
@@ -35,7 +34,8 @@ def submit(aws: LocalAws, inference: Build) -> Callable[..., BatchInference]:
     aws.endpoint = _accept
 
     def build(**changes: Any) -> BatchInference:
-        return inference(asynchronous=True, async_input_location="s3://payloads/in/", **changes)
+        locations = {"request_location": "s3://payloads/in/", "output_location": "s3://payloads/out/"}
+        return inference(asynchronous=True, **locations, **changes)
 
     return build
 
@@ -48,6 +48,9 @@ def notifications(aws: LocalAws) -> Notifications:
             result_target=f"{aws.url}/123456789012/results",
             dead_letter_queue_url=f"{aws.url}/123456789012/dead",
             queue_url=f"{aws.url}/123456789012/work",
+            asynchronous=True,
+            request_location="s3://payloads/in/",
+            output_location="s3://payloads/out/",
         )
     )
 
@@ -65,7 +68,7 @@ def _notification(**changes: Any) -> dict[str, Any]:
 
 
 def test_inputs_go_to_s3_one_request_a_record(aws: LocalAws, submit: Build) -> None:
-    assert returned(submit().process(make_event(texts(3)), FakeContext())) == []
+    assert outcomes(aws, submit(), make_event(texts(3))) == each(range(3), SUCCEEDED)
     assert len(aws.requests) == 3
     assert all(request.body == b"" for request in aws.requests)
     assert {request.sagemaker_headers["inputlocation"] for request in aws.requests} == {
@@ -91,7 +94,7 @@ def test_small_inputs_travel_inline_where_asked(aws: LocalAws, submit: Build) ->
 
 def test_a_record_over_the_limit_is_dead_lettered_before_anything_is_put(aws: LocalAws, submit: Build) -> None:
     bodies = [json.dumps({"inputs": "x" * 86}), json.dumps({"inputs": "x" * 87})]
-    assert returned(submit(max_bytes=101).process(make_event(bodies), FakeContext())) == []
+    assert returned(submit(max_request_bytes=101).process(make_event(bodies), FakeContext())) == []
     assert set(aws.objects) == {"payloads/in/m0"}
     letter = aws.dead_letters()["m1"]
     assert (letter["reason"], letter["body"]) == ("too-large", bodies[1])
@@ -108,7 +111,7 @@ def understating(settings: HandlerSettings) -> Codec:
 
 
 def test_a_request_that_came_out_over_the_limit_is_dead_lettered_too(aws: LocalAws, submit: Build) -> None:
-    handler = submit(max_bytes=100, codec=f"{__name__}:understating")
+    handler = submit(max_request_bytes=100, codec=f"{__name__}:understating")
     assert returned(handler.process(make_event(["a"]), FakeContext())) == []
     assert aws.objects == {}
     letter = aws.dead_letters()["m0"]
@@ -131,7 +134,7 @@ BODIES = {
 def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
     aws: LocalAws, submit: Build, notifications: Notifications, codec: str, location: str
 ) -> None:
-    handler = submit(codec=codec, input_location=location, max_bytes=200)
+    handler = submit(codec=codec, input_location=location, max_request_bytes=200)
     handler.process(make_event([BODIES[codec]]), FakeContext())
     request = aws.objects["payloads/in/m0"]
     notifications.process(_notification(invocationStatus="Failed"), FakeContext())
@@ -141,7 +144,7 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
     def no_object(method: str, name: str) -> Answer | None:
         return None if (method, name) == ("PUT", "payloads/in/m1") else service_error(403, "AccessDenied")
 
-    aws.refuse_object = no_object  # a redriven one needs no object read or put
+    aws.refuse_object = no_object  # a redriven dead letter needs no object to be read or put
     assert returned(handler.process(event, FakeContext())) == []
     assert aws.objects["payloads/in/m0"] == aws.objects["payloads/in/m1"] == request
     submitted = {sent.sagemaker_headers["inference-id"]: sent.sagemaker_headers for sent in aws.requests}
@@ -153,8 +156,8 @@ def test_a_redriven_dead_letter_is_submitted_as_the_request_it_was(
 def test_a_pointer_to_anywhere_else_is_a_body_like_any_other(aws: LocalAws, submit: Build) -> None:
     bodies = ['{"s3": "s3://elsewhere/in/m0"}', r'{"s3": "s3://payloads/in/\x"}']
     assert returned(submit().process(make_event(bodies), FakeContext())) == []
-    letters = aws.dead_letters()
-    assert {id_: letter["reason"] for id_, letter in letters.items()} == {"m0": "malformed", "m1": "malformed"}
+    dead_letters = aws.dead_letters()
+    assert {id_: letter["reason"] for id_, letter in dead_letters.items()} == {"m0": "malformed", "m1": "malformed"}
 
 
 def test_an_input_that_s3_does_not_take_is_returned(aws: LocalAws, submit: Build) -> None:
@@ -201,7 +204,7 @@ def test_a_redriven_request_that_is_gone_is_not_taken_for_a_wrong_deployment(aws
 
 
 def test_an_instance_may_work_on_a_request_for_as_long_as_is_set(aws: LocalAws, submit: Build) -> None:
-    assert returned(submit(async_invocation_seconds=3600).process(make_event(texts(1)), FakeContext())) == []
+    assert outcomes(aws, submit(async_invocation_seconds=3600), make_event(texts(1))) == each(range(1), SUCCEEDED)
     (request,) = aws.requests
     assert request.sagemaker_headers["invocationtimeoutseconds"] == "3600"
 
@@ -235,7 +238,7 @@ def test_an_answer_too_large_to_hold_stays_where_it_is_whatever_the_sink_takes(
         dead_letter_queue_url=f"{aws.url}/123456789012/dead",
         queue_url=f"{aws.url}/123456789012/work",
         asynchronous=True,
-        async_input_location="s3://payloads/in/",
+        request_location="s3://payloads/in/",
     )
     aws.objects["payloads/out/m0.out"] = json.dumps([{"label": "x" * (notify.MAX_READ_BYTES + 1)}]).encode()
     Notifications(settings).process(_notification(), FakeContext())
@@ -264,7 +267,7 @@ def test_a_failure_is_dead_lettered_with_a_pointer_to_its_input(
     assert json.loads(letter["body"]) == {"s3": "s3://payloads/in/m0"}
 
 
-def test_a_failure_of_an_inline_request_leaves_a_letter_that_no_codec_takes(
+def test_a_failure_of_an_inline_request_leaves_a_dead_letter_that_no_codec_accepts(
     aws: LocalAws, submit: Build, notifications: Notifications
 ) -> None:
     notifications.process(_notification(invocationStatus="Failed", requestParameters={}), FakeContext())
@@ -274,6 +277,40 @@ def test_a_failure_of_an_inline_request_leaves_a_letter_that_no_codec_takes(
         aws.queues.clear()
         submit(codec=codec).process(make_event([letter["body"]]), FakeContext())
         assert aws.dead_letters()["m0"]["reason"] == "malformed"
+
+
+@pytest.mark.parametrize("parameters", [["a list"], "a text", 7, None, {"inputLocation": ["s3://payloads/in/m0"]}])
+def test_a_failure_whose_request_is_not_known_is_dead_lettered_and_the_others_leave(
+    aws: LocalAws, notifications: Notifications, parameters: Any
+) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    failed = _notification(inferenceId="m1", invocationStatus="Failed", requestParameters=parameters, failureReason=[1])
+    notifications.process({"Records": [*failed["Records"], *_notification()["Records"]]}, FakeContext())
+    letter = aws.dead_letters()["m1"]
+    assert (letter["body"], letter["reason"], letter["detail"]) == (" ", "model-error", "[1]")
+    assert set(aws.results()) == {"m0"}
+
+
+@pytest.mark.parametrize("location", ["s3://payloads/in/m0", "s3://payloads/out", "s3://other/out/m0.out", "m0.out"])
+def test_an_answer_that_is_not_at_the_output_location_is_not_read(
+    aws: LocalAws, notifications: Notifications, location: str
+) -> None:
+    aws.objects[location.removeprefix("s3://")] = b'[{"label": "de"}]'
+    with pytest.raises(NotDeliveredError) as raised:
+        notifications.process(_notification(responseParameters={"outputLocation": location}), FakeContext())
+    text = f"{location} is not below s3://payloads/out/"
+    assert str(raised.value) == f"1 of 1: a notification is not this endpoint's: {text}"
+    assert aws.results() == {}
+
+
+@pytest.mark.parametrize("record", [None, [], {"Sns": "text"}, {"Sns": {"Message": None}}, {"Sns": {"Message": {}}}])
+def test_what_is_no_notification_is_raised_and_the_others_leave(
+    aws: LocalAws, notifications: Notifications, record: Any
+) -> None:
+    aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
+    with pytest.raises(NotDeliveredError, match="its message is not a JSON object"):
+        notifications.process({"Records": [record, *_notification()["Records"]]}, FakeContext())
+    assert set(aws.results()) == {"m0"}
 
 
 @pytest.mark.parametrize(
@@ -305,14 +342,16 @@ def test_an_output_that_can_t_be_read_now_is_notified_again(aws: LocalAws, notif
     assert aws.queues == {}
 
 
-def test_a_notification_delivered_twice_brings_the_same_id_twice(aws: LocalAws, notifications: Notifications) -> None:
+def test_a_notification_delivered_twice_is_sent_twice_under_the_same_id(
+    aws: LocalAws, notifications: Notifications
+) -> None:
     aws.objects["payloads/out/m0.out"] = b'[{"label": "de"}]'
     for _ in range(2):
         notifications.process(_notification(), FakeContext())
         notifications.process(_notification(invocationStatus="Failed"), FakeContext())
     assert [json.loads(sent["MessageBody"])["id"] for sent in aws.queues["results"]] == ["m0", "m0"]
-    letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
-    assert letters == ["m0", "m0"]
+    dead_letters = [sent["MessageAttributes"]["sourceMessageId"]["StringValue"] for sent in aws.queues["dead"]]
+    assert dead_letters == ["m0", "m0"]
 
 
 def test_the_entry_point_reads_the_environment(

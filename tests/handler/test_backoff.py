@@ -1,16 +1,12 @@
-"""When a returned record comes again."""
-
-from collections.abc import Callable
+"""The pause until a returned record is delivered again."""
 
 import pytest
 
 from handler.backoff import pause_seconds
 from handler.faults import Fault
-from handler.index import BatchInference, EndpointDownError
+from handler.invocation import EndpointDownError
 from tests.handler.aws import Answer, LocalAws, model_error, service_error
-from tests.handler.conftest import FakeContext, make_event, returned, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
 
 
 @pytest.mark.parametrize(
@@ -50,9 +46,9 @@ def test_when_the_endpoint_is_down_records_come_again_after_a_pause_too(aws: Loc
     assert set(aws.hidden) == {"r0", "r1"}
 
 
-def test_what_has_reached_its_end_is_not_hidden(aws: LocalAws, inference: Build) -> None:
+def test_a_record_that_is_done_is_not_hidden(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: model_error(500) if "text 1" in request.inputs else Answer(body=b"[1]")
-    inference(max_records=1).process(make_event(texts(3)), FakeContext())
+    inference(max_records_per_request=1).process(make_event(texts(3)), FakeContext())
     assert set(aws.hidden) == {"r1"}
 
 

@@ -1,4 +1,4 @@
-"""FIFO queues: order in each message group, groups side by side."""
+"""FIFO queues: order within each message group, while groups proceed independently."""
 
 import json
 import threading
@@ -9,11 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.index import BatchInference, EndpointDownError
+from handler.invocation import EndpointDownError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, build_inference, local_aws, make_fifo_event, returned, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, build_inference, local_aws, make_fifo_event, returned, texts
 
 
 def _refuse(bad: str, answer: Answer) -> Callable[[Request], Answer]:
@@ -24,7 +22,7 @@ def test_after_a_failure_the_rest_of_its_group_is_returned_and_other_groups_go_o
     aws: LocalAws, inference: Build
 ) -> None:
     aws.endpoint = _refuse("text 2", model_error(500))
-    back = returned(inference(max_records=2).process(make_fifo_event("ababab"), FakeContext()))
+    back = returned(inference(max_records_per_request=2).process(make_fifo_event("ababab"), FakeContext()))
     assert sorted(back) == ["m2", "m4"]
     assert list(aws.results()) == ["m0", "m1", "m3", "m5"]
     assert not any("text 4" in request.inputs for request in aws.requests)
@@ -32,12 +30,12 @@ def test_after_a_failure_the_rest_of_its_group_is_returned_and_other_groups_go_o
 
 def test_what_was_not_yet_cut_is_held_back_too(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = _refuse("text 0", model_error(400))  # fails at once, before there is room for another
-    handler = inference(max_records=1, max_concurrency=1)
+    handler = inference(max_records_per_request=1, requests_in_flight=1)
     assert sorted(returned(handler.process(make_fifo_event("aab"), FakeContext()))) == ["m0", "m1"]
     assert [request.inputs for request in aws.requests] == [["text 0"], ["text 2"]]
 
 
-def test_one_micro_batch_of_a_group_is_in_flight_while_groups_go_side_by_side(aws: LocalAws, inference: Build) -> None:
+def test_one_micro_batch_of_a_group_is_in_flight_while_other_groups_proceed(aws: LocalAws, inference: Build) -> None:
     lock, in_flight, most_of_a_group, most = threading.Lock(), [], 0, 0
 
     def endpoint(request: Request) -> Answer:
@@ -52,14 +50,19 @@ def test_one_micro_batch_of_a_group_is_in_flight_while_groups_go_side_by_side(aw
         return scored(request)
 
     aws.endpoint = endpoint
-    inference(max_records=1, max_concurrency=4).process(make_fifo_event("abababab"), FakeContext())
+    inference(max_records_per_request=1, requests_in_flight=4).process(make_fifo_event("abababab"), FakeContext())
     assert (most_of_a_group, most) == (1, 2)
     assert list(aws.results()) == [f"m{number}" for number in range(8)]
 
 
 def test_a_retry_does_not_let_the_rest_of_its_group_pass(aws: LocalAws, inference: Build) -> None:
     aws.script(service_error(503, "ServiceUnavailable"))
-    assert returned(inference(max_records=1, max_concurrency=4).process(make_fifo_event("aaa"), FakeContext())) == []
+    assert (
+        returned(
+            inference(max_records_per_request=1, requests_in_flight=4).process(make_fifo_event("aaa"), FakeContext())
+        )
+        == []
+    )
     assert [request.inputs for request in aws.requests] == [["text 0"], ["text 0"], ["text 1"], ["text 2"]]
 
 
@@ -77,7 +80,7 @@ def test_a_group_goes_on_behind_a_record_that_is_dead_lettered_on_its_last_recei
     aws: LocalAws, inference: Build
 ) -> None:
     aws.endpoint = _refuse("text 1", model_error(500))
-    handler = inference(fifo_dead_letters=True, max_receives=2)
+    handler = inference(fifo_dead_letters=True, max_receive_count=2)
     assert returned(handler.process(make_fifo_event("aaa"), FakeContext())) == ["m1", "m2"]
     aws.queues.clear()
     assert returned(handler.process(make_fifo_event("aaa", receive_count=2), FakeContext())) == []
@@ -86,13 +89,13 @@ def test_a_group_goes_on_behind_a_record_that_is_dead_lettered_on_its_last_recei
 
 def test_what_may_not_share_a_request_does_not_overtake(aws: LocalAws, inference: Build) -> None:
     bodies = [json.dumps({"inputs": f"text {n}", "parameters": {"k": n % 2}}) for n in range(4)]
-    inference(max_concurrency=4).process(make_fifo_event("aaaa", bodies), FakeContext())
+    inference(requests_in_flight=4).process(make_fifo_event("aaaa", bodies), FakeContext())
     assert [request.inputs for request in aws.requests] == [["text 0"], ["text 1"], ["text 2"], ["text 3"]]
 
 
 def test_a_group_s_returned_records_come_again_together(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = _refuse("text 0", service_error(429, "ModelNotReadyException"))
-    inference(max_records=1).process(make_fifo_event("aaaab"), FakeContext())
+    inference(max_records_per_request=1).process(make_fifo_event("aaaab"), FakeContext())
     assert set(aws.hidden) == {"r0", "r1", "r2", "r3"}
     assert len(set(aws.hidden.values())) == 1
 
@@ -102,7 +105,7 @@ def test_records_of_a_standard_queue_s_groups_have_no_order(aws: LocalAws, infer
     event = make_fifo_event("aaaa")
     for record in event["Records"]:
         record["eventSourceARN"] = record["eventSourceARN"].removesuffix(".fifo")
-    assert returned(inference(max_records=1).process(event, FakeContext())) == ["m0"]
+    assert returned(inference(max_records_per_request=1).process(event, FakeContext())) == ["m0"]
 
 
 ANSWERS = [scored, scored, model_error(500), service_error(503, "ServiceUnavailable"), Answer(body=b"[]")]
@@ -114,7 +117,7 @@ ANSWERS = [scored, scored, model_error(500), service_error(503, "ServiceUnavaila
     malformed=st.sets(st.integers(0, 9), max_size=2),
     answers=st.lists(st.sampled_from(ANSWERS), max_size=12),
     sink=st.lists(st.sampled_from([None, None, {"Code": "InternalError", "SenderFault": False}]), max_size=12),
-    max_records=st.integers(1, 5),
+    max_records_per_request=st.integers(1, 5),
     receive_count=st.integers(1, 5),
     fifo_dead_letters=st.booleans(),
 )
@@ -124,7 +127,7 @@ def test_order_is_never_inverted(
     malformed: set[int],
     answers: list[Answer | Callable[[Request], Answer]],
     sink: list[dict[str, object] | None],
-    max_records: int,
+    max_records_per_request: int,
     receive_count: int,
     fifo_dead_letters: bool,
 ) -> None:
@@ -134,8 +137,8 @@ def test_order_is_never_inverted(
         aws.refuse = lambda queue, entry: refusals.pop() if refusals and queue == "results.fifo" else None
         handler = build_inference(
             aws,
-            max_records=max_records,
-            max_concurrency=3,
+            max_records_per_request=max_records_per_request,
+            requests_in_flight=3,
             result_target=f"{aws.url}/123456789012/results.fifo",
             fifo_dead_letters=fifo_dead_letters,
         )

@@ -2,17 +2,25 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from handler.index import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, Items, make_event, make_fifo_event, returned, serve_table, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import (
+    SUCCEEDED,
+    Build,
+    FakeContext,
+    Items,
+    each,
+    make_event,
+    make_fifo_event,
+    outcomes,
+    returned,
+    serve_table,
+    texts,
+)
 
 
 @pytest.fixture
@@ -24,7 +32,7 @@ def test_a_second_delivery_is_not_scored_and_its_result_leaves_again(
     aws: LocalAws, inference: Build, table: Items
 ) -> None:
     handler = inference(idempotency_table="t", idempotency_seconds=60)
-    assert returned(handler.process(make_event(texts(40)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(40))) == each(range(40), SUCCEEDED)
     first = {id_: event["data"] for id_, event in aws.results().items()}
     requests = len(aws.requests)
     aws.queues.clear()
@@ -48,11 +56,11 @@ def test_what_another_invocation_has_is_returned(aws: LocalAws, inference: Build
 def test_what_has_expired_is_scored(aws: LocalAws, inference: Build, table: Items, which: str) -> None:
     times = {name: {"N": str(int(time.time()) + 60)} for name in ("claimed_until", "expires_at")}
     table["m0"] = {"id": {"S": "m0"}, **times, which: {"N": str(int(time.time()) - 5)}}
-    assert returned(inference(idempotency_table="t").process(make_event(texts(1)), FakeContext())) == []
+    assert outcomes(aws, inference(idempotency_table="t"), make_event(texts(1))) == each(range(1), SUCCEEDED)
     assert set(aws.results()) == {"m0"}
 
 
-def test_a_claim_ends_with_the_invocation(aws: LocalAws, inference: Build, table: Items) -> None:
+def test_a_claim_expires_with_the_invocation(aws: LocalAws, inference: Build, table: Items) -> None:
     seen: list[float] = []
 
     def endpoint(_: Any) -> Answer:
@@ -110,10 +118,8 @@ def test_what_was_scored_is_remembered_although_the_sink_may_not_be_used(
     assert set(aws.results()) == {"m0", "m1"}
 
 
-def test_what_was_claimed_is_let_go_when_the_endpoint_may_not_be_used(
-    aws: LocalAws, inference: Build, table: Items
-) -> None:
-    handler = inference(idempotency_table="t", max_records=1)
+def test_claims_are_released_when_the_endpoint_may_not_be_used(aws: LocalAws, inference: Build, table: Items) -> None:
+    handler = inference(idempotency_table="t", max_records_per_request=1)
     aws.script(scored, service_error(403, "AccessDeniedException"))
     with pytest.raises(ConfigurationError):
         handler.process(make_event(texts(6)), FakeContext())

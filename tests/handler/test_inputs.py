@@ -3,16 +3,13 @@
 import json
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
-from handler.index import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
-from tests.handler.conftest import FakeContext, make_event, make_fifo_event, returned, texts
+from tests.handler.conftest import Build, FakeContext, make_event, make_fifo_event, returned, texts
 
-Build = Callable[..., BatchInference]
 LOCATION = "s3://payloads/inputs/"
 
 
@@ -41,7 +38,7 @@ def test_what_never_can_be_read_is_dead_lettered_with_the_pointer(
     aws: LocalAws, inference: Build, key: str, content: bytes, reason: str, detail: str
 ) -> None:
     aws.objects[f"payloads/{key}"] = content
-    handler = inference(input_location=LOCATION, max_bytes=1000)
+    handler = inference(input_location=LOCATION, max_request_bytes=1000)
     assert returned(handler.process(make_event([*texts(1), _pointer(key)]), FakeContext())) == []
     letter = aws.dead_letters()["m1"]
     assert (letter["reason"], letter["detail"], letter["body"]) == (reason, detail, _pointer(key))
@@ -57,12 +54,12 @@ def test_requests_start_while_others_still_wait_for_their_objects(aws: LocalAws,
     aws.endpoint = endpoint
     aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
     aws.refuse_object = lambda method, name: None if requested.wait(5) else service_error(500, "InternalError")
-    handler = inference(input_location=LOCATION, max_records=1, max_concurrency=2)
+    handler = inference(input_location=LOCATION, max_records_per_request=1, requests_in_flight=2)
     assert returned(handler.process(make_event([*texts(2), _pointer("inputs/a")]), FakeContext())) == []
     assert set(aws.results()) == {"m0", "m1", "m2"}
 
 
-def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, inference: Build) -> None:
+def test_a_wrong_deployment_stops_the_reading_with_the_invocation(aws: LocalAws, inference: Build) -> None:
     reads: list[str] = []
 
     def read(method: str, name: str) -> None:
@@ -72,9 +69,9 @@ def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, 
     aws.refuse_object = read
     aws.objects.update({f"payloads/inputs/{number}": b'{"inputs": "from S3"}' for number in range(200)})
     aws.endpoint = lambda request: service_error(403, "AccessDeniedException")
-    handler = inference(input_location=LOCATION, max_records=1)
+    handler = inference(input_location=LOCATION, max_records_per_request=1)
     bodies = [_pointer(f"inputs/{number}") for number in range(200)]
-    with pytest.raises(ConfigurationError) as raised:  # which holds on to all that the invocation was about
+    with pytest.raises(ConfigurationError) as raised:  # its traceback keeps the invocation's objects alive
         handler.process(make_event(bodies), FakeContext())
     assert raised.value
     time.sleep(1)
@@ -82,7 +79,7 @@ def test_a_wrong_deployment_ends_the_reading_with_the_invocation(aws: LocalAws, 
 
 
 def test_an_object_that_is_not_there_is_waited_for_until_the_last_receive(aws: LocalAws, inference: Build) -> None:
-    handler = inference(input_location=LOCATION, max_receives=2)
+    handler = inference(input_location=LOCATION, max_receive_count=2)
     bodies = [*texts(1), _pointer("inputs/late")]
     assert returned(handler.process(make_event(bodies), FakeContext())) == ["m1"]
     assert returned(handler.process(make_event(bodies[1:], receive_count=2), FakeContext())) == []
@@ -127,7 +124,7 @@ def test_objects_that_are_slow_to_come_are_returned_and_the_others_are_scored(aw
     late = returned(handler.process(make_event(bodies), FakeContext(remaining_ms=3000)))
     assert set(late) == {f"m{number}" for number in range(1, 13)}
     assert set(aws.results()) == {"m0"}
-    # Threads that still wait for S3 hold nobody up in the next invocation.
+    # Threads that still wait for S3 do not delay the next invocation.
     aws.refuse_object = lambda method, name: None
     aws.objects["payloads/inputs/a"] = json.dumps({"inputs": "from S3"}).encode()
     aws.queues.clear()

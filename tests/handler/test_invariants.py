@@ -1,4 +1,4 @@
-"""Whatever the records and whatever the answers: every record reaches exactly one end."""
+"""Every record reaches exactly one outcome, for any records and any answers."""
 
 import json
 import time
@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handler.index import BatchInference, EndpointDownError
+from handler.batch import BatchInference
+from handler.invocation import EndpointDownError
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import (
@@ -52,27 +53,31 @@ refusals = st.sampled_from([None, None, None, {"Code": "InternalError", "SenderF
     batch=st.lists(bodies, min_size=1, max_size=30),
     answers=st.lists(st.sampled_from(ANSWERS), max_size=12),
     sink=st.lists(refusals, max_size=12),
-    max_records=st.integers(1, 12),
-    max_concurrency=st.integers(1, 4),
+    max_records_per_request=st.integers(1, 12),
+    requests_in_flight=st.integers(1, 4),
     receive_count=st.integers(4, 5),
     remaining_ms=st.sampled_from([500, 1500, 10_000]),
 )
-def test_every_record_reaches_exactly_one_end(
+def test_every_record_reaches_exactly_one_outcome(
     monkeypatch: pytest.MonkeyPatch,
     batch: list[str],
     answers: list[Answer | Callable[[Request], Answer]],
     sink: list[dict[str, Any] | None],
-    max_records: int,
-    max_concurrency: int,
+    max_records_per_request: int,
+    requests_in_flight: int,
     receive_count: int,
     remaining_ms: int,
 ) -> None:
-    with local_aws(monkeypatch) as aws:  # one each: what an example left in flight must not reach the next
+    with local_aws(monkeypatch) as aws:  # one per example: an abandoned request must not reach the next
         aws.script(*answers)
         refusals_left = list(sink)
         aws.refuse = lambda queue, entry: refusals_left.pop() if refusals_left else None
         handler = build_inference(
-            aws, max_records=max_records, max_concurrency=max_concurrency, max_bytes=800, max_receives=5
+            aws,
+            max_records_per_request=max_records_per_request,
+            requests_in_flight=requests_in_flight,
+            max_request_bytes=800,
+            max_receive_count=5,
         )
         everything = {f"m{number}" for number in range(len(batch))}
         raised, started = False, time.monotonic()
@@ -84,14 +89,17 @@ def test_every_record_reaches_exactly_one_end(
         out_of_time = time.monotonic() - started > 0.9 * remaining_ms / 1000
         handler._senders.shutdown()
 
-        ends = [*aws.results(), *aws.dead_letters(), *back]
-        # Where it raises, Lambda returns the whole batch; what left before is told by its id when it leaves again.
-        # So is what was on its way to a sink in the very moment that time ran out.
-        assert len(set(ends)) == len(ends) or out_of_time
-        assert set(ends) <= everything if raised else set(ends) == everything
+        places = {"succeeded": aws.results(), "dead-lettered": aws.dead_letters(), "returned": back}
+        assert {id_ for ids in places.values() for id_ in ids} <= everything
+        reached = {id_: [outcome for outcome, ids in places.items() if id_ in ids] for id_ in sorted(everything)}
+        # If it raises, Lambda returns the whole batch: receivers recognize results that were sent before by their
+        # ids. The same holds for an entry that was being sent at the moment when time ran out.
+        assert raised or {id_: "lost" for id_, outcomes in reached.items() if not outcomes} == {}
+        assert out_of_time or {id_: outcomes for id_, outcomes in reached.items() if len(outcomes) > 1} == {}
+        assert len(back) == len(set(back))
         assert all(len(request.body) <= 800 for request in aws.requests)
-        assert all(len(request.inputs) <= max_records for request in aws.requests)
-        assert aws.most_in_flight <= max_concurrency
+        assert all(len(request.inputs) <= max_records_per_request for request in aws.requests)
+        assert aws.most_in_flight <= requests_in_flight
 
 
 CALL_FAULTS = [
@@ -124,7 +132,7 @@ SINKS = {
 
 
 def _fail_entries(aws: LocalAws, faults: list[Any]) -> None:
-    """Let the calls that send entries fail in turn: as a whole, in their second entry, or after all were taken."""
+    """Let the calls that send entries fail in turn: as a whole, in one entry, or after all entries were taken."""
     calls: dict[int, Any] = {}
 
     def refuse(_: str, entry: dict[str, Any]) -> dict[str, Any] | Answer | None:
@@ -138,7 +146,7 @@ def _fail_entries(aws: LocalAws, faults: list[Any]) -> None:
 
 
 def _fail_table(aws: LocalAws, faults: list[Any]) -> None:
-    """Let the table's calls fail in turn, and where one is told to fail in part, write all but the first."""
+    """Let the table's calls fail in turn; one that is to fail in part writes all items but the first."""
     serve = aws.dynamodb
 
     def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
@@ -168,9 +176,9 @@ def _sent(aws: LocalAws, sink: str) -> Iterator[Mapping[str, Any]]:
             yield from content if isinstance(content, list) else [content]
 
 
-def _letters(aws: LocalAws) -> set[str]:
-    letters = aws.queues.get("dead", ())
-    return {letter["MessageAttributes"]["sourceMessageId"]["StringValue"] for letter in letters}
+def _dead_letters(aws: LocalAws) -> set[str]:
+    dead_letters = aws.queues.get("dead", ())
+    return {letter["MessageAttributes"]["sourceMessageId"]["StringValue"] for letter in dead_letters}
 
 
 REFUSED = service_error(403, "AccessDeniedException")
@@ -192,7 +200,7 @@ REFUSED = service_error(403, "AccessDeniedException")
     fifo=st.booleans(),
     packed=st.sampled_from([1, 1, 2, 5]),
 )
-def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the_end(
+def test_every_record_reaches_one_outcome_in_the_end_if_sinks_and_table_fail(
     monkeypatch: pytest.MonkeyPatch,
     batch: list[str],
     answers: list[Answer | None],
@@ -206,7 +214,7 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
     fifo: bool,
     packed: int,
 ) -> None:
-    """The faults run out with redelivery, so in the end there must be nothing left to deliver."""
+    """The faults are used up by redeliveries, so that in the end no record may be left to deliver."""
     with local_aws(monkeypatch) as aws:
         answers_left, scored_inputs = list(answers), []
 
@@ -226,9 +234,9 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
         aws.refuse_hiding = hiding
         handler = build_inference(
             aws,
-            max_records=8,
-            max_concurrency=2,
-            max_receives=99,
+            max_records_per_request=8,
+            requests_in_flight=2,
+            max_receive_count=99,
             result_sink=sink,
             result_target=SINKS[sink][0] or f"{aws.url}/123456789012/results",
             max_events_per_message=packed if sink in ("sqs", "sns") and not fifo else 1,
@@ -245,15 +253,15 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
         _deliver_until_done(aws, handler, event["Records"], sink, items, exact=LOST not in entries)
         handler._senders.shutdown()
 
-        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
+        sent, dead_letters = {event["id"] for event in _sent(aws, sink)}, _dead_letters(aws)
         if table and not any(writes) and REFUSED not in answers:
             small = [text for text in scored_inputs if "large" not in text]  # what fits into an item
             assert len(set(small)) == len(small)
         too_large = {f"m{number}" for number, text in enumerate(batch) if text == "large" and not overflow}
         malformed = {f"m{number}" for number, text in enumerate(batch) if text == "not json"}
-        assert letters == malformed | (too_large if sink != "s3" else set())
-        assert sent | letters == {f"m{number}" for number in range(len(batch))}
-        for group in "ab" if fifo else "":  # of each record, the first time that it left
+        assert dead_letters == malformed | (too_large if sink != "s3" else set())
+        assert sent | dead_letters == {f"m{number}" for number in range(len(batch))}
+        for group in "ab" if fifo else "":  # the order in which records left for the first time
             left = [int(id_[1:]) for id_ in dict.fromkeys(result["id"] for result in _sent(aws, sink))]
             of_group = [number for number in left if groups[number] == group]
             assert of_group == sorted(of_group)
@@ -265,23 +273,23 @@ def test_whatever_the_sinks_and_the_table_do_every_record_reaches_one_end_in_the
 def _deliver_until_done(
     aws: LocalAws, handler: BatchInference, records: list[dict[str, Any]], sink: str, items: Items, *, exact: bool
 ) -> None:
-    """Deliver what is returned again; check each time that the rest has left, and what was returned has not."""
+    """Deliver returned records again; check each time that only the others have left."""
     for _ in range(20):
         everything = {record["messageId"] for record in records}
         remembered = {id_ for id_, item in items.items() if "result" in item}
-        requests, before = len(aws.requests), _letters(aws).union(event["id"] for event in _sent(aws, sink))
+        requests, before = len(aws.requests), _dead_letters(aws).union(event["id"] for event in _sent(aws, sink))
         back = _process(handler, records)
-        sent, letters = {event["id"] for event in _sent(aws, sink)}, _letters(aws)
-        assert everything - back <= sent | letters
-        assert not sent & letters
-        if exact and back != everything:  # a raised error returns everything, whatever has left
-            assert not ((sent | letters) - before) & back
+        sent, dead_letters = {event["id"] for event in _sent(aws, sink)}, _dead_letters(aws)
+        assert everything - back <= sent | dead_letters
+        assert not sent & dead_letters
+        if exact and back != everything:  # a raised error returns all records, also those whose results have left
+            assert not ((sent | dead_letters) - before) & back
         if everything <= remembered:
             assert len(aws.requests) == requests
         records = [record for record in records if record["messageId"] in back]
         for item in items.values():
             if "claimed_until" in item:
-                item["claimed_until"] = {"N": "0"}  # time goes by until the next delivery
+                item["claimed_until"] = {"N": "0"}  # the claim expires before the next delivery
         if not records:
             return
     pytest.fail(f"{len(records)} records are still returned")

@@ -1,10 +1,10 @@
-"""Events of 10,000 records, the largest that Lambda hands over, with one request in twenty failing."""
+"""Events of 10,000 records, the largest that Lambda delivers, with one request in twenty failing."""
 
 import random
 from collections import Counter
 from collections.abc import Callable
 
-from handler.index import BatchInference
+from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored, service_error
 from tests.handler.conftest import FakeContext, make_event, returned, texts
 
@@ -20,7 +20,7 @@ FAULTS: list[Answer | Callable[[Request], Answer]] = [
 ]
 
 
-def test_ten_thousand_records_each_reach_one_end(aws: LocalAws, inference: Callable[..., BatchInference]) -> None:
+def test_ten_thousand_records_each_reach_one_outcome(aws: LocalAws, inference: Callable[..., BatchInference]) -> None:
     chance, faults = random.Random(7), Counter[int]()
 
     def endpoint(request: Request) -> Answer:
@@ -31,7 +31,7 @@ def test_ten_thousand_records_each_reach_one_end(aws: LocalAws, inference: Calla
         return answer(request) if callable(answer) else answer
 
     aws.endpoint = endpoint
-    handler = inference(max_records=20, max_concurrency=8, max_receives=50)
+    handler = inference(max_records_per_request=20, requests_in_flight=8, max_receive_count=50)
     event, receive_count = make_event(texts(RECORDS)), 1
     while True:
         back = set(returned(handler.process(event, FakeContext(remaining_ms=60_000))))

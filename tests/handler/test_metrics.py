@@ -1,18 +1,14 @@
 """The metrics line against CloudWatch's embedded metric format, and what it counts."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 
-from handler.index import BatchInference
 from tests.handler.aws import Answer, LocalAws, model_error, scored, service_error
-from tests.handler.conftest import FakeContext, make_event, returned, texts
-
-Build = Callable[..., BatchInference]
+from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
 
 # CloudWatch's "Specification: Embedded metric format", put down as a JSON schema.
 UNITS = ["Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Percent", "Count", "None"]
@@ -75,7 +71,7 @@ def test_an_invocation_writes_lines_that_keep_to_the_specification(
     aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.script(service_error(400, "ThrottlingException", None), model_error(413))
-    handler = inference(max_records=1)
+    handler = inference(max_records_per_request=1)
     handler.process(make_event([*texts(150), "not json"]), FakeContext())
     lines = _lines(capsys.readouterr().out)
     for line, names in zip(lines, (NAMES, DISTRIBUTIONS), strict=True):
@@ -121,7 +117,7 @@ def test_what_there_was_no_time_to_begin_with_is_counted_and_pauses(
     aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.5)
-    handler = inference(max_records=1, max_concurrency=1)
+    handler = inference(max_records_per_request=1, requests_in_flight=1)
     back = returned(handler.process(make_event(texts(9)), FakeContext(remaining_ms=2000)))
     (line,) = _lines(capsys.readouterr().out)
     assert line["RecordsReturned"] == line["DeadlineDeferred"] == len(back) >= 5
@@ -132,7 +128,7 @@ def test_a_request_s_latency_is_its_own_however_long_an_object_is_waited_for(
     aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     aws.refuse_object = lambda method, name: Answer(body=b'{"inputs": "from S3"}', delay_seconds=1)
-    handler = inference(input_location="s3://payloads/", max_records=1, max_concurrency=4)
+    handler = inference(input_location="s3://payloads/", max_records_per_request=1, requests_in_flight=4)
     event = make_event([*texts(2), json.dumps({"s3": "s3://payloads/a"})])
     assert returned(handler.process(event, FakeContext())) == []
     (line,) = _lines(capsys.readouterr().out)

@@ -1,22 +1,29 @@
-"""Results that leave many in a message: lists of CloudEvents, each of which reaches its end with its message."""
+"""Several results in one message: a list of CloudEvents, which succeed or fail together."""
 
 import json
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 import pytest
 
-from handler.index import BatchInference
 from handler.sinks import Entry, Outbox, SqsTransport
 from handler.sinks.packed import PackedTransport
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored
-from tests.handler.conftest import FakeContext, make_event, returned, texts
+from tests.handler.conftest import (
+    SUCCEEDED,
+    Build,
+    FakeContext,
+    dead_lettered,
+    each,
+    make_event,
+    outcomes,
+    returned,
+    texts,
+)
 
-Build = Callable[..., BatchInference]
 TOPIC = {"result_sink": "sns", "result_target": "arn:aws:sns:eu-central-1:123456789012:results"}
 SINKS = pytest.mark.parametrize(
     ("sink", "body", "limit"),
@@ -34,8 +41,8 @@ def lists(aws: LocalAws, body: str = "MessageBody") -> list[list[Any]]:
 def test_a_message_holds_so_many_events_and_a_call_ten_messages(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler = inference(**sink, max_events_per_message=3, max_records=50)
-    assert returned(handler.process(make_event(texts(34)), FakeContext())) == []
+    handler = inference(**sink, max_events_per_message=3, max_records_per_request=50)
+    assert outcomes(aws, handler, make_event(texts(34))) == each(range(34), SUCCEEDED)
     assert sorted(len(entries) for _, entries in aws.batches) == [2, 10]
     assert sorted(len(events) for events in lists(aws, body)) == [1, *[3] * 11]
     events = {event["id"]: event for message in lists(aws, body) for event in message}
@@ -58,10 +65,10 @@ def test_one_result_is_a_list_too_and_an_event_keeps_its_trace(aws: LocalAws, in
 def test_what_is_in_a_message_that_is_refused_comes_back_and_nothing_else(aws: LocalAws, inference: Build) -> None:
     refusal = {"Code": "InternalFailure", "Message": "try again", "SenderFault": False}
     aws.refuse = lambda queue, entry: refusal if "text 5" in entry["MessageBody"] else None
-    handler = inference(max_events_per_message=4, max_records=50)
+    handler = inference(max_events_per_message=4, max_records_per_request=50)
     assert returned(handler.process(make_event(texts(12)), FakeContext())) == ["m4", "m5", "m6", "m7"]
     assert [len(events) for events in lists(aws)] == [4, 4]
-    # The message alone was sent again, as it was.
+    # Only the refused message was sent again, unchanged.
     assert [[len(json.loads(entry["MessageBody"])) for entry in entries] for _, entries in aws.batches] == [
         [4, 4, 4], [4], [4],
     ]  # fmt: skip
@@ -71,9 +78,9 @@ def test_what_is_in_a_message_that_is_refused_comes_back_and_nothing_else(aws: L
 def test_messages_keep_to_the_byte_limit_and_a_list_at_it_leaves(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler = inference(**sink, max_events_per_message=100, max_bytes=10_000_000)
+    handler = inference(**sink, max_events_per_message=100, max_request_bytes=10_000_000)
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * (limit * 2 // 5)] * 5).encode())
-    assert returned(handler.process(make_event(texts(5)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(5))) == each(range(5), SUCCEEDED)
     assert sorted(len(events) for events in lists(aws, body)) == [1, 2, 2]
     for message in aws.queues["results"]:
         assert len(message[body]) <= limit
@@ -83,7 +90,7 @@ def test_messages_keep_to_the_byte_limit_and_a_list_at_it_leaves(
 def test_a_list_of_one_may_be_as_large_as_a_message(
     aws: LocalAws, inference: Build, sink: dict[str, str], body: str, limit: int
 ) -> None:
-    handler, answers = inference(**sink, max_events_per_message=100, max_bytes=10_000_000), [""]
+    handler, answers = inference(**sink, max_events_per_message=100, max_request_bytes=10_000_000), [""]
     aws.endpoint = lambda request: Answer(body=json.dumps(answers[-1:]).encode())
     handler.process(make_event(texts(1)), FakeContext())
     around = len(aws.queues.pop("results")[0][body])
@@ -91,22 +98,22 @@ def test_a_list_of_one_may_be_as_large_as_a_message(
     handler.process(make_event(texts(1)), FakeContext())
     assert [len(message[body]) for message in aws.queues.pop("results")] == [limit]
     answers.append("x" * (limit - around + 1))
-    assert returned(handler.process(make_event(texts(1)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(1))) == {"m0": dead_lettered("result-too-large")}
     assert set(aws.queues) == {"dead"}
     assert aws.dead_letters()["m0"]["reason"] == "result-too-large"
 
 
-def test_with_an_overflow_location_the_event_in_the_list_says_where(aws: LocalAws, inference: Build) -> None:
+def test_with_an_overflow_location_the_event_in_the_list_has_the_location(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = lambda request: Answer(body=json.dumps(["x" * 1_048_576, "small"]).encode())
     handler = inference(max_events_per_message=9, overflow_location="s3://payloads/large/")
-    assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
     events = {event["id"]: event["data"] for message in lists(aws) for event in message}
     assert events["m0"]["resultLocation"] == "s3://payloads/large/m0.json"
     assert events["m1"]["result"] == "small"
     assert json.loads(aws.objects["payloads/large/m0.json"]) == "x" * 1_048_576
 
 
-def test_what_is_gathered_while_a_call_is_on_its_way_leaves_in_one_message(aws: LocalAws) -> None:
+def test_events_that_are_collected_during_a_call_leave_in_one_message(aws: LocalAws) -> None:
     arrived, go_on = threading.Event(), threading.Event()
 
     def hold(queue: str, entry: dict[str, Any]) -> None:
@@ -140,7 +147,7 @@ def test_the_brackets_count_in_what_a_call_may_hold(aws: LocalAws) -> None:
 
 
 @pytest.mark.parametrize("overflow", ["", "s3://payloads/large/"])
-def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, inference: Build, overflow: str) -> None:
+def test_results_of_one_request_do_not_wait_for_the_next(aws: LocalAws, inference: Build, overflow: str) -> None:
     sent = threading.Event()
     aws.refuse = lambda queue, entry: sent.set()
 
@@ -148,6 +155,8 @@ def test_what_one_request_brought_does_not_wait_for_the_next(aws: LocalAws, infe
         return scored(request) if request.inputs == ["text 0"] or sent.wait(5) else model_error(500)
 
     aws.endpoint = endpoint
-    handler = inference(max_events_per_message=100, max_records=1, max_concurrency=2, overflow_location=overflow)
-    assert returned(handler.process(make_event(texts(2)), FakeContext())) == []
+    handler = inference(
+        max_events_per_message=100, max_records_per_request=1, requests_in_flight=2, overflow_location=overflow
+    )
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
     assert [[event["id"] for event in events] for events in lists(aws)] == [["m0"], ["m1"]]

@@ -1,15 +1,11 @@
 """Several models behind one endpoint: records for different ones never share a request."""
 
-from collections.abc import Callable
-
 import pytest
 
-from handler.index import BatchInference
 from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, Request, scored, service_error
-from tests.handler.conftest import Event, FakeContext, make_event, returned, texts
+from tests.handler.conftest import Build, Event, FakeContext, make_event, returned, texts
 
-Build = Callable[..., BatchInference]
 HEADERS = {
     "TargetModel": "target-model",
     "InferenceComponentName": "inference-component",
@@ -81,7 +77,7 @@ def test_alone_it_is_returned_until_its_last_receive(aws: LocalAws, inference: B
     aws.endpoint = lambda request: service_error(400, "ValidationError", "Variant nope does not exist")
     event = make_event(texts(1))
     _name(event, 0, "TargetVariant", "nope")
-    handler = inference(targets_from_messages=True, max_receives=2)
+    handler = inference(targets_from_messages=True, max_receive_count=2)
     assert returned(handler.process(event, FakeContext())) == ["m0"]
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
     assert returned(handler.process(event, FakeContext())) == []

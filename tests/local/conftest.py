@@ -1,9 +1,12 @@
+import atexit
 import functools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,12 @@ TIMEOUT_SECONDS = 240
 
 @functools.cache
 def synthesized_template() -> Path:
-    """Synthesize the project's stacks once in a test process; return the path of the dev stack."""
-    folder = PROJECT / ".build" / "tests" / os.environ.get("PYTEST_XDIST_WORKER", "main")
-    folder.mkdir(parents=True, exist_ok=True)
+    """Synthesize the project's stacks once in a test process; return the path of the dev stack.
+
+    The folder is the process's own: two test runs at the same time would overwrite each other's stack.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tests-local-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     subprocess.run(
         [sys.executable, "main.py"], cwd=PROJECT, env={**os.environ, "CDKTF_OUTDIR": str(folder)}, check=True
     )

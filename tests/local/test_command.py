@@ -9,7 +9,7 @@ from local.__main__ import parse
 from local.emulator import PROJECT
 from local.errors import UsageError
 from local.messages import read_samples
-from local.run import Options
+from local.options import Options
 from tests.local.conftest import RunLocally
 
 

@@ -41,7 +41,7 @@ def test_of_several_pipelines_the_one_named_runs_alone(run_locally: RunLocally, 
     assert "support-language" not in output
 
 
-def test_locked_down_runs_and_tells_what_has_no_effect(run_locally: RunLocally, tmp_path: Path) -> None:
+def test_locked_down_runs_and_lists_the_arguments_without_effect(run_locally: RunLocally, tmp_path: Path) -> None:
     report, output = run(run_locally, tmp_path, "locked_down", "--count", 100, "--poison", 0.1)
     assert report["succeeded"] == 90
     assert "claims-triage-idempotency" in output

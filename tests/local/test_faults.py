@@ -1,14 +1,14 @@
 from local.faults import WEIGHTS, FaultInjector, InjectedFault, KillSchedule
 
 
-def fates(share: float, seed: int, requests: int) -> list[InjectedFault | None]:
+def faults(share: float, seed: int, requests: int) -> list[InjectedFault | None]:
     injector = FaultInjector(share, seed)
     return [injector.draw() for _ in range(requests)]
 
 
-def test_the_same_seed_gives_each_request_the_same_fate() -> None:
-    assert fates(0.1, 1, 500) == fates(0.1, 1, 500)
-    assert fates(0.1, 1, 500) != fates(0.1, 2, 500)
+def test_the_same_seed_gives_each_request_the_same_fault() -> None:
+    assert faults(0.1, 1, 500) == faults(0.1, 1, 500)
+    assert faults(0.1, 1, 500) != faults(0.1, 2, 500)
 
 
 def test_every_kind_of_fault_is_injected_and_counted() -> None:
@@ -20,8 +20,8 @@ def test_every_kind_of_fault_is_injected_and_counted() -> None:
 
 
 def test_no_fault_is_injected_unless_asked_for() -> None:
-    assert set(fates(0, 0, 500)) == {None}
-    assert None not in fates(1, 0, 500)
+    assert set(faults(0, 0, 500)) == {None}
+    assert None not in faults(1, 0, 500)
 
 
 def test_kills_are_due_in_the_course_of_the_run_and_once() -> None:

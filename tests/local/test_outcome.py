@@ -2,7 +2,7 @@ from local import charts
 from local.endpoint import Invocation
 from local.messages import Message, Poison
 from local.outcome import Disturbance, Outcome, percentiles
-from local.traffic import REDRIVEN, DeadLetter, Scored, Sent, Tally
+from local.tally import REDRIVEN, DeadLetter, Scored, Sent, Tally
 
 GOOD, BAD = Message("{}", expected="de"), Message("x", poison=Poison.NOT_JSON)
 
@@ -36,7 +36,7 @@ def test_a_run_in_which_all_went_well() -> None:
     assert summary["accuracy_by_language"] == {"de": {"scored": 2, "right": 1}}
 
 
-def test_what_went_wrong_is_told() -> None:
+def test_each_error_of_a_run_is_reported() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, GOOD), "c": Sent(1.0, BAD)},
         scored={"c": Scored(2.0, "de", 0.9)},
@@ -72,7 +72,7 @@ def test_with_faults_injected_what_sqs_moved_is_counted_and_not_a_failure() -> N
     assert list(undisturbed.complaints()) == ["good messages dead-lettered: 1 redriven by SQS, 1 unprocessable; a, b"]
 
 
-def test_a_message_comes_to_one_end_only_and_its_result_is_its_own() -> None:
+def test_a_message_has_one_outcome_and_its_result_is_its_own() -> None:
     tally = Tally(
         sent={"a": Sent(1.0, GOOD), "b": Sent(1.0, BAD)},
         scored={"a": Scored(2.0, "en", 0.9)},
@@ -118,7 +118,7 @@ def test_charts_of_nothing_are_empty() -> None:
         assert all(bar.height == 0 for bar in chart.bars)
 
 
-def test_results_out_of_a_groups_order_are_told_and_other_groups_do_not_matter() -> None:
+def test_results_out_of_a_groups_order_are_reported_and_other_groups_do_not_matter() -> None:
     red, blue = Message("{}", group="red"), Message("{}", group="blue")
     tally = Tally(
         sent={"r1": Sent(1.0, red), "b1": Sent(1.0, blue), "r2": Sent(1.0, red), "b2": Sent(1.0, blue)},

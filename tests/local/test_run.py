@@ -15,6 +15,7 @@ from rich.console import Console
 from local import run
 from local.emulator import PROJECT
 from local.errors import LocalRunError
+from local.options import Options
 from tests.local.conftest import Document, RunLocally, emulator_folder, emulator_processes, local_command
 
 
@@ -102,11 +103,11 @@ def template_with_handler(
     return edit
 
 
-def test_a_run_without_progress_stops_and_tells_the_functions_last_error(
+def test_a_run_without_progress_stops_with_the_functions_last_error(
     template_with_handler: Callable[[str], Path], tmp_path: Path
 ) -> None:
     template = template_with_handler("raise RuntimeError('out of paper')")
-    options = run.Options(template=template, count=5, report=tmp_path / "report", stall_seconds=2)
+    options = Options(template=template, count=5, report=tmp_path / "report", stall_seconds=2)
     with pytest.raises(LocalRunError) as error:
         run.run(options, Console(quiet=True))
     assert str(error.value) == "no message came back for 2 s, 5 are missing; the function's last error: out of paper"
@@ -117,7 +118,7 @@ def test_messages_that_the_function_swallows_are_reported_as_lost(
     template_with_handler: Callable[[str], Path], tmp_path: Path
 ) -> None:
     template = template_with_handler("return {'batchItemFailures': []}")
-    status = run.run(run.Options(template=template, count=20, report=tmp_path / "report"), Console(quiet=True))
+    status = run.run(Options(template=template, count=20, report=tmp_path / "report"), Console(quiet=True))
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert status == 1
     assert (report["sent"], report["lost"], report["left_in_queue"]) == (20, 20, 0)

@@ -8,7 +8,7 @@ from local.soak import SoakOptions
 from tests.local.conftest import emulator_processes
 
 
-def test_with_faults_and_killed_functions_every_message_comes_to_its_end(tmp_path: Path) -> None:
+def test_with_faults_and_killed_functions_every_message_has_its_outcome(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     options = SoakOptions(count=400, seed=5, faults=0.1, kills=2, max_outstanding=100, report=folder)
     with (tmp_path / "output").open("w") as output:

@@ -1,4 +1,4 @@
-"""What `make security` makes of Checkov's report; Checkov itself runs there, in an environment of its own."""
+"""The reading of Checkov's report by `make security`; Checkov itself runs in an environment of its own."""
 
 import json
 import tomllib

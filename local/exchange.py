@@ -1,0 +1,107 @@
+"""The exchange with a running stack: messages are sent, and their outcomes awaited."""
+
+import time
+from collections.abc import Sequence
+
+from local.display import Ticker
+from local.errors import LocalRunError
+from local.faults import KillSchedule
+from local.messages import CERTAIN_OF_ANY_JSON, Message, Poison, Sample, SizeLimits, make_messages
+from local.options import Options
+from local.outcome import Disturbance, Outcome
+from local.running_stack import RunningStack
+from local.traffic import Traffic
+
+# If the queue is FIFO.
+MESSAGES_PER_GROUP = 20
+POLL_SECONDS = 0.1
+# After so long without an outcome, the queue is asked whether it holds any messages.
+QUIET_SECONDS = 5
+
+
+class Exchange:
+    """Sends the messages, kills functions where the options ask for it, and waits for every outcome."""
+
+    def __init__(self, options: Options, stack: RunningStack, samples: Sequence[Sample]) -> None:
+        self._options = options
+        self._stack = stack
+        self.messages = self._make_messages(samples)
+        requests = options.count // stack.pipeline.mapping["batch_size"]
+        self._kills = KillSchedule(options.kills, requests=requests, seed=options.seed)
+        self._last_failure = "none"
+        self._arrived = 0
+        self._last_arrival = 0.0
+
+    def run(self, ticker: Ticker) -> Outcome:
+        """Return the outcome. Raises LocalRunError if the function can't run, or no more outcomes come."""
+        stack, options = self._stack, self._options
+        with Traffic(stack.emulator.aws, stack.pipeline, self.messages, options.max_outstanding) as traffic:
+            self._last_arrival = time.monotonic()
+            while self._arrived < len(self.messages) and not self._is_idle(traffic):
+                time.sleep(POLL_SECONDS)
+                self._read_failures()
+                stack.emulator.require_alive()
+                self._count_arrivals(traffic.arrived())
+                ticker.update(self._arrived)
+                for choice in self._kills.due(stack.endpoint.faults.requests):
+                    stack.emulator.kill_function(choice)
+            left_in_queue = traffic.settle(options.settle_seconds)
+        return Outcome(traffic.tally, stack.endpoint.invocations, left_in_queue, self._disturbance())
+
+    def _make_messages(self, samples: Sequence[Sample]) -> list[Message]:
+        options, pipeline = self._options, self._stack.pipeline
+        settings = pipeline.settings
+        if options.disturbed:
+            samples = [self._as_the_model_labels_it(sample) for sample in samples]
+        return make_messages(
+            samples,
+            count=options.count,
+            poison_share=options.poison,
+            seed=options.seed,
+            limits=SizeLimits(
+                max_request_bytes=settings.max_request_bytes, max_message_bytes=pipeline.queue.max_message_bytes
+            ),
+            groups=max(1, options.count // MESSAGES_PER_GROUP) if pipeline.queue.fifo else 0,
+            kinds=CERTAIN_OF_ANY_JSON if settings.codec == "instances" else tuple(Poison),
+        )
+
+    def _as_the_model_labels_it(self, sample: Sample) -> Sample:
+        """Return the sample expecting the model's label, right or wrong: each result can then be checked."""
+        (answer,) = self._stack.model.predict({"inputs": sample.inputs})
+        return Sample(sample.inputs, answer["label"])
+
+    def _read_failures(self) -> None:
+        """Remember the function's last error. Raises LocalRunError for one that will not go away."""
+        for failure in self._stack.emulator.log.failures():
+            self._last_failure = failure.message
+            if failure.final:
+                raise self._stack.permissions.explain(failure.message)
+
+    def _count_arrivals(self, arrived: int) -> None:
+        if arrived > self._arrived:
+            self._arrived, self._last_arrival = arrived, time.monotonic()
+
+    def _is_idle(self, traffic: Traffic) -> bool:
+        """Return whether nothing more can come: the report then lists the lost messages.
+
+        Raises LocalRunError if nothing comes although the queue still holds messages.
+        """
+        quiet, limit = time.monotonic() - self._last_arrival, self._options.stall_seconds
+        if quiet > limit:
+            missing = len(self.messages) - self._arrived
+            stalled = f"no message came back for {limit:g} s, {missing} are missing"
+            raise LocalRunError(f"{stalled}; the function's last error: {self._last_failure}")
+        return quiet > QUIET_SECONDS and not traffic.messages_in_queue()
+
+    def _disturbance(self) -> Disturbance | None:
+        if not self._options.disturbed:
+            return None
+        log, faults = self._stack.emulator.log, self._stack.endpoint.faults
+        for _ in log.failures():
+            pass  # the log counts while it is read
+        return Disturbance(
+            requests=faults.requests,
+            injected={str(fault): count for fault, count in faults.injected.items()},
+            workers_killed=log.killed,
+            batches_cut_short=log.batches_cut_short,
+        )

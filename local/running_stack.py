@@ -1,0 +1,93 @@
+"""A stack that runs locally: a model behind an endpoint, MiniStack, and the resources of the template."""
+
+import contextlib
+from typing import Self
+
+from local.deploy import Deployment
+from local.display import Display
+from local.emulator import Emulator
+from local.endpoint import Account, EndpointServer
+from local.faults import FaultInjector
+from local.model import LANGUAGES, LanguageModel
+from local.options import Options
+from local.output import OutputFolder
+from local.permissions import RolePermissions
+from local.pipeline import DeployedPipeline, is_mapping
+from local.template import Template
+
+
+class RunningStack:
+    """Starts all that the template needs, and ends it; a context manager.
+
+    The event source mapping, which lets messages flow, is created last.
+    """
+
+    model: LanguageModel
+    endpoint: EndpointServer
+    emulator: Emulator
+    deployment: Deployment
+    pipeline: DeployedPipeline
+    permissions: RolePermissions
+
+    def __init__(self, template: Template, options: Options, output: OutputFolder, display: Display) -> None:
+        self._template = template
+        self._options = options
+        self._output = output
+        self._display = display
+        self._cleanup = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as cleanup:
+            self._serve_the_model(cleanup)
+            self._start_the_emulator(cleanup)
+            self._create_resources()
+            self._check_permissions()
+            self._let_messages_flow()
+            self._cleanup = cleanup.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._cleanup.close()
+
+    def _serve_the_model(self, cleanup: contextlib.ExitStack) -> None:
+        with self._display.step("Serve the model") as remarks:
+            self.model = LanguageModel()
+            faults = FaultInjector(self._options.faults, self._options.seed)
+            self.endpoint = cleanup.enter_context(EndpointServer(self.model, faults))
+            remarks.append(f"py3langid, {len(LANGUAGES)} languages, {self.endpoint.url}")
+
+    def _start_the_emulator(self, cleanup: contextlib.ExitStack) -> None:
+        with self._display.step("Start MiniStack") as remarks:
+            emulator = Emulator(
+                region=self._template.region,
+                log_file=self._output.log_file,
+                function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.endpoint.url},
+            )
+            self.emulator = cleanup.enter_context(emulator)
+            remarks.append(f"{self.emulator.url}, IAM policies enforced")
+
+    def _create_resources(self) -> None:
+        self.deployment = Deployment(self._template, self.emulator.aws)
+        with self._display.step("Create resources"):
+            self.deployment.create(only=lambda block: not is_mapping(block))
+        self.pipeline = DeployedPipeline.of(self.deployment)
+
+    def _check_permissions(self) -> None:
+        self.permissions = RolePermissions(self.emulator.aws, self.pipeline)
+        with self._display.step("Check rights") as remarks:
+            remarks.append(f"{self.permissions.require_unused()} that a run without faults never uses")
+
+    def _let_messages_flow(self) -> None:
+        """Let the endpoint answer, and only then create the mapping."""
+        endpoints = {
+            self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")
+        }
+        self.endpoint.account = Account(
+            id=self.pipeline.account,
+            region=self._template.region,
+            # A stack without an endpoint sends to one that exists: here, the model's.
+            endpoints=endpoints or {self.pipeline.settings.endpoint_name},
+            authorize=self.permissions.denial_of_inference,
+        )
+        self.deployment.create(only=is_mapping)
+        self._display.resources(self.deployment)
