@@ -6,6 +6,8 @@ from .codecs import Codec, Item
 from .records import Target
 
 MicroBatch = list[Item]
+_Key = tuple[str, str, Target, int]
+"""What the items of a micro-batch have in common: group key, content type, target, and most records."""
 
 
 def request_bytes(codec: Codec, item: Item) -> int:
@@ -32,13 +34,13 @@ def cut(
     Records of a message group stay in order: before an item is added, the micro-batch in which an earlier one of its
     group waits is yielded, if that is another micro-batch.
     """
-    gathered: dict[tuple[str, Target, int], MicroBatch] = {}
-    sizes: dict[tuple[str, Target, int], int] = {}
+    gathered: dict[_Key, MicroBatch] = {}
+    sizes: dict[_Key, int] = {}
     # The key of the micro-batch with the latest record of each message group
-    home: dict[str, tuple[str, Target, int]] = {}
+    home: dict[str, _Key] = {}
     for item in sorted(items, key=_length) if sort_by_length else items:
         cap = _record_cap(item, min(max_records_per_request, codec.max_records), max_receive_count)
-        key, group = (item.group_key, item.target, cap), item.record.group
+        key, group = (item.group_key, item.content_type, item.target, cap), item.record.group
         if group and home.get(group, key) != key and gathered.get(home[group]):
             yield gathered.pop(home[group])
         batch = gathered.setdefault(key, [])

@@ -5,6 +5,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
+# Most names of an unexpected event's members that its error has.
+MAX_NAMES = 10
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -66,13 +68,45 @@ class Reason(StrEnum):
     """The result does not fit into a message."""
 
 
+class UnexpectedEventError(ValueError):
+    """The function was called with something else than a batch of messages."""
+
+    def __init__(self, found: str) -> None:
+        form = '{"Records": [{"messageId": "…", "body": "…"}]}'
+        super().__init__(f"the function expects messages of an SQS queue, {form}, and got {found}")
+
+
 def read_records(event: Mapping[str, Any]) -> list[Record]:
-    """Return the event's records. If a message was delivered twice in one batch, only the first is returned."""
+    """Return the event's records. If a message was delivered twice in one batch, only the first is returned.
+
+    Raises UnexpectedEventError if it is not the event of an SQS event source mapping.
+    """
+    if found := _unexpected(event):
+        raise UnexpectedEventError(found)
     records: dict[str, Record] = {}
     for record in event["Records"]:
         if record["messageId"] not in records:
             records[record["messageId"]] = _read_record(record)
     return list(records.values())
+
+
+def _unexpected(event: Any) -> str:
+    """Return what is there in the stead of messages; nothing if they are there."""
+    if not isinstance(event, Mapping):
+        return f"a {type(event).__name__}"
+    records = event.get("Records")
+    if not isinstance(records, list):
+        return f"an object with {', '.join(list(event)[:MAX_NAMES]) or 'no members'}"
+    for record in records:
+        if not isinstance(record, Mapping):
+            return f"a record that is a {type(record).__name__}"
+        source = record.get("eventSource", record.get("EventSource", "aws:sqs"))
+        if source != "aws:sqs":
+            return f"a record of {source}"
+        for name in ("messageId", "body"):
+            if not isinstance(record.get(name), str):
+                return f"a record whose {name} is no text" if name in record else f"a record without {name}"
+    return ""
 
 
 def _read_record(record: Mapping[str, Any]) -> Record:

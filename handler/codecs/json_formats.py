@@ -201,7 +201,10 @@ def _escaped(text: str) -> str:
 
 
 class SingleCodec(Framed):
-    """One record per request, its body unchanged; the response as JSON if it is JSON, otherwise as text."""
+    """One record per request, its bytes unchanged and with the content type of their object, if it has one.
+
+    The response is JSON if it can be, otherwise text.
+    """
 
     content_type = accept = "application/json"
     max_records = 1
@@ -210,9 +213,9 @@ class SingleCodec(Framed):
         self._any_result = any_result
 
     def parse(self, record: Record, payload: Payload) -> Item:
-        if not payload.text.strip():
+        if not payload.content.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, (payload.content,))
+        return Item(record, (payload.content,), content_type=payload.content_type)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
