@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ..ignored import IgnoredMembers
 from ..records import Record
 from ..settings import HandlerSettings
 from .base import (
@@ -66,6 +67,7 @@ class HuggingFaceCodec(Framed):
         self._has_lists = task in _TASKS_WITH_LISTS
         self._bare = bare
         self._any_result = any_result
+        self._ignored = IgnoredMembers('"inputs"')
 
     def parse(self, record: Record, payload: Payload) -> Item:
         piece = _lone_inputs(payload.text)
@@ -73,13 +75,15 @@ class HuggingFaceCodec(Framed):
             return Item(record, (piece,), self._default_group)
         body = load_record(payload.text)
         if not isinstance(body, dict) or "inputs" not in body:
-            raise MalformedRecordError('the body must be a JSON object with "inputs"')
+            hint = "; it is JSON within a JSON text, encoded twice" if _is_encoded_twice(body) else ""
+            raise MalformedRecordError(f'the body must be a JSON object with "inputs"{hint}')
         inputs, parameters = body["inputs"], body.get("parameters")
         is_chat = _is_chat(inputs)
         if parameters is not None and not isinstance(parameters, dict):
             raise MalformedRecordError('"parameters" must be an object')
         group_key = compact({**self.parameters, **parameters}) if parameters else self._default_group
         to_bytes(group_key)
+        self._ignored.note(body.keys() - {"inputs", "parameters"})
         return Item(record, (to_bytes(compact(inputs)),), group_key, alone=is_chat)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
@@ -108,6 +112,10 @@ class HuggingFaceCodec(Framed):
                 answer  # some pipelines (question-answering, fill-mask) take the result of a lone input out of a list
             )
         return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
+
+
+def _is_encoded_twice(body: Any) -> bool:
+    return isinstance(body, str) and body.lstrip().startswith(("{", "["))
 
 
 def _is_chat(inputs: Any) -> bool:
@@ -168,6 +176,12 @@ class InstancesCodec(_AnyJson):
 
     content_type = accept = "application/json"
 
+    def parse(self, record: Record, payload: Payload) -> Item:
+        item = super().parse(record, payload)
+        if item.parts[0].startswith(b'{"instances"') and _is_request(load_record(payload.text)):
+            raise MalformedRecordError('the body is a request, {"instances": [ … ]}, and must be one instance of it')
+        return item
+
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"instances":[', b",", b"]}"
 
@@ -176,6 +190,10 @@ class InstancesCodec(_AnyJson):
         if not isinstance(response, dict):
             raise UnexpectedResponseError('the response must be an object with "predictions"')
         return self._checked(listed(response.get("predictions")))
+
+
+def _is_request(body: Any) -> bool:
+    return isinstance(body, dict) and list(body) == ["instances"] and isinstance(body["instances"], list)
 
 
 class JsonLinesCodec(_AnyJson):
