@@ -23,13 +23,16 @@ _TITLES = {
     "cloudevents": "a CloudEvent",
     "extended-client": "a pointer of the SQS extended client",
 }
-# Texts that stand in every envelope as it is sent. To search for them costs much less than to parse each body.
-_MARKS_OF_OBJECTS = '"TopicArn"', '"aws:s3"', '"s3:TestEvent"', '"detail-type"', '"specversion"'
-_MARKS_OF_LISTS = 'S3Pointer"', '"specversion"'
 _EXTENDED_CLIENTS = (
     "software.amazon.payloadoffloading.PayloadS3Pointer",
     "com.amazon.sqs.javamessaging.MessageS3Pointer",
 )
+# A text that stands in every envelope, not far from its beginning or its end: what it holds is in one piece. To search
+# there for it costs much less than to parse each body.
+_MARK = re.compile(
+    '"(?:TopicArn|aws:s3|s3:TestEvent|detail-type|specversion|' + "|".join(map(re.escape, _EXTENDED_CLIENTS)) + ')"'
+)
+_MARK_IS_WITHIN = 4096
 # Beginnings of the events after which there is no object: in S3's own notifications, and in those by EventBridge.
 _OBJECT_IS_GONE = "ObjectRemoved:", "LifecycleExpiration:", "Object Deleted"
 _LONE_POINTER = re.compile(r'\s*\{\s*"s3"\s*:\s*"[^"]*"\s*\}\s*')
@@ -69,9 +72,10 @@ class Envelopes:
         """Return the content of a message. Raises MalformedRecordError."""
         if (self._reads_inputs or self._requests) and '"s3"' in body and (pointer := self._pointer(body)):
             return pointer
-        if self._setting == "as-is":
+        if self._setting == "as-is" or (self._setting == "refuse" and not _is_marked(body)):
             return self._decoded(body)
-        text, opened = body, list[str]()
+        text = body
+        opened: list[str] = []
         while found := _recognized(text):
             if found.kind == "s3" and found.value.get("Event") == "s3:TestEvent":
                 return BucketTest(str(found.value.get("Bucket", "")))
@@ -145,18 +149,25 @@ def _recognized(text: str) -> _Envelope | None:
 
     Raises MalformedRecordError for what is one, and never holds one record.
     """
-    first = text.lstrip(_BEFORE_CONTENT)[:1]
-    for mark in _MARKS_OF_OBJECTS if first == "{" else _MARKS_OF_LISTS if first == "[" else ():
-        if mark in text:
-            break
-    else:
+    if not _is_marked(text):
         return None
     try:
         value: Any = json.loads(text.lstrip(_BEFORE_CONTENT))
     except (ValueError, RecursionError):
         return None  # the codec refuses it
-    kind = _kind_of_list(value) if isinstance(value, list) else _kind_of_object(value)
+    kind = ""
+    if isinstance(value, dict):
+        kind = _kind_of_object(value)
+    elif isinstance(value, list):
+        kind = _kind_of_list(value)
     return _Envelope(kind, text, value) if kind else None
+
+
+def _is_marked(text: str) -> bool:
+    if _MARK.search(text, 0, _MARK_IS_WITHIN):
+        return True
+    rest = len(text) - _MARK_IS_WITHIN
+    return rest > 0 and _MARK.search(text, max(_MARK_IS_WITHIN, rest)) is not None
 
 
 def _kind_of_object(value: Mapping[str, Any]) -> str:
