@@ -11,7 +11,7 @@ from . import garbage  # noqa: F401 - first: it pauses collection for the import
 from .clients import SENDERS, new_client, split_location
 from .codecs import Item, RecordFailure, UnexpectedResponseError, codec_for, read_results
 from .entry import Context, once_a_sandbox
-from .records import Reason, Record
+from .records import Reason, Record, UnexpectedEventError, other_than_records
 from .settings import MIB, HandlerSettings
 from .sinks import (
     Entry,
@@ -58,8 +58,10 @@ class Notifications:
         """Send the result or the dead letter of each notification; a repeated one is sent again under the same id.
 
         Raises NotDeliveredError if one was not understood or was not taken by its sink; all others are sent before.
-        Raises ConfigurationError if the deployment is at fault.
+        Raises ConfigurationError if the deployment is at fault, UnexpectedEventError if there are no notifications.
         """
+        if found := other_than_records(notifications):
+            raise UnexpectedEventError('notifications of an SNS topic, {"Records": [{"Sns": …}]}', found)
         until = time.monotonic() + 0.9 * context.get_remaining_time_in_millis() / 1000
         pool = ThreadPoolExecutor(SENDERS)
         results = Outbox(self._results, pool, until)

@@ -69,11 +69,10 @@ class Reason(StrEnum):
 
 
 class UnexpectedEventError(ValueError):
-    """The function was called with something else than a batch of messages."""
+    """The function was called with another event than it is there for."""
 
-    def __init__(self, found: str) -> None:
-        form = '{"Records": [{"messageId": "…", "body": "…"}]}'
-        super().__init__(f"the function expects messages of an SQS queue, {form}, and got {found}")
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"the function expects {expected}, and got {found}")
 
 
 def read_records(event: Mapping[str, Any]) -> list[Record]:
@@ -82,7 +81,7 @@ def read_records(event: Mapping[str, Any]) -> list[Record]:
     Raises UnexpectedEventError if it is not the event of an SQS event source mapping.
     """
     if found := _unexpected(event):
-        raise UnexpectedEventError(found)
+        raise UnexpectedEventError('messages of an SQS queue, {"Records": [{"messageId": "…", "body": "…"}]}', found)
     records: dict[str, Record] = {}
     for record in event["Records"]:
         if record["messageId"] not in records:
@@ -92,12 +91,9 @@ def read_records(event: Mapping[str, Any]) -> list[Record]:
 
 def _unexpected(event: Any) -> str:
     """Return what is there in the stead of messages; nothing if they are there."""
-    if not isinstance(event, Mapping):
-        return f"a {type(event).__name__}"
-    records = event.get("Records")
-    if not isinstance(records, list):
-        return f"an object with {', '.join(list(event)[:MAX_NAMES]) or 'no members'}"
-    for record in records:
+    if found := other_than_records(event):
+        return found
+    for record in event["Records"]:
         if not isinstance(record, Mapping):
             return f"a record that is a {type(record).__name__}"
         source = record.get("eventSource", record.get("EventSource", "aws:sqs"))
@@ -106,6 +102,15 @@ def _unexpected(event: Any) -> str:
         for name in ("messageId", "body"):
             if not isinstance(record.get(name), str):
                 return f"a record whose {name} is no text" if name in record else f"a record without {name}"
+    return ""
+
+
+def other_than_records(event: Any) -> str:
+    """Return what an event is that has no list of records; nothing if it has one."""
+    if not isinstance(event, Mapping):
+        return f"a {type(event).__name__}"
+    if not isinstance(event.get("Records"), list):
+        return f"an object with {', '.join(map(str, list(event)[:MAX_NAMES])) or 'no members'}"
     return ""
 
 

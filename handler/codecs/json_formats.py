@@ -26,6 +26,7 @@ from .base import (
 )
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
+_INSTANCES_FIRST = re.compile(rb'\{[ \t\n\r]*"instances"')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
@@ -178,7 +179,7 @@ class InstancesCodec(_AnyJson):
 
     def parse(self, record: Record, payload: Payload) -> Item:
         item = super().parse(record, payload)
-        if item.parts[0].startswith(b'{"instances"') and _is_request(load_record(payload.text)):
+        if _INSTANCES_FIRST.match(item.parts[0]) and _is_request(load_record(payload.text)):
             raise MalformedRecordError('the body is a request, {"instances": [ … ]}, and must be one instance of it')
         return item
 
