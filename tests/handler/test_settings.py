@@ -145,7 +145,7 @@ def test_the_code_before_refuses_the_new_variables() -> None:
             {
                 **ASYNCHRONOUS,
                 "INPUT_LOCATION": "s3://inputs/",
-                "MORE_INPUT_LOCATIONS": '["s3://payloads/in/a/", "s3://b/"]',
+                "MORE_INPUT_LOCATIONS": '["s3://payloads/in/a/", "s3://bbb/"]',
             },
             "MORE_INPUT_LOCATIONS='s3://payloads/in/a/': must be apart from REQUEST_LOCATION='s3://payloads/in/', "
             "which holds requests",
