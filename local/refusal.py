@@ -7,6 +7,8 @@ from local.template import Template
 
 # Codecs whose requests the local model takes.
 CODECS = "huggingface", "instances"
+# Settings of envelopes with which a message may be without one.
+BARE = "refuse", "as-is", "auto", "extended-client"
 
 
 def require_runnable(template: Template) -> None:
@@ -34,5 +36,9 @@ def _obstacles(template: Template) -> Iterator[str]:
 def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
     if (codec := variables.get("CODEC", CODECS[0])) not in CODECS:
         yield f"its codec is {codec}, and the local model takes {' and '.join(CODECS)}"
+    if (envelope := variables.get("ENVELOPE", "refuse")) not in BARE:
+        yield f"its messages come in the envelope {envelope}, and the local run sends them bare"
+    if variables.get("BODY_ENCODING", "text") != "text":
+        yield "its messages are in base64, and those of the local run are text"
     if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
         yield f"its results go to {sink}, and the local run receives them from sqs"

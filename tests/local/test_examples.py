@@ -81,6 +81,12 @@ def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: 
             "the stack payments can't run on the embedded AWS: "
             "its codec is csv-row, and the local model takes huggingface and instances",
         ),
+        (
+            "images_from_s3",
+            "the stack pictures can't run on the embedded AWS: "
+            "its codec is single, and the local model takes huggingface and instances; "
+            "its messages come in the envelope s3, and the local run sends them bare",
+        ),
         ("several_models", "--pipeline must name one: the stack support has language, sentiment, topic"),
     ],
 )
