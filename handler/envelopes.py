@@ -141,7 +141,7 @@ class _Envelope(NamedTuple):
     kind: str
     text: str
     value: Any
-    """What the text is as JSON."""
+    """The text as JSON."""
 
 
 def _recognized(text: str) -> _Envelope | None:

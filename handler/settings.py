@@ -88,7 +88,7 @@ class HandlerSettings:
     input_bucket_owners: Mapping[str, str] = field(default_factory=dict)
     """Accounts that own those of the buckets that are not of the function's account, by bucket."""
     envelope: str = "refuse"
-    """What is done with messages that another service has put into an envelope: one of `ENVELOPES`. `refuse`
+    """Treatment of messages that another service has put into an envelope: one of `ENVELOPES`. `refuse`
     dead-letters them, `as-is` takes them for data, a name opens this kind, `auto` opens each."""
     body_encoding: str = "text"
     """`base64` if a message's body stands for bytes, one of `BODY_ENCODINGS`; objects on S3 are bytes as they are."""

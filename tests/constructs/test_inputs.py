@@ -3,9 +3,18 @@
 from dataclasses import replace
 from typing import Any
 
-from constructs_lib import AsyncCapacity, EndpointSettings, FunctionSettings, InferenceSettings, StackSettings
+from constructs_lib import (
+    AsyncCapacity,
+    EndpointSettings,
+    FunctionSettings,
+    InferenceSettings,
+    QueueSettings,
+    ServicePrincipal,
+    StackSettings,
+)
 from constructs_lib.stack import check_stack
 from constructs_lib.validation.derived import derive
+from constructs_lib.validation.warnings import chain_warnings
 
 import pytest
 
@@ -134,6 +143,32 @@ def refused(**inference: Any) -> list[str]:
 )
 def test_what_can_t_work_is_a_violation(inference: dict[str, Any], text: str) -> None:
     assert refused(**inference) == [text]
+
+
+@pytest.mark.parametrize(
+    ("envelope", "service", "is_warned"),
+    [
+        (None, "s3.amazonaws.com", True),
+        ("sns", "s3.amazonaws.com", True),
+        ("extended-client", "s3.amazonaws.com", True),
+        ("s3", "s3.amazonaws.com", False),
+        ("auto", "s3.amazonaws.com", False),
+        ("as-is", "s3.amazonaws.com", False),
+        (None, "events.amazonaws.com", False),
+    ],
+)
+def test_notifications_that_would_be_refused_are_warned_of(envelope: str | None, service: str, is_warned: bool) -> None:
+    pipeline = replace(
+        PIPELINE,
+        queue=QueueSettings(senders=(ServicePrincipal(service=service, source_arn="arn:aws:s3:::inputs"),)),
+        inference=InferenceSettings(envelope=envelope, input_location="s3://inputs/"),
+    )
+    text = (
+        f"queue.senders has Amazon S3, and inference.envelope is {envelope or 'refuse'}: its notifications are "
+        "dead-lettered; s3 has their objects scored [bucket-events-refused]"
+    )
+    warnings = [str(warning) for warning in chain_warnings(derive(pipeline)) if warning.id == "bucket-events-refused"]
+    assert warnings == ([text] if is_warned else [])
 
 
 @pytest.mark.parametrize("envelope", ["auto", "sns", "eventbridge", "cloudevents", "as-is", "refuse"])
