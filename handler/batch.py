@@ -44,7 +44,7 @@ class BatchInference:
         Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
         returns the whole batch. Raises UnexpectedEventError for an event that is no batch of messages.
         """
-        records = read_records(event)
+        records = self._intake.split(read_records(event))
         invocation = Invocation(
             self._settings,
             records,

@@ -6,16 +6,19 @@ A message may also be a pointer, {"s3": "s3://bucket/key"}, to an object that ho
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from .codecs import MalformedRecordError, Payload
 from .ignored import IgnoredMembers
+from .records import Record
 from .settings import HandlerSettings
 
 MAX_DEPTH = 3
 """Most envelopes in each other that `auto` opens."""
+MAX_OBJECTS = 100
+"""Most objects that one S3 notification may be of."""
 _TITLES = {
     "sns": "an SNS notification",
     "s3": "an S3 notification",
@@ -68,12 +71,45 @@ class Envelopes:
         self._requests = settings.request_location if settings.asynchronous else ""
         self._ignored = IgnoredMembers('"s3"')
 
+    def split(self, records: Iterable[Record]) -> list[Record]:
+        """Return records that each have one content: of a notification of several objects, a pointer to each.
+
+        Their ids are the message's, with the object's number. What can't be opened stays as it is.
+        """
+        if not self._reads_inputs or self._setting not in ("s3", "auto"):
+            return list(records)
+        return [part for record in records for part in self._parts(record)]
+
+    def _parts(self, record: Record) -> list[Record]:
+        if record.body.count("eventSource") < 2:
+            return [record]
+        try:
+            objects = self._inside(record.body)
+        except MalformedRecordError:
+            return [record]
+        if not isinstance(objects, list):
+            return [record]
+        return [
+            record._replace(
+                message_id=f"{record.message_id}-{number}",
+                body=json.dumps({"s3": pointer.location}, ensure_ascii=False),
+                part_of=record.message_id,
+            )
+            for number, pointer in enumerate(objects, 1)
+        ]
+
     def open(self, body: str) -> Content:
         """Return the content of a message. Raises MalformedRecordError."""
         if (self._reads_inputs or self._requests) and '"s3"' in body and (pointer := self._pointer(body)):
             return pointer
         if self._setting == "as-is" or (self._setting == "refuse" and not _is_marked(body)):
             return self._decoded(body)
+        content = self._inside(body)
+        if isinstance(content, list):  # otherwise `split` has made a record of each
+            raise MalformedRecordError(f"the message points to {len(content)} objects, and there is no input_location")
+        return content
+
+    def _inside(self, body: str) -> "Content | list[Pointer]":
         text = body
         opened: list[str] = []
         while found := _recognized(text):
@@ -204,18 +240,26 @@ def _message_of_sns(envelope: _Envelope) -> str:
     return message
 
 
-def _object_of_s3(envelope: _Envelope) -> Pointer:
-    """Return the one object that S3 tells of. Keys are URL-encoded, except for those that come by EventBridge."""
-    value, by_eventbridge = envelope.value, "detail" in envelope.value
-    if not by_eventbridge and len(value["Records"]) > 1:
-        raise MalformedRecordError(f"the S3 notification is of {len(value['Records'])} objects, and must be of one")
-    event = str(value["detail-type"] if by_eventbridge else value["Records"][0].get("eventName"))
-    if event.startswith(_OBJECT_IS_GONE):
+def _objects_of_s3(envelope: _Envelope) -> Pointer | list[Pointer]:
+    """Return the objects that S3 tells of, as a list if there are several."""
+    value = envelope.value
+    if "detail" in value:
+        return _object_of_s3(value["detail-type"], value["detail"], is_encoded=False)
+    if len(value["Records"]) > MAX_OBJECTS:
+        raise MalformedRecordError(
+            f"the S3 notification is of {len(value['Records'])} objects, {MAX_OBJECTS} are taken"
+        )
+    pointers = [_object_of_s3(event.get("eventName"), event.get("s3"), is_encoded=True) for event in value["Records"]]
+    return pointers if len(pointers) > 1 else pointers[0]
+
+
+def _object_of_s3(event: Any, place: Any, *, is_encoded: bool) -> Pointer:
+    """Return the object of one event. Its key is URL-encoded, unless the event came by EventBridge."""
+    if str(event).startswith(_OBJECT_IS_GONE):
         raise MalformedRecordError(f"the S3 notification is of {event}: there is no object to score")
     try:
-        place = value["detail"] if by_eventbridge else value["Records"][0]["s3"]
         bucket, key = place["bucket"]["name"], place["object"]["key"]
-        return Pointer(_location(bucket, key if by_eventbridge else unquote_plus(key, errors="strict")))
+        return Pointer(_location(bucket, unquote_plus(key, errors="strict") if is_encoded else key))
     except (LookupError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise MalformedRecordError("the S3 notification names no bucket and key") from error
 
@@ -245,9 +289,9 @@ def _object_of_extended_client(envelope: _Envelope) -> Pointer:
         raise MalformedRecordError("the pointer of the SQS extended client names no bucket and key") from error
 
 
-_OPENERS: Mapping[str, Callable[[_Envelope], str | Payload | Pointer]] = {
+_OPENERS: Mapping[str, Callable[[_Envelope], str | Payload | Pointer | list[Pointer]]] = {
     "sns": _message_of_sns,
-    "s3": _object_of_s3,
+    "s3": _objects_of_s3,
     "eventbridge": _detail_of_event,
     "cloudevents": _data_of_cloud_event,
     "extended-client": _object_of_extended_client,

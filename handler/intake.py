@@ -73,6 +73,10 @@ class Intake:
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
 
+    def split(self, records: Iterable[Record]) -> list[Record]:
+        """Return the records that messages hold: one each, except for notifications of several objects."""
+        return self._envelopes.split(records)
+
     def admit(self, records: Iterable[Record], seconds: float, until: float, *, account: str) -> Iterator[Admission]:
         """Yield an admission for each record; records to be scored are claimed for so many seconds.
 

@@ -7,7 +7,7 @@ from .records import Target
 
 MicroBatch = list[Item]
 _Key = tuple[str, str, Target, int]
-"""What the items of a micro-batch have in common: group key, content type, target, and most records."""
+"""Common to the items of a micro-batch: group key, content type, target, and most records."""
 
 
 def request_bytes(codec: Codec, item: Item) -> int:

@@ -34,6 +34,8 @@ class Record(NamedTuple):
     """Message attributes that are text."""
     trace_header: str = ""
     """AWS X-Ray's trace header, a system attribute of the message."""
+    part_of: str = ""
+    """Id of the message that this is one record of, if it holds several; empty if it is the whole message."""
 
     def __hash__(self) -> int:
         return hash(self.message_id)
@@ -136,11 +138,14 @@ def _read_record(record: Mapping[str, Any]) -> Record:
 class Ledger:
     """The outcome of each record. A record without one at the end of the invocation is returned to the queue.
 
+    A message that holds several records is returned if one of them is.
+
     Raises RuntimeError if a record gets a second outcome.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._open = {record.message_id: record for record in records}
+        self._whole = {record.message_id: record.part_of for record in records if record.part_of}
         self.succeeded: list[str] = []
         """Message ids."""
         self.dead_lettered: dict[str, list[str]] = {}
@@ -162,7 +167,8 @@ class Ledger:
 
     def response(self) -> BatchResponse:
         returned = [message_id for ids in self.returned.values() for message_id in ids]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in (*returned, *self._open)]}
+        messages = dict.fromkeys(self._whole.get(message_id, message_id) for message_id in (*returned, *self._open))
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages]}
 
     def _close(self, message_id: str) -> None:
         if self._open.pop(message_id, None) is None:

@@ -23,6 +23,7 @@ from tests.handler.conftest import (
     make_fifo_event,
     outcomes,
     returned,
+    serve_table,
     texts,
 )
 
@@ -212,7 +213,7 @@ LIST = "the message is a list of CloudEvents, and a message must be one record"
             HEAD_ALONE[:-1] + ', "data_base64": "?"}',
             "data_base64 is not base64: Only base64 data is allowed",
         ),
-        ("s3", s3("a", "b"), "the S3 notification is of 2 objects, and must be of one"),
+        ("s3", s3(*"a" * 101), "the S3 notification is of 101 objects, 100 are taken"),
         (
             "s3",
             s3("a", event="ObjectRemoved:Delete"),
@@ -381,8 +382,12 @@ def test_an_object_elsewhere_is_refused_and_its_neighbour_is_scored(
 
 
 def test_with_auto_and_no_place_an_object_is_not_read(aws: LocalAws, inference: Build) -> None:
-    assert outcomes(aws, inference(envelope="auto"), make_event([s3("a")])) == each([0], dead_lettered("malformed"))
-    assert aws.dead_letters()["m0"]["detail"] == "the message points to s3://payloads/a, and there is no input_location"
+    bodies = [s3("a"), s3("a", "b")]
+    assert outcomes(aws, inference(envelope="auto"), make_event(bodies)) == each([0, 1], dead_lettered("malformed"))
+    assert {id_: letter["detail"] for id_, letter in aws.dead_letters().items()} == {
+        "m0": "the message points to s3://payloads/a, and there is no input_location",
+        "m1": "the message points to 2 objects, and there is no input_location",
+    }
 
 
 def test_the_result_names_the_object_and_keeps_the_message_s_id(aws: LocalAws, inference: Build) -> None:
@@ -395,6 +400,63 @@ def test_the_result_names_the_object_and_keeps_the_message_s_id(aws: LocalAws, i
         "inputLocation": "s3://payloads/inputs/a b",
         "result": {"label": "text"},
     }
+
+
+@pytest.mark.parametrize("setting", ["s3", "auto"])
+@pytest.mark.parametrize("in_sns", [False, True], ids=["bare", "in SNS"])
+def test_each_object_of_a_notification_of_several_has_a_result(
+    aws: LocalAws, inference: Build, setting: str, in_sns: bool
+) -> None:
+    keys = ["inputs/a b+", "inputs/日本", "inputs/c"]
+    aws.objects |= {f"payloads/{key}": json.dumps({"inputs": key}).encode() for key in keys}
+    handler = inference(envelope=setting, input_location=LOCATION)
+    body = s3(*keys)
+    event = make_event([sns(body) if in_sns else body, s3("inputs/c")])
+    assert returned(handler.process(event, FakeContext())) == []
+    found = {id_: result["data"]["inputLocation"] for id_, result in aws.results().items()}
+    assert found == {
+        **{f"m0-{number}": f"s3://payloads/{key}" for number, key in enumerate(keys, 1)},
+        "m1": "s3://payloads/inputs/c",
+    }
+
+
+def test_if_one_object_comes_again_the_whole_message_does(aws: LocalAws, inference: Build) -> None:
+    aws.objects["payloads/inputs/a"] = PLAIN.encode()
+    handler = inference(envelope="s3", input_location=LOCATION)
+    event = make_event([s3("inputs/a", "inputs/late", "inputs/later", "other/x"), s3("inputs/a")])
+    assert returned(handler.process(event, FakeContext())) == ["m0"]
+    assert set(aws.results()) == {"m0-1", "m1"}
+    letters = aws.dead_letters()
+    assert {id_: (letter["reason"], letter["body"]) for id_, letter in letters.items()} == {
+        "m0-4": ("malformed", '{"s3": "s3://payloads/other/x"}')
+    }
+    aws.queues.clear()
+    aws.objects |= {f"payloads/inputs/{key}": PLAIN.encode() for key in ("late", "later")}
+    assert returned(handler.process(event, FakeContext())) == []
+    assert set(aws.results()) == {"m0-1", "m0-2", "m0-3", "m1"}  # under the same ids, as of any message
+
+
+def test_with_a_table_what_is_scored_of_a_message_is_scored_once(aws: LocalAws, inference: Build) -> None:
+    serve_table(aws)
+    aws.objects["payloads/inputs/a"] = PLAIN.encode()
+    handler = inference(envelope="s3", input_location=LOCATION, idempotency_table="t")
+    event = make_event([s3("inputs/a", "inputs/late")])
+    assert returned(handler.process(event, FakeContext())) == ["m0"]
+    aws.objects["payloads/inputs/late"] = PLAIN.encode()
+    assert returned(handler.process(event, FakeContext())) == []
+    assert sum(len(request.inputs) for request in aws.requests) == 2
+    assert aws.queues["results"][-1]["MessageBody"].count("inputLocation") == 1
+
+
+def test_a_message_with_an_object_that_can_t_be_named_is_refused_as_a_whole(aws: LocalAws, inference: Build) -> None:
+    aws.objects["payloads/inputs/a"] = PLAIN.encode()
+    handler = inference(envelope="s3", input_location=LOCATION)
+    bodies = [s3("inputs/a", "inputs/b\nc"), s3("inputs/a")]
+    assert outcomes(aws, handler, make_event(bodies)) == {
+        **each([0], dead_lettered("malformed")),
+        **each([1], SUCCEEDED),
+    }
+    assert aws.dead_letters()["m0"]["body"] == bodies[0]
 
 
 def test_a_body_of_the_extended_client_is_a_body(aws: LocalAws, inference: Build) -> None:
