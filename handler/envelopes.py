@@ -19,6 +19,8 @@ MAX_DEPTH = 3
 """Most envelopes in each other that `auto` opens."""
 MAX_OBJECTS = 100
 """Most objects that one S3 notification may be of."""
+# SageMaker: InvokeEndpoint ContentType
+MAX_TYPE_CHARACTERS = 1024
 _TITLES = {
     "sns": "an SNS notification",
     "s3": "an S3 notification",
@@ -118,6 +120,7 @@ class Envelopes:
             self._require_openable(found.kind, opened)
             inside = _OPENERS[found.kind](found)
             if not isinstance(inside, str):
+                self._require_inputs(inside)
                 return inside
             text, opened = inside, [*opened, found.kind]
         self._require_expected(opened)
@@ -168,6 +171,12 @@ class Envelopes:
         if named in _TITLES and named not in opened and named != "extended-client":
             how = f'inference.envelope "{named}" expects'
             raise MalformedRecordError(f"the message is not {_TITLES[named]}, as {how}")
+
+    def _require_inputs(self, content: "Content | list[Pointer]") -> None:
+        """Raise MalformedRecordError for a notification of a request that the handler itself has put."""
+        for pointer in content if isinstance(content, list) else [content]:
+            if self._requests and isinstance(pointer, Pointer) and pointer.location.startswith(self._requests):
+                raise MalformedRecordError(f"{pointer.location} is a request that was put here, and no input")
 
     def _decoded(self, text: str) -> Payload:
         return Payload(_from_base64(text, "the body")) if self._is_base64 else Payload(text)
@@ -270,8 +279,7 @@ def _detail_of_event(envelope: _Envelope) -> str:
 
 def _data_of_cloud_event(envelope: _Envelope) -> str | Payload:
     value = envelope.value
-    content_type = value.get("datacontenttype")
-    content_type = content_type if isinstance(content_type, str) else ""
+    content_type = usable_type(value.get("datacontenttype"))
     if isinstance(encoded := value.get("data_base64"), str):
         return Payload(_from_base64(encoded, "data_base64"), content_type)
     if "data" not in value:
@@ -296,6 +304,12 @@ _OPENERS: Mapping[str, Callable[[_Envelope], str | Payload | Pointer | list[Poin
     "cloudevents": _data_of_cloud_event,
     "extended-client": _object_of_extended_client,
 }
+
+
+def usable_type(content_type: Any) -> str:
+    """Return a content type that came from elsewhere; nothing if a request can't have it."""
+    is_usable = isinstance(content_type, str) and content_type.isascii() and content_type.isprintable()
+    return content_type if is_usable and len(content_type) <= MAX_TYPE_CHARACTERS else ""
 
 
 def _member(text: str, name: str) -> str:

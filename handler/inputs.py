@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .clients import UnreadableAnswerError, call_once, new_client, read_body, split_location
 from .codecs import MalformedRecordError, Payload, RequestTooLargeError
-from .envelopes import Pointer
+from .envelopes import Pointer, usable_type
 from .faults import InputUnavailableError
 from .settings import HandlerSettings
 
@@ -102,9 +102,8 @@ class Inputs:
 
 def _type_of(answer: Mapping[str, Any]) -> str:
     """Return the object's content type, or nothing if it has none that a request can have."""
-    content_type = answer.get("ContentType") or ""
-    is_usable = content_type.isascii() and content_type.isprintable() and content_type != _NO_TYPE
-    return content_type if is_usable else ""
+    content_type = usable_type(answer.get("ContentType"))
+    return "" if content_type == _NO_TYPE else content_type
 
 
 def _is_compressed(answer: Mapping[str, Any]) -> bool:

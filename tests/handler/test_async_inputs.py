@@ -24,7 +24,7 @@ from tests.handler.conftest import (
     texts,
 )
 from tests.handler.test_async import _accept, _notification
-from tests.handler.test_envelopes import extended, s3
+from tests.handler.test_envelopes import extended, s3, sns
 
 LOCATIONS: dict[str, Any] = {
     "request_location": "s3://payloads/in/",
@@ -162,6 +162,17 @@ def test_an_object_that_can_t_be_submitted_is_dead_lettered_and_its_neighbours_g
     found = outcomes(aws, submit(), make_event(["{}", pointer, POINTER], receive_count=5))
     assert found == {**each([0, 2], SUCCEEDED), **each([1], dead_lettered(reason))}
     assert aws.dead_letters()["m1"]["detail"] == detail
+
+
+def test_a_notification_of_a_request_of_ours_is_not_scored_again(aws: LocalAws, submit: Build) -> None:
+    """As they come if the whole bucket's notifications go to the queue."""
+    keys = ["in/m0", "inputs/a"]
+    bodies = [s3(keys[0]), sns(s3(*keys)), '{"s3": "s3://payloads/in/m0"}']
+    found = outcomes(aws, submit(envelope="auto"), make_event(bodies))
+    assert found == {**each([0, 1], dead_lettered("malformed")), **each([2], SUCCEEDED)}
+    assert {letter["detail"] for letter in aws.dead_letters().values()} == {
+        "s3://payloads/in/m0 is a request that was put here, and no input"
+    }
 
 
 def test_an_object_of_50_mb_is_submitted_whatever_a_request_may_have(aws: LocalAws, submit: Build) -> None:

@@ -290,6 +290,17 @@ def test_bytes_of_a_cloud_event_go_to_the_model_with_their_type(aws: LocalAws, i
     assert (aws.requests[0].body, aws.requests[0].content_type) == (b"\x89PNG\r\n\xff", "image/png")
 
 
+@pytest.mark.parametrize("content_type", ["image/png\nX-Other: 1", "image/p\u00e4ng", "a" * 1025, 7, None, ""])
+def test_a_type_that_no_request_can_have_is_not_passed_on(
+    aws: LocalAws, inference: Build, content_type: str | int | None
+) -> None:
+    head = {"specversion": "1.0", "type": "a", "source": "b", "data_base64": "aGk=", "datacontenttype": content_type}
+    aws.endpoint = lambda request: ANSWER
+    handler = inference(codec="single", envelope="cloudevents")
+    assert outcomes(aws, handler, make_event([json.dumps(head)])) == each([0], SUCCEEDED)
+    assert (aws.requests[0].body, aws.requests[0].content_type) == (b"hi", "application/json")
+
+
 @pytest.mark.parametrize(
     "body",
     [
