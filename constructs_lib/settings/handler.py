@@ -4,8 +4,10 @@ from pathlib import Path
 
 import handler
 from handler.settings import (
+    BODY_ENCODINGS,
     BOUNDS,
     CODECS,
+    ENVELOPES,
     KIB,
     LOCATION,
     LOG_LEVELS,
@@ -19,8 +21,10 @@ from handler.settings import (
 )
 
 __all__ = [
+    "BODY_ENCODINGS",
     "BOUNDS",
     "CODECS",
+    "ENVELOPES",
     "HANDLER_PACKAGE",
     "KIB",
     "LOCATION",
