@@ -5,6 +5,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from constructs_lib.core.build import build_folder
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
 from constructs_lib.core.naming import DeployTarget
@@ -162,7 +163,7 @@ class BatchInferenceFunction(Construct):
 
     def _code(self) -> dict[str, Any]:
         """Return the arguments that name the code: the zip, or where its signed copy lies."""
-        archive, content_hash = _packaged()
+        archive, content_hash = _packaged(build_folder())
         zipped = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
         signing = self.settings.code_signing
         if signing is None:
