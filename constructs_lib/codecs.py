@@ -1,4 +1,4 @@
-"""What codecs of your own are written with, outside of the function: for mypy and for unit tests.
+"""Interface, records and errors for codecs of your own, outside of the function: for mypy and for unit tests.
 
 The function's zip holds the handler alone, under the name `handler`; elsewhere it is inside of this package. A codec
 runs in both places, so it imports

@@ -17,6 +17,7 @@ from constructs_lib.validation.checker import SettingsError, require_name, requi
 from constructs_lib.validation.environment import environment_violations
 from constructs_lib.validation.limits import FUNCTION_NAME, FUNCTION_NAME_WITH_ROLE
 
+import jsii
 from cdktf import AssetType, ITerraformDependable, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.lambda_alias import LambdaAlias
@@ -36,6 +37,7 @@ from constructs import Construct
 _packaged = functools.cache(package_handler)
 
 
+@jsii.implements(ITerraformDependable)
 class BatchInferenceFunction(Construct):
     """The handler as a Lambda function.
 
@@ -85,10 +87,16 @@ class BatchInferenceFunction(Construct):
         reason = "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
         accept(self.function, "CKV_AWS_116", reason)
         self.arn = self.function.arn
+        self._last: ITerraformDependable = self.function
         self.dependencies: Sequence[ITerraformDependable] = []
         """Resources, besides the rights, that must exist before the first call."""
         if settings.alias is not None:
             self._make_alias(settings.alias)
+
+    @property
+    def fqn(self) -> str:
+        """Address of the last thing that the function is made of: what `depends_on=[function]` means."""
+        return self._last.fqn
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"
@@ -189,7 +197,7 @@ class BatchInferenceFunction(Construct):
             function_name=self.function.function_name,
             function_version=self.function.version,
         )
-        self.arn = alias.arn
+        self.arn, self._last = alias.arn, alias
         if self.settings.provisioned_concurrency is not None:
             warm = LambdaProvisionedConcurrencyConfig(
                 self,
@@ -198,7 +206,7 @@ class BatchInferenceFunction(Construct):
                 qualifier=alias.name,
                 provisioned_concurrent_executions=self.settings.provisioned_concurrency,
             )
-            self.dependencies = [warm]
+            self._last, self.dependencies = warm, [warm]
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:
