@@ -52,7 +52,7 @@ STACKS = {
             "language": PipelineSettings(
                 endpoint=EndpointSettings(
                     model=MODEL,
-                    capacity=InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=8),
+                    capacity=InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=8),
                     deployment=Deployment(strategy="canary"),
                 ),
                 inference=INFERENCE,

@@ -9,6 +9,8 @@ from importlib import import_module
 
 from constructs_lib.fast_synth.jsii_door import open_door
 from constructs_lib.settings import (
+    AccountPrincipal,
+    AssumedRole,
     AsyncCapacity,
     CodeSigning,
     ContainerModel,
@@ -52,7 +54,9 @@ if typing.TYPE_CHECKING:
     from constructs_lib.validation.checker import SettingsError, Violation
 
 __all__ = [
+    "AccountPrincipal",
     "AlarmTopic",
+    "AssumedRole",
     "AsyncCapacity",
     "BatchInferenceFunction",
     "CodeSigning",

@@ -11,7 +11,8 @@ from constructs_lib.core.iam import ServiceRole
 from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.messaging.queue import ExistingMessageQueue, Queue
 from constructs_lib.settings import ExistingEndpoint, ExistingQueue, ExistingRole, PipelineSettings, QueueSettings
-from constructs_lib.validation.checker import SettingsError, Violation, is_unresolved
+from constructs_lib.validation.checker import SettingsError, Violation
+from constructs_lib.validation.references import is_unresolved
 
 from cdktf_cdktf_provider_aws.iam_role import IamRole
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint

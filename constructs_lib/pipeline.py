@@ -1,7 +1,7 @@
 """A whole pipeline in one construct: queue, function, endpoint, results, and what binds them."""
 
 from collections.abc import Iterable, Sequence
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from constructs_lib.core.iam import ServiceRole, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
@@ -21,7 +21,7 @@ from constructs_lib.validation.checker import SettingsError, Violation
 from constructs_lib.validation.derived import derive
 from constructs_lib.validation.environment import handler_settings
 from constructs_lib.validation.pipeline_checks import check_pipeline
-from constructs_lib.validation.warnings import chain_warnings
+from constructs_lib.validation.warnings import pipeline_warnings
 
 import jsii
 from cdktf import Annotations, ITerraformDependable, TerraformOutput, TerraformStack
@@ -32,6 +32,9 @@ from constructs import Construct, IValidation
 
 # Paths of pipelines by output, of each stack, which has one deploy target.
 _outputs: "WeakKeyDictionary[DeployTarget, dict[str, str]]" = WeakKeyDictionary()
+
+# By deploy target, which each stack has one of.
+_named: "WeakKeyDictionary[DeployTarget, WeakValueDictionary[str, InferencePipeline]]" = WeakKeyDictionary()
 
 
 @jsii.implements(ITerraformDependable)
@@ -67,9 +70,12 @@ class InferencePipeline(Construct):
         settings = self._own.complete(self, settings)
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
+        if (owner := _pipelines_by_name(self).setdefault(name.lower(), self)) is not self:
+            bound, reason = f"another name than that of {owner.node.path}", "one account and region; IAM ignores case"
+            raise SettingsError([Violation(self.node.path, "name", name, bound, reason)])
         self.settings = derive(settings)
-        for warning in chain_warnings(self.settings):
-            Annotations.of(self).add_warning(warning)
+        for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
+            Annotations.of(self).add_warning(str(warning))
         self.queue = self._make_queue(f"{name}-work")
         self.results = self._make_results(f"{name}-results")
         self.table = self._make_table(f"{name}-idempotency")
@@ -80,7 +86,7 @@ class InferencePipeline(Construct):
             self,
             "function",
             name=f"{name}-inference",
-            settings=settings.function,
+            settings=self.settings.function,
             handler_settings=self._handler_settings(),
         )
         self._grant()
@@ -246,3 +252,8 @@ class _OutputsStandOnce:
         stack = TerraformStack.of(self._pipeline).node
         taken = [name for name in self._names if isinstance(stack.try_find_child(name), TerraformOutput)]
         return [f"output {name} of the stack is this pipeline's too: give yours another name" for name in taken]
+
+
+def _pipelines_by_name(pipeline: InferencePipeline) -> "WeakValueDictionary[str, InferencePipeline]":
+    """Return the pipelines of the stack by name, in lower case."""
+    return _named.setdefault(DeployTarget.of(pipeline), WeakValueDictionary())

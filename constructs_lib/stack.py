@@ -3,17 +3,18 @@
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from constructs_lib.core.naming import PlacedStack
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
-from constructs_lib.settings import PipelineSettings, S3StateSettings, StackSettings
+from constructs_lib.settings import AssumedRole, PipelineSettings, S3StateSettings, StackSettings
 from constructs_lib.validation.checker import SettingsError, Violation, check
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 
 from cdktf import App, LocalBackend, S3Backend
-from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTags
+from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderAssumeRole, AwsProviderDefaultTags
 from constructs import Construct
 
 
@@ -26,11 +27,19 @@ class InferenceStack(PlacedStack):
         if violations := check_stack(id_, settings):
             raise SettingsError(violations)
         self.region = settings.region
+        self.role_path, self.permissions_boundary_arn = settings.role_path, settings.permissions_boundary_arn
         self._keep_state(id_, settings.state)
         tags = {"stack": id_, "managed-by": "terraform", **settings.tags}
-        AwsProvider(self, "aws", region=settings.region, default_tags=[AwsProviderDefaultTags(tags=tags)])
+        AwsProvider(
+            self,
+            "aws",
+            region=settings.region,
+            default_tags=[AwsProviderDefaultTags(tags=tags)],
+            allowed_account_ids=list(settings.allowed_account_ids) or None,
+            assume_role=_assume_role(settings.assume_role),
+        )
         self.pipelines = {
-            name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=pipeline)
+            name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=_with_stack_defaults(pipeline, settings))
             for name, pipeline in settings.pipelines.items()
         }
 
@@ -43,6 +52,25 @@ class InferenceStack(PlacedStack):
         S3Backend(self, bucket=state.bucket, region=state.region, key=key, encrypt=True)
         # cdktf's S3Backend is older than Terraform's lock file.
         self.add_override("terraform.backend.s3.use_lockfile", True)
+
+
+def _with_stack_defaults(pipeline: PipelineSettings, stack: StackSettings) -> PipelineSettings:
+    """Return the settings of a pipeline with what the stack sets for all of them; the pipeline's own goes first."""
+    return replace(
+        pipeline,
+        kms_key_arn=stack.kms_key_arn if pipeline.kms_key_arn is None else pipeline.kms_key_arn,
+        acknowledged={**stack.acknowledged, **pipeline.acknowledged},
+    )
+
+
+def _assume_role(settings: AssumedRole | None) -> list[AwsProviderAssumeRole] | None:
+    if settings is None:
+        return None
+    return [
+        AwsProviderAssumeRole(
+            role_arn=settings.arn, external_id=settings.external_id, session_name=settings.session_name
+        )
+    ]
 
 
 def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
@@ -66,7 +94,7 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
         if region_is_known:
             violations += region_violations(f"{id_}/{name}", pipeline, settings.region)
-    return violations or list(_output_clashes(id_, settings.pipelines))
+    return violations or [*_output_clashes(id_, settings.pipelines), *_name_clashes({id_: settings})]
 
 
 def _wrong_type(path: str, property_: str, value: object, expected: type, bound: str) -> list[Violation]:
@@ -80,7 +108,7 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
     if wrong := _wrong_type("app", "stacks", stacks, Mapping, "a mapping of names to StackSettings"):
         raise SettingsError(wrong)
     violations = [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]
-    if violations := violations or list(_name_clashes(stacks)):
+    if violations := violations or [*_stack_clashes(stacks), *_name_clashes(stacks)]:
         raise SettingsError(violations)
     return {id_: InferenceStack(app, id_, settings) for id_, settings in stacks.items()}
 
@@ -113,12 +141,29 @@ def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iter
                 yield Violation(f"{id_}/{other}", "name", other, bound, "both would have an output of the same name")
 
 
+def _stack_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:
+    """Yield stacks whose output folder, or local state, would be another one's where file names have no case."""
+    owners: dict[str, str] = {}
+    for id_ in stacks:
+        owner = owners.setdefault(id_.lower(), id_)
+        if owner != id_:
+            bound = f"a name that differs from {owner} not by case alone"
+            yield Violation(id_, "name", id_, bound, "IAM ignores case, and so do the file systems of many laptops")
+
+
 def _name_clashes(stacks: Mapping[str, StackSettings]) -> Iterator[Violation]:
     """Yield pipelines whose resources would have another one's names, as `x` of `dev-a` and `a-x` of `dev` would."""
-    owners: dict[tuple[str, str], str] = {}
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
     for id_, settings in stacks.items():
         for name in settings.pipelines:
-            path = f"{id_}/{name}"
-            owner = owners.setdefault((settings.region, f"{id_}-{name}"), path)
-            if owner != path:
-                yield Violation(path, "name", f"{id_}-{name}", f"another name than that of {owner}", "same region")
+            path, prefix = f"{id_}/{name}", f"{id_}-{name}"
+            owner, owned = owners.setdefault((settings.region, prefix.lower()), (path, prefix))
+            if owner != path and not _is_of_clashing_stacks(owner, path):
+                case = "" if owned == prefix else "; IAM ignores case"
+                yield Violation(path, "name", prefix, f"another name than that of {owner}", f"same region{case}")
+
+
+def _is_of_clashing_stacks(one: str, other: str) -> bool:
+    """Whether the stacks' own names clash, which says enough."""
+    stacks = one.partition("/")[0], other.partition("/")[0]
+    return stacks[0] != stacks[1] and stacks[0].lower() == stacks[1].lower()

@@ -20,7 +20,7 @@ MODEL = HuggingFaceModel(model_id="unitary/toxic-bert", task="text-classificatio
 MODERATION = PipelineSettings(
     queue=QueueSettings(fifo=True, high_throughput=True, content_based_deduplication=True),
     endpoint=EndpointSettings(
-        model=MODEL, capacity=InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
+        model=MODEL, capacity=InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=6)
     ),
     # A message that can't be scored is dead-lettered, and its room goes on without it.
     inference=InferenceSettings(fifo_dead_letters=True, parameters={"truncation": True}),

@@ -1,7 +1,6 @@
 """Everything locked down: own network and keys, no network access for the containers, signed code, canaries, alarms.
 
-The keys' policies must admit this account, and CloudWatch Logs where a key is for logs; the network needs VPC
-endpoints for SQS, SageMaker Runtime, CloudWatch Logs, X-Ray and DynamoDB, and a gateway endpoint for S3.
+docs/keys.md has the policy that the key needs, and docs/network.md what the network must reach.
 """
 
 from constructs_lib import (
@@ -17,7 +16,6 @@ from constructs_lib import (
     InstanceCapacity,
     MonitoringSettings,
     PipelineSettings,
-    QueueSettings,
     ResultsSettings,
     S3StateSettings,
     StackSettings,
@@ -33,21 +31,18 @@ NETWORK = VpcSettings(
 )
 
 CLAIMS = PipelineSettings(
-    queue=QueueSettings(kms_key_arn=KEY),
     event_source=EventSourceSettings(metrics=True),
     endpoint=EndpointSettings(
         model=ContainerModel(
             image_uri=f"123456789012.dkr.ecr.{REGION}.amazonaws.com/claims@sha256:" + "4f" * 32,
             model_data_url="s3://claims-models/claims/model.tar.gz",
         ),
-        capacity=InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2, max_instances=6),
+        capacity=InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2, max_instances=6),
         vpc=NETWORK,
         network_isolation=True,
-        volume_key_arn=KEY,
-        log_key_arn=KEY,
         log_retention_days=365,
         bucket_key_arns=(KEY,),
-        data_capture=DataCapture(location="s3://claims-audit/captured/", kms_key_arn=KEY),
+        data_capture=DataCapture(location="s3://claims-audit/captured/"),
         deployment=Deployment(strategy="canary", rollback_latency_ms=5000),
     ),
     function=FunctionSettings(
@@ -55,8 +50,6 @@ CLAIMS = PipelineSettings(
         vpc=NETWORK,
         alias="live",
         reserved_concurrency=50,
-        environment_key_arn=KEY,
-        log_key_arn=KEY,
         log_retention_days=365,
         code_signing=CodeSigning(
             config_arn=f"arn:aws:lambda:{REGION}:123456789012:code-signing-config:csc-0123456789abcdefg",
@@ -65,10 +58,12 @@ CLAIMS = PipelineSettings(
         ),
     ),
     inference=InferenceSettings(codec="instances", input_location="s3://claims-inputs/documents/"),
-    results=ResultsSettings(kms_key_arn=KEY, overflow_location="s3://claims-results/large/"),
-    idempotency=IdempotencySettings(kms_key_arn=KEY),
-    monitoring=MonitoringSettings(topic_key_arn=KEY, subscribers=("claims-on-call@example.com",)),
+    results=ResultsSettings(overflow_location="s3://claims-results/large/"),
+    idempotency=IdempotencySettings(),
+    monitoring=MonitoringSettings(subscribers=("claims-on-call@example.com",)),
     bucket_key_arns=(KEY,),
+    # Of everything that is created, or written.
+    kms_key_arn=KEY,
 )
 
 STACKS = {

@@ -18,7 +18,7 @@ from constructs_lib import (
     synthesize,
 )
 
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=1, max_instances=4)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=1, max_instances=4)
 FUNCTION = FunctionSettings(timeout_seconds=90)
 INFERENCE = InferenceSettings(parameters={"truncation": True})
 

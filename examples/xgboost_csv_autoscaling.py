@@ -22,7 +22,7 @@ from constructs_lib import (
 XGBOOST = "492215442770.dkr.ecr.eu-central-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
 CAPACITY = InstanceCapacity(
-    instance_type="ml.c7i.large",
+    instance_type="ml.c5.large",
     min_instances=2,
     max_instances=10,
     concurrent_requests_per_instance=8,
@@ -50,6 +50,7 @@ FRAUD = PipelineSettings(
     # Scores are shorter still: one message has those of a whole request.
     results=ResultsSettings(max_events_per_message=250),
     monitoring=MonitoringSettings(subscribers=("payments-on-call@example.com",), queue_age_seconds=120),
+    acknowledged={"batch-over-payload": "a row has a few hundred bytes, however large a message may be"},
 )
 
 STACKS = {"payments": StackSettings(region="eu-central-1", pipelines={"fraud": FRAUD})}

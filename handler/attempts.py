@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .codecs import UnexpectedResponseError
+from .codecs import RecordFailure, UnexpectedResponseError
 from .evidence import unproven
 from .faults import TREATMENTS, Fault, blamed_on_record, classify, describe, jittered_seconds
 from .metrics import Metrics
@@ -28,8 +28,6 @@ FRUITLESS_REQUESTS, MAX_FRUITLESS_REQUESTS, RECORDS_PER_FRUITLESS_REQUEST = 24, 
 FAILED_ON_EVERYTHING = "the endpoint failed on every request, so this record was not tried alone"
 # Time for the response, measured at a third of a CPU.
 RESPONSE_SECONDS, RESPONSE_SECONDS_PER_RECORD = 0.1, 0.000_06
-# If so many micro-batches fail alike with no success in between, the cause is the endpoint, not a bad record in each.
-CIRCUIT_ORIGINS = 5
 # Requests that were sent together are answered at about the same time. To wait this long for the other answers lets
 # their results leave in one batch.
 LINGER_SECONDS = 0.005
@@ -77,20 +75,17 @@ class Attempt:
     def __init__(
         self,
         items: MicroBatch,
-        origin: int,
         fault: Fault = Fault.DEADLINE,
         detail: str = "the invocation's time ran out",
     ) -> None:
         self.items = items
-        self.origin = origin
-        """Number of the micro-batch that it is, or that it is a part of after halving."""
         self.groups = _groups(items)
         """Its message groups. Of each group, only one attempt at a time may be in flight or paused."""
         self.tries = 0
         self.pair: _Pair | None = None
         """The failed request with two records that this is one half of."""
-        self.is_part = False
-        """Whether it is a part of a micro-batch that was halved."""
+        self.halvings = 0
+        """Number of failed requests that it is a part of."""
         self.started = self.ended = 0.0
         self.fault, self.detail = fault, detail
         """Reason of its last failure, or of the failure of the attempt that was halved into it."""
@@ -119,7 +114,7 @@ class Requests:
     ) -> None:
         self._executor = executor
         self._is_final = is_final
-        self._batches = enumerate(batches)
+        self._batches = iter(batches)
         self._all_taken = False
         self._ready: deque[Attempt] = deque()
         self._paused: list[tuple[float, int, Attempt]] = []  # a heap, by the end of the pause
@@ -129,7 +124,8 @@ class Requests:
         self._order = itertools.count()  # breaks ties in the heap
         self._splits = 0
         self._max_splits = max(MIN_SPLITS_CAP, records // 2)
-        self._failed_origins: dict[Fault, set[int]] = {}
+        self._failed_in_a_row = 0
+        """Requests that failed since the last success."""
         self._fruitless_requests = min(
             MAX_FRUITLESS_REQUESTS, FRUITLESS_REQUESTS + max(0, records - 32) // RECORDS_PER_FRUITLESS_REQUEST
         )
@@ -204,17 +200,28 @@ class Requests:
     def _next(self) -> Attempt | None:
         """Return the next attempt, or None if there is none.
 
-        Until a request succeeds, micro-batches that were not tried yet take turns with parts of those that failed: any
-        success shows that the endpoint works, and bad records may come in a row.
+        Until a request succeeds, micro-batches that were not tried yet take turns with the smallest part of those that
+        failed: any success shows that the endpoint works, and bad records may come in a row.
         """
         self._is_turn_of_part = not self._is_turn_of_part
         if self._ready and (self._succeeded or self._is_turn_of_part):
+            return self._next_ready()
+        return self._take() or (self._next_ready() if self._ready else None)
+
+    def _next_ready(self) -> Attempt:
+        """Return the first attempt, or, while nothing has succeeded, the one that was halved most often.
+
+        Message groups keep their order.
+        """
+        if self._succeeded or self._ready[0].groups:
             return self._ready.popleft()
-        return self._take() or (self._ready.popleft() if self._ready else None)
+        smallest = max(self._ready, key=lambda attempt: attempt.halvings)
+        self._ready.remove(smallest)
+        return smallest
 
     def _take(self) -> Attempt | None:
         """Return the first attempt at the next micro-batch, or None if there is none left."""
-        attempts = (Attempt(batch, number) for number, batch in self._batches)
+        attempts = (Attempt(batch) for batch in self._batches)
         attempt = next(attempts, None)
         if attempt is None:
             self._all_taken = True
@@ -239,7 +246,7 @@ class Requests:
             error = UnexpectedResponseError(unproven(attempt.items, future.result()))
         if error is None:
             self._note_success(attempt)
-            yield Scored(attempt.items, future.result())
+            yield from _outcomes_of(attempt.items, future.result())
             return
         if not isinstance(error, Exception):
             raise error
@@ -259,7 +266,7 @@ class Requests:
         self._succeeded = True
         self._executor.learn(None, attempt.items)
         self._executor.evidence.succeeded(attempt.items)
-        self._failed_origins.clear()
+        self._failed_in_a_row = 0
         if attempt.pair is not None:
             attempt.pair.succeeded += 1
             if attempt.pair.succeeded == 2:
@@ -268,13 +275,13 @@ class Requests:
     def _treat(self, attempt: Attempt, fault: Fault, detail: str) -> Iterator[Failed]:
         treatment = TREATMENTS[fault]
         attempt.fault, attempt.detail = self._last_fault, _ = fault, detail
+        self._failed_in_a_row += 1
         # A part is a retry in itself: its records were sent before.
-        retries = 0 if attempt.is_part and treatment.split else treatment.retries
+        retries = 0 if attempt.halvings and treatment.split else treatment.retries
         if attempt.tries <= retries:
             pause_ends = time.monotonic() + jittered_seconds(2 * treatment.delay_seconds, attempt.tries)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
             return
-        self._failed_origins.setdefault(fault, set()).add(attempt.origin)
         if treatment.split and len(attempt.items) > 1 and self._worth_splitting(fault):
             self._splits += 1
             self._metrics.bisections += 1
@@ -283,20 +290,18 @@ class Requests:
             self._ready.extendleft(reversed(self._parts(attempt, (len(attempt.items) + 1) // 2)))
         else:
             alone = len(attempt.items) == 1 or treatment.of_each
-            if not alone and treatment.circuit and not self._succeeded:
-                fault, detail = Fault.FAILED_ON_EVERYTHING, f"{FAILED_ON_EVERYTHING}: {detail}"
             failures = [Failed(item.record, fault, detail, alone) for item in attempt.items]
             yield from failures
             yield from self._hold({f.record.group for f in failures if f.record.group and not self._is_final(f)})
 
     def _parts(self, attempt: Attempt, size: int) -> list[Attempt]:
         """Return attempts at parts of so many items each."""
-        pair = _Pair(attempt.detail) if len(attempt.items) == 2 and attempt.tries else None
+        pair = _Pair(attempt.detail) if len(attempt.items) == 2 else None
         parts = []
         for start in range(0, len(attempt.items), size):
             items = attempt.items[start : start + size]
-            part = Attempt(items, attempt.origin, attempt.fault, attempt.detail)
-            part.pair, part.is_part = pair, True
+            part = Attempt(items, attempt.fault, attempt.detail)
+            part.pair, part.halvings = pair, attempt.halvings + (1 if attempt.tries else 0)
             parts.append(part)
         return parts
 
@@ -318,10 +323,10 @@ class Requests:
     def _worth_splitting(self, fault: Fault) -> bool:
         """Decide whether the fault may come from a single record, and not from the endpoint as a whole.
 
-        If unrelated micro-batches fail alike with no success in between, a circuit opens: their records are returned
-        instead of being sent once more in halves.
+        If, after a success, as many requests fail in a row as are allowed while nothing succeeds, a circuit opens:
+        records are returned instead of being sent once more in halves.
         """
-        circuit_open = len(self._failed_origins[fault]) >= CIRCUIT_ORIGINS
+        circuit_open = self._succeeded and self._failed_in_a_row >= self._fruitless_requests
         return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _give_up(self) -> Iterator[Failed]:
@@ -336,7 +341,7 @@ class Requests:
             if len(attempt.items) == 1 and attempt.tries:
                 yield Failed(attempt.items[0].record, attempt.fault, attempt.detail, alone=True)
                 continue
-            was_sent = attempt.tries or attempt.is_part
+            was_sent = attempt.tries or attempt.halvings
             detail = f"{FAILED_ON_EVERYTHING}: {attempt.detail}" if was_sent else FAILED_ON_EVERYTHING
             yield from (Failed(item.record, fault, detail, alone=True) for item in attempt.items)
 
@@ -350,6 +355,22 @@ class Requests:
             detail = "no answer before the invocation's time ran out"
             self._metrics.fault(Fault.READ_TIMEOUT)
             yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone=False) for item in attempt.items)
+
+
+def _outcomes_of(items: MicroBatch, results: Sequence[Any]) -> Iterator[Scored | Failed]:
+    """Yield the results of a request, and the failure of each record that the model refused in its answer."""
+    refused = [(item, result.detail) for item, result in zip(items, results, strict=True) if _is_failure(result)]
+    if not refused:
+        yield Scored(items, results)
+        return
+    kept = [(item, result) for item, result in zip(items, results, strict=True) if not _is_failure(result)]
+    if kept:
+        yield Scored([item for item, _ in kept], [result for _, result in kept])
+    yield from (Failed(item.record, Fault.MODEL_REFUSED, detail, alone=True) for item, detail in refused)
+
+
+def _is_failure(result: Any) -> bool:
+    return isinstance(result, RecordFailure)
 
 
 def _groups(items: MicroBatch) -> frozenset[str]:

@@ -36,7 +36,7 @@ class VisibilityBackoff:
 
         Return whether every call has returned, so that no thread of the pool is busy. Errors are logged.
         """
-        if not self._queue_url:
+        if not self._queue_url or time.monotonic() >= until:
             return True
         pauses: dict[str, int] = {}  # of a message group, the longest: no record may come before the failed one
         for record, fault in returned.items():

@@ -41,7 +41,12 @@ def call_once(operation: Callable[..., Any], *, status: int = 200, **arguments: 
     """
     try:
         answer: dict[str, Any] = operation(**arguments)
-    except (BotoCoreError, ClientError):
+    except BotoCoreError:
+        raise
+    except ClientError as error:
+        told = error.response.get("Error", {})
+        if not all(isinstance(told.get(name) or "", str) for name in ("Code", "Message")):
+            raise UnreadableAnswerError(f"the error can't be read: {told}") from error
         raise
     except Exception as error:  # whatever botocore's parsers meet in an answer that is not the service's
         raise UnreadableAnswerError(f"the answer can't be read: {type(error).__name__}: {error}") from error

@@ -37,11 +37,11 @@ class Endpoint:
             Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),
         )
-        content = self._read(answer["Body"])
+        content, content_type = self._read(answer["Body"]), answer.get("ContentType") or ""
         try:
-            return read_results(self._codec, content, len(items))
+            return read_results(self._codec, content, content_type, items)
         except UnexpectedResponseError as error:
-            quote = f"{error}; the answer, {answer.get('ContentType') or 'of no type'}, is {_quoted(content)}"
+            quote = f"{error}; the answer, {content_type or 'of no type'}, is {_quoted(content)}"
             raise UnexpectedResponseError(quote, error.results) from error
 
     def close(self) -> None:

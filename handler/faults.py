@@ -77,7 +77,7 @@ class Treatment(NamedTuple):
     backoff_base_seconds: float = 10.0
     """Most that is added to it on the first receive; doubled with each receive, with full jitter."""
     circuit: bool = False
-    """Whether to stop halving if unrelated micro-batches get this fault with no success in between."""
+    """Whether to stop halving after many failures in a row: then the endpoint is the cause."""
     endpoint_down: bool = False
     """Whether the endpoint as a whole is down if an invocation had no other outcome."""
 
@@ -221,7 +221,12 @@ def _classify_client_error(error: ClientError) -> Fault:
         return _BY_CODE[code]
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     by_status = {413: Fault.TOO_LARGE, 429: Fault.THROTTLED, 530: Fault.DEPENDENCY}
-    return by_status.get(status) or (Fault.UNAVAILABLE if status >= 500 else Fault.CONFIGURATION)
+    if status in by_status or status >= 500:
+        return by_status.get(status, Fault.UNAVAILABLE)
+    # Without a code the answer is not SageMaker's, and may concern this request alone; botocore then fills in the
+    # status. A denial stays one, whoever answers.
+    has_code = code and code != str(status)
+    return Fault.CONFIGURATION if has_code or status in (401, 403, 404) else Fault.UNEXPECTED_RESPONSE
 
 
 def _classify_model_error(original_status: Any) -> Fault:

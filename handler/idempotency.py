@@ -135,7 +135,7 @@ def _remembered(response: Mapping[str, Any]) -> Claim:
         return Claim(fault=Fault.IN_PROGRESS)
     try:
         return Claim(result=json.loads(result["S"]))
-    except (KeyError, TypeError, ValueError):  # not written by this handler
+    except (KeyError, RecursionError, TypeError, ValueError):  # not written by this handler
         return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .clients import UnreadableAnswerError, call_once, new_client, read_body, split_location
-from .codecs import MalformedRecordError, RequestTooLargeError
+from .codecs import MalformedRecordError, Payload, RequestTooLargeError
 from .faults import InputUnavailableError
 from .records import Record
 from .settings import HandlerSettings
@@ -39,7 +39,7 @@ class Inputs:
             raise MalformedRecordError(f"{location!a} can't be named in a request")
         return location.startswith(self._encoded)
 
-    def request(self, record: Record) -> Future[str] | None:
+    def request(self, record: Record) -> Future[Payload] | None:
         """Start reading the object that a record points to; return None if its body is not a pointer.
 
         The future raises MalformedRecordError, RequestTooLargeError or InputUnavailableError.
@@ -48,7 +48,7 @@ class Inputs:
             return None
         return self._pool().submit(self._read, record.body)
 
-    def _read(self, pointer: str) -> str:
+    def _read(self, pointer: str) -> Payload:
         location = _location(pointer)
         if not location.startswith(self._location):
             raise MalformedRecordError(f"{location} is not below {self._location}")
@@ -59,9 +59,8 @@ class Inputs:
             if size > self._max_request_bytes:
                 answer["Body"].close()
                 raise RequestTooLargeError(f"{location} has {size} bytes, a request may have {self._max_request_bytes}")
-            return read_body(answer["Body"], self._max_request_bytes).decode()
-        except UnicodeDecodeError as error:
-            raise MalformedRecordError(f"{location} is not text in UTF-8: {error.reason}") from error
+            content = read_body(answer["Body"], self._max_request_bytes)
+            return Payload(content, answer.get("ContentType") or "", location)
         except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
             raise InputUnavailableError(f"{location}: {error}") from error
 

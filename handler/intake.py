@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .clients import SENDERS
-from .codecs import Codec, CodecError, Item, MalformedRecordError, RequestTooLargeError
+from .codecs import Codec, CodecError, Item, MalformedRecordError, Payload, RequestTooLargeError
 from .faults import Fault, InputUnavailableError
 from .microbatch import request_bytes
 from .records import Reason, Record, Target
@@ -23,10 +23,6 @@ _TARGETS = {
     "InferenceComponentName": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
     "TargetVariant": r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
 }
-
-
-# Some editors put it before a text; it is no part of it.
-_BYTE_ORDER_MARK = "\ufeff"
 
 
 class Unfit(NamedTuple):
@@ -65,6 +61,7 @@ class Intake:
         self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
+        self._copies = 2 if settings.send_lone_record_twice else 1  # of a record that is alone in a request
 
     def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
         """Yield an admission for each record; records to be scored are claimed for so many seconds.
@@ -99,14 +96,12 @@ class Intake:
             else:
                 yield Remembered(admission.record, claim.result)
 
-    def _examine(self, record: Record, pending: Future[str] | None, until: float) -> Admission:
+    def _examine(self, record: Record, pending: Future[Payload] | None, until: float) -> Admission:
         try:
             if self._inputs and self._inputs.is_encoded(record):
                 return Item(record, ())
-            body = record.body if pending is None else pending.result(max(0.0, until - time.monotonic()))
-            if is_changed := pending is not None or body.startswith(_BYTE_ORDER_MARK):
-                body = body.removeprefix(_BYTE_ORDER_MARK)
-            item = self._codec.parse(record._replace(body=body) if is_changed else record)
+            payload = Payload(record.body) if pending is None else pending.result(max(0.0, until - time.monotonic()))
+            item = self._codec.parse(record, payload)
             target = self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
@@ -114,13 +109,11 @@ class Intake:
         except (InputUnavailableError, CodecError, TimeoutError) as error:
             faults = {InputUnavailableError: Fault.INPUT_UNAVAILABLE, TimeoutError: Fault.DEADLINE}
             return Unready(record, faults.get(type(error), Fault.CODEC_FAILED), str(error))
-        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item)
+        limit, size = self._settings.max_request_bytes, request_bytes(self._codec, item, self._copies)
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
-        if not is_changed and target == item.target:
-            return item
-        return item._replace(record=record, target=target)
+        return item if target == item.target else item._replace(target=target)
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:

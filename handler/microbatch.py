@@ -1,16 +1,19 @@
-"""Cuts items into micro-batches by count and by bytes."""
+"""Cutting of items into micro-batches, by count and by bytes."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 
 from .codecs import Codec, Item
 from .records import Target
 
 MicroBatch = list[Item]
+_Key = tuple[str, Target, int]
 
 
-def request_bytes(codec: Codec, item: Item) -> int:
-    """Return the bytes of a request with this item alone; 0 if the item points to a whole request."""
-    return codec.overhead(item.group_key) + item.size if item.parts else 0
+def request_bytes(codec: Codec, item: Item, copies: int = 1) -> int:
+    """Return the size of a request with this item alone, so many times; 0 if the item is a whole request itself."""
+    if not item.parts:
+        return 0
+    return codec.overhead(item.group_key) + item.size + (copies - 1) * _added_bytes(item)
 
 
 def cut(
@@ -27,30 +30,64 @@ def cut(
     Items that may not share a request go to different micro-batches, which are filled at the same time. Each item must
     fit by itself: see `request_bytes`. On its last receive but one, a record shares a micro-batch a quarter as
     large, and on its last receive it is alone. So a record that the endpoint never answers can't fail the same others
-    each time.
+    each time. The last two micro-batches of a kind are of like size: 33 records are 17 and 16, not 32 and 1.
 
-    Records of a message group stay in order: before an item is added, the micro-batch in which an earlier one of its
-    group waits is yielded, if that is another micro-batch.
+    Records of a message group stay in order: before an item is added, the micro-batches in which earlier ones of its
+    group wait are yielded, if those are of another kind.
     """
-    gathered: dict[tuple[str, Target, int], MicroBatch] = {}
-    sizes: dict[tuple[str, Target, int], int] = {}
-    # The key of the micro-batch with the latest record of each message group
-    home: dict[str, tuple[str, Target, int]] = {}
+    piles: dict[_Key, _Pile] = {}
+    home: dict[str, _Key] = {}  # the kind of the micro-batch with the latest record of each message group
     for item in sorted(items, key=_length) if sort_by_length else items:
         cap = _record_cap(item, min(max_records_per_request, codec.max_records), max_receive_count)
         key, group = (item.group_key, item.target, cap), item.record.group
-        if group and home.get(group, key) != key and gathered.get(home[group]):
-            yield gathered.pop(home[group])
-        batch = gathered.setdefault(key, [])
-        added = len(item.parts) + item.size
-        if batch and (len(batch) >= cap or sizes[key] + added > max_request_bytes):
-            yield batch
-            batch = gathered[key] = []
-        sizes[key] = sizes[key] + added if batch else request_bytes(codec, item)
-        batch.append(item)
+        if group and home.get(group, key) != key and home[group] in piles:
+            yield from piles.pop(home[group]).rest()
+        pile = piles.setdefault(key, _Pile(cap, max_request_bytes))
+        if full := pile.add(item, request_bytes(codec, item)):
+            yield full
         if group:
             home[group] = key
-    yield from filter(None, gathered.values())
+    for pile in piles.values():
+        yield from pile.rest()
+
+
+class _Pile:
+    """Items that may share a request: the micro-batch that is being filled, and the full one before it."""
+
+    def __init__(self, max_records: int, max_bytes: int) -> None:
+        self._max_records = max_records
+        self._max_bytes = max_bytes
+        self._full: MicroBatch = []
+        self._batch: MicroBatch = []
+        self._bytes = 0
+
+    def add(self, item: Item, bytes_alone: int) -> MicroBatch:
+        """Add an item; return a micro-batch that is ready, or an empty one."""
+        ready: MicroBatch = []
+        added = _added_bytes(item)
+        if self._batch and (len(self._batch) >= self._max_records or self._bytes + added > self._max_bytes):
+            ready, self._full, self._batch = self._full, self._batch, []
+        self._bytes = self._bytes + added if self._batch else bytes_alone
+        self._batch.append(item)
+        if self._max_records == 1:  # nothing to even out
+            ready, self._batch = self._batch, []
+        return ready
+
+    def rest(self) -> Iterator[MicroBatch]:
+        """Yield what is left, in two micro-batches of like size if the last one is smaller."""
+        full, batch = self._full, self._batch
+        if len(full) == self._max_records:
+            for _ in range((len(full) - len(batch)) // 2):
+                self._bytes += _added_bytes(full[-1])
+                if self._bytes > self._max_bytes:
+                    break
+                batch.insert(0, full.pop())
+        yield from filter(None, (full, batch))
+
+
+def _added_bytes(item: Item) -> int:
+    """Return the bytes that an item adds to a request with others: its parts, and a separator for each."""
+    return len(item.parts) + item.size
 
 
 def _length(item: Item) -> tuple[str, int]:

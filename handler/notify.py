@@ -9,7 +9,7 @@ from typing import Any
 
 from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
 from .clients import SENDERS, new_client, split_location
-from .codecs import UnexpectedResponseError, codec_for, read_results
+from .codecs import Item, RecordFailure, UnexpectedResponseError, codec_for, read_results
 from .entry import Context, once_a_sandbox
 from .records import Reason, Record
 from .settings import MIB, HandlerSettings
@@ -98,7 +98,10 @@ class Notifications:
             answer["Body"].close()
             return pointer
         try:
-            (result,) = read_results(self._codec, read(location, answer["Body"], MAX_READ_BYTES), 1)
+            content = read(location, answer["Body"], MAX_READ_BYTES)
+            (result,) = read_results(self._codec, content, answer.get("ContentType") or "", [Item(record, ())])
+            if isinstance(result, RecordFailure):
+                raise _FailedError(Reason.MODEL_ERROR, result.detail)
             return result_entry(record, result, self._settings, self._results)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error

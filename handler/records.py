@@ -1,9 +1,12 @@
 """Records of an SQS event, and the outcome of each: exactly one of succeeded, dead-lettered, or returned."""
 
+import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
+
+from .settings import ConfigurationError
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -67,31 +70,52 @@ class Reason(StrEnum):
 
 
 def read_records(event: Mapping[str, Any]) -> list[Record]:
-    """Return the event's records. If a message was delivered twice in one batch, only the first is returned."""
+    """Return the event's records. If a message was delivered twice in one batch, only the first is returned.
+
+    Raises ConfigurationError if the event is not SQS's.
+    """
     records: dict[str, Record] = {}
-    for record in event["Records"]:
+    for record in _members(event.get("Records") if isinstance(event, Mapping) else None):
         if record["messageId"] not in records:
             records[record["messageId"]] = _read_record(record)
     return list(records.values())
 
 
+def _members(records: Any) -> list[dict[str, Any]]:
+    if isinstance(records, list) and all(
+        isinstance(record, dict) and isinstance(record.get("messageId"), str) and record["messageId"]
+        for record in records
+    ):
+        return records
+    raise ConfigurationError("the event is not SQS's: it must have Records, a list of objects with a messageId")
+
+
 def _read_record(record: Mapping[str, Any]) -> Record:
-    system, source_arn = record.get("attributes", {}), record.get("eventSourceARN", "")
+    """Return a record. What is not of SQS's types is left out, so that it concerns no other record."""
+    system, source_arn, body = _object(record, "attributes"), _text(record, "eventSourceARN"), record.get("body")
+    received = _text(system, "ApproximateReceiveCount")
+    attributes = _object(record, "messageAttributes")
     return Record(
         message_id=record["messageId"],
-        receipt_handle=record.get("receiptHandle", ""),
-        body=record["body"],
-        receive_count=int(system.get("ApproximateReceiveCount", 1)),
+        receipt_handle=_text(record, "receiptHandle"),
+        body=body if isinstance(body, str) else "",
+        receive_count=int(received) if re.fullmatch("[0-9]{1,9}", received) else 1,
         source_arn=source_arn,
         # Standard queues have message groups too, for fairness, but no order.
-        group=system.get("MessageGroupId", "") if source_arn.endswith(".fifo") else "",
-        attributes={
-            name: attribute["stringValue"]
-            for name, attribute in record.get("messageAttributes", {}).items()
-            if attribute.get("stringValue")
-        },
-        trace_header=system.get("AWSTraceHeader", ""),
+        group=_text(system, "MessageGroupId") if source_arn.endswith(".fifo") else "",
+        attributes={name: text for name in attributes if (text := _text(_object(attributes, name), "stringValue"))},
+        trace_header=_text(system, "AWSTraceHeader"),
     )
+
+
+def _object(of: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = of.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(of: Mapping[str, Any], name: str) -> str:
+    value = of.get(name)
+    return value if isinstance(value, str) else ""
 
 
 class Ledger:

@@ -13,6 +13,17 @@ from typing import Any, Self
 KIB = 1024
 MIB = 1024 * KIB
 CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single")
+_JSON = r"application/([\w.-]+\+)?json"
+ACCEPTED: Mapping[str, str] = {
+    "huggingface": _JSON,
+    "instances": _JSON,
+    "kserve": _JSON,
+    "jsonlines": r"application/(x-)?(jsonlines|jsonl|ndjson)",
+    "csv": "text/csv",
+    "csv-row": "text/csv",
+    "single": rf"{_JSON}|text/[\w.-]+",
+}
+"""Content types of answers that each codec can decode, as regular expressions; a parameter may follow."""
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
@@ -97,6 +108,22 @@ class HandlerSettings:
     max_request_bytes: int = 4 * MIB
     """Most bytes in one request body. Default: SageMaker's limit for serverless endpoints, 4 MiB;
     asynchronous ones take 1 GB."""
+    request_key: str = "instances"
+    """`instances` only: member of a request that holds the records; empty if the request is a bare list."""
+    response_key: str = "predictions"
+    """`instances` only: member of an answer that holds the results; empty if the answer is a bare list."""
+    request_members: Mapping[str, Any] = field(default_factory=dict)
+    """`instances` and `single` only: further members of every request, for instance {"signature_name": "score"}; of
+    `single`, those of the record's own body win."""
+    csv_header: str = ""
+    """`csv` and `csv-row` only: a first line of every request; empty for none."""
+    content_type: str = ""
+    """Content type of requests; empty for the codec's own."""
+    accept: str = ""
+    """Content type that answers are asked for in (`ACCEPTED`); empty for the codec's own."""
+    send_lone_record_twice: bool = False
+    """Whether a request with one record has it twice, for containers that can't take one; its size then counts twice.
+    Not with `single`."""
     task: str = ""
     """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
     alone in its request has the same shape as in a shared one. Empty: the task is not known."""
@@ -188,8 +215,41 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
     if settings.max_events_per_message > 1 and (sink not in PACKED_SINKS or target.endswith(".fifo")):
         where = f"RESULT_SINK={sink!r}" if sink not in PACKED_SINKS else f"RESULT_TARGET={target!r}"
         yield f"MAX_EVENTS_PER_MESSAGE='{settings.max_events_per_message}': must be 1 with {where}"
+    for name, bound in codec_faults(settings):
+        yield f"{name.upper()}={_render(getattr(settings, name))!r}: must be {bound}"
     if settings.asynchronous:
         yield from _asynchronous_relations(settings)
+
+
+def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
+    """Yield each setting that the codec has no use for, or can't fulfil, with what it must be.
+
+    `settings` are a HandlerSettings or the constructs' InferenceSettings, which name them alike.
+    """
+    codec = settings.codec
+    only: dict[str, tuple[object, tuple[str, ...]]] = {
+        "request_key": ("instances", ("instances",)),
+        "response_key": ("predictions", ("instances",)),
+        "request_members": ({}, ("instances", "single")),
+        "csv_header": ("", ("csv", "csv-row")),
+        "send_lone_record_twice": (False, tuple(name for name in CODECS if name != "single")),
+    }
+    for name, (default, codecs) in only.items():
+        if (getattr(settings, name) or type(default)()) != default and codec not in codecs and codec in CODECS:
+            yield name, f"{_shown(default)} with codec {codec}"
+    if codec == "instances" and settings.request_members and not settings.request_key:
+        yield "request_members", "empty with an empty request_key: a bare list has no members"
+    if codec == "instances" and settings.request_key in settings.request_members:
+        yield "request_members", f"without {settings.request_key}, which holds the records"
+    if "\n" in (settings.csv_header or "") or "\r" in (settings.csv_header or ""):
+        yield "csv_header", "one line"
+    accept = settings.accept
+    if accept and codec in ACCEPTED and not re.fullmatch(rf"({ACCEPTED[codec]})(\s*;.*)?", accept):
+        yield "accept", f"a content type that the codec {codec} can decode, {ACCEPTED[codec]}"
+
+
+def _shown(default: object) -> str:
+    return "empty" if default in ("", {}) else str(default)
 
 
 def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
@@ -221,11 +281,11 @@ def _parse(f: Field[Any], text: str) -> object:
         if not low <= number <= high:
             raise ValueError(f"must be {low} to {high}")
         return number
-    if f.name == "parameters":
-        parameters = json.loads(text)
-        if not isinstance(parameters, dict):
+    if f.name in ("parameters", "request_members"):
+        members = json.loads(text)
+        if not isinstance(members, dict):
             raise ValueError("must be a JSON object")
-        return parameters
+        return members
     return text
 
 

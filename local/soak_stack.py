@@ -23,7 +23,7 @@ FUNCTION_TIMEOUT_SECONDS = 10
 SOAK = PipelineSettings(
     endpoint=EndpointSettings(
         model=HuggingFaceModel(model_id="papluca/xlm-roberta-base-language-detection", task="text-classification"),
-        capacity=InstanceCapacity(instance_type="ml.c7i.xlarge"),
+        capacity=InstanceCapacity(instance_type="ml.c5.xlarge"),
     ),
     queue=QueueSettings(
         # As long as the longest invocation, so that the messages of a killed one come again as soon as possible.

@@ -9,21 +9,26 @@ from pathlib import Path
 from typing import Any
 
 from constructs_lib import settings
-from constructs_lib.validation.limits import RULES, Range
+from constructs_lib.validation.checker import bound
+from constructs_lib.validation.limits import RULES, Range, Rule
 
 PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 HEAD = """# Settings
 
-Every setting with its unit and default, made from the code by `python -m tools.settings_table`. What is derived is
-checked when you set it by hand. Text that goes into the plan as it is, for instance an ARN, may be a Terraform
-reference; everything else must be known when synthesizing.
+Every setting with its unit, bound and default, created from the code by `python -m tools.settings_table`. What is
+derived is checked when you set it by hand. Text that goes into the plan as it is, for instance an ARN, may be a
+Terraform reference, and so may the lists `subnet_ids` and `security_group_ids` of the function, `layers` and
+`allowed_account_ids`; everything else must be known when synthesizing. Where a setting has several items the bound is
+that of each. Some settings must fit each other besides: [`architecture.md`](architecture.md) has the chains.
 """
 CLASSES: tuple[type[Any], ...] = (
     settings.StackSettings,
+    settings.AssumedRole,
     settings.S3StateSettings,
     settings.PipelineSettings,
     settings.QueueSettings,
     settings.ServicePrincipal,
+    settings.AccountPrincipal,
     settings.ExistingQueue,
     settings.EventSourceSettings,
     settings.ProvisionedPollers,
@@ -66,8 +71,20 @@ def _section(cls: type[Any]) -> Iterator[str]:
     units = {rule.property: rule.unit for rule in rules if isinstance(rule, Range)}
     yield f"## {cls.__name__}"
     yield inspect.cleandoc(cls.__doc__ or "")
-    rows = [f"| `{f.name}` | {units.get(f.name, '')} | {_default(f)} | {docs[f.name]} |" for f in shown]
-    yield "\n".join(["| setting | unit | default | what it does |", "|---|---|---|---|", *rows])
+    bounds = {rule.property: _bound(rule) for rule in rules}
+    rows = [
+        f"| `{f.name}` | {units.get(f.name, '')} | {bounds.get(f.name, '')} | {_default(f)} | {docs[f.name]} |"
+        for f in shown
+    ]
+    yield "\n".join(["| setting | unit | bound | default | what it does |", "|---|---|---|---|---|", *rows])
+
+
+def _bound(rule: Rule) -> str:
+    """Return a rule in words; a number's unit has a column of its own."""
+    if isinstance(rule, Range):
+        steps = f" in steps of {rule.step:,}" if rule.step > 1 else ""
+        return f"{rule.low:,} to {rule.high:,}{steps}"
+    return bound(rule)
 
 
 def _attribute_docs(cls: type[Any]) -> dict[str, str]:

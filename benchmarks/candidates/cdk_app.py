@@ -56,5 +56,5 @@ class InferenceStack(Stack):
 if __name__ == "__main__":
     app = App(outdir=sys.argv[1])
     InferenceStack(app, "dev", {"serverless_config": Serverless(memory_size_in_mb=6144, max_concurrency=10)})
-    InferenceStack(app, "prod", {"instance_type": "ml.c7i.xlarge", "initial_instance_count": 2})
+    InferenceStack(app, "prod", {"instance_type": "ml.c5.xlarge", "initial_instance_count": 2})
     app.synth()

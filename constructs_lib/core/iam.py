@@ -9,7 +9,7 @@ from typing import Any
 from constructs_lib.core.findings import accept
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.settings import ExistingRole
-from constructs_lib.validation.checker import is_unresolved
+from constructs_lib.validation.references import is_unresolved
 
 from cdktf import Fn, Token
 from cdktf_cdktf_provider_aws.iam_role import IamRole
@@ -71,6 +71,8 @@ class ServiceRole(Construct):
             name=f"{name}-{deploy_target.region}",
             description=description,
             assume_role_policy=policy_document(trust),
+            path=None if deploy_target.role_path == "/" else deploy_target.role_path,
+            permissions_boundary=deploy_target.permissions_boundary_arn,
         )
         self.arn, self._name = role.arn, role.name
 

@@ -22,10 +22,15 @@ class PlacedStack(TerraformStack):
 
 
 class DeployTarget(Construct):
-    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans."""
+    """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans.
+
+    It also has what a stack sets for all of its roles.
+    """
 
     def __init__(self, scope: Construct, id_: str) -> None:
         super().__init__(scope, id_)
+        self.role_path: str = getattr(scope, "role_path", "/")
+        self.permissions_boundary_arn: str | None = getattr(scope, "permissions_boundary_arn", None)
         partition_data = DataAwsPartition(self, "partition")
         self.partition = partition_data.partition
         self.account = DataAwsCallerIdentity(self, "caller").account_id

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, policy_document
 from constructs_lib.core.naming import DeployTarget
-from constructs_lib.settings import ExistingQueue, QueueSettings, ServicePrincipal
+from constructs_lib.settings import AccountPrincipal, ExistingQueue, QueueSettings, ServicePrincipal
 from constructs_lib.validation.checker import SettingsError, Violation, require_name, require_valid
 from constructs_lib.validation.limits import MAX_MESSAGE_BYTES, QUEUE_NAME
 
@@ -15,6 +16,8 @@ from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from cdktf_cdktf_provider_aws.sqs_queue_policy import SqsQueuePolicy
 from cdktf_cdktf_provider_aws.sqs_queue_redrive_allow_policy import SqsQueueRedriveAllowPolicy
 from constructs import Construct
+
+Grantee = ServiceRole | ServicePrincipal | AccountPrincipal
 
 
 class Queue(Construct):
@@ -38,11 +41,11 @@ class Queue(Construct):
         self._deploy_target = DeployTarget.of(scope)
         self.arn = self._deploy_target.arn("sqs", name)
 
-    def grant_send(self, grantee: ServiceRole | ServicePrincipal) -> None:
-        """Let a role, or an AWS service on behalf of one resource, send messages."""
+    def grant_send(self, grantee: Grantee) -> None:
+        """Let a role, an AWS service on behalf of one resource, or another account send messages."""
         self._grant(grantee, "send-to", ["sqs:SendMessage"], "GenerateDataKey", "Decrypt")
 
-    def grant_consume(self, grantee: ServiceRole | ServicePrincipal) -> None:
+    def grant_consume(self, grantee: Grantee) -> None:
         """Let it be fed by a Lambda event source mapping: receive, delete, and read the queue's attributes."""
         actions = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
         self._grant(grantee, "consume", actions, "Decrypt")
@@ -68,10 +71,8 @@ class Queue(Construct):
         target = to._statements(["sqs:SendMessage"], "GenerateDataKey", "Decrypt")  # noqa: SLF001 - of its own class
         role.allow(f"redrive-{self.id}", *source, *target)
 
-    def _grant(
-        self, grantee: ServiceRole | ServicePrincipal, intent: str, actions: list[str], *key_actions: str
-    ) -> None:
-        if isinstance(grantee, ServicePrincipal):
+    def _grant(self, grantee: Grantee, intent: str, actions: list[str], *key_actions: str) -> None:
+        if not isinstance(grantee, ServiceRole):
             self._admit(grantee, actions)
             return
         grantee.allow(f"{intent}-{self.id}", *self._statements(actions, *key_actions))
@@ -83,7 +84,7 @@ class Queue(Construct):
             statements += key_statements([self.settings.kms_key_arn], "sqs", self._deploy_target, *key_actions)
         return statements
 
-    def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
+    def _admit(self, principal: ServicePrincipal | AccountPrincipal, actions: list[str]) -> None:
         """Raises SettingsError: only a queue that is created here has a policy of its own."""
         bound, reason = "a role", "the policy of an existing queue is not changed"
         raise SettingsError([Violation(self.node.path, "grantee", principal, bound, reason)])
@@ -186,21 +187,32 @@ class MessageQueue(Queue):
     def _policy_document(self) -> str:
         return policy_document(*self._policy_statements)
 
-    def _admit(self, principal: ServicePrincipal, actions: list[str]) -> None:
+    def _admit(self, principal: ServicePrincipal | AccountPrincipal, actions: list[str]) -> None:
         require_valid(self, principal)
-        conditions: dict[str, dict[str, str]] = {"ArnLike": {"aws:SourceArn": principal.source_arn}}
-        if principal.source_arn.split(":")[4:5] == [""]:  # a bucket's ARN does not name its account
-            conditions["StringEquals"] = {"aws:SourceAccount": self._deploy_target.account}
-        self._policy_statements.append(
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": principal.service},
-                "Action": actions,
-                "Resource": self.arn,
-                "Condition": conditions,
-            }
-        )
+        # Those of the settings are checked already; this one may be granted later.
+        require_valid(self, replace(self.settings, senders=(principal,)))
+        admitted = {"Effect": "Allow", "Action": actions, "Resource": self.arn}
+        if isinstance(principal, AccountPrincipal):
+            self._policy_statements.append({**admitted, "Principal": {"AWS": principal.arn}})
+        else:
+            conditions = self._source_conditions(principal)
+            self._policy_statements.append(
+                {**admitted, "Principal": {"Service": principal.service}, "Condition": conditions}
+            )
         self._policy.policy = self._policy_document()
+
+    def _source_conditions(self, principal: ServicePrincipal) -> dict[str, dict[str, str]]:
+        """Return what holds the service to one resource: its ARN, and its account where no ARN says it.
+
+        A bucket's ARN does not name its account: whoever gets the name after the bucket is deleted could send. That is
+        known of a reference too, by the service.
+        """
+        conditions = {"ArnLike": {"aws:SourceArn": principal.source_arn}}
+        nameless = principal.service.startswith("s3.") or principal.source_arn.split(":")[4:5] == [""]
+        if nameless or principal.account_id is not None:
+            account = principal.account_id or self._deploy_target.account
+            conditions["StringEquals"] = {"aws:SourceAccount": account}
+        return conditions
 
 
 class ExistingMessageQueue(Queue):

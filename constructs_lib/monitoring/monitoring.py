@@ -9,7 +9,8 @@ from constructs_lib.monitoring.alarms import Alarm, pipeline_alarms
 from constructs_lib.monitoring.dashboard import dashboard_body
 from constructs_lib.monitoring.metrics import Formula, WatchedPipeline
 from constructs_lib.settings import MonitoringSettings
-from constructs_lib.validation.checker import is_unresolved, require_valid
+from constructs_lib.validation.checker import require_valid
+from constructs_lib.validation.references import is_unresolved
 
 from cdktf_cdktf_provider_aws.cloudwatch_dashboard import CloudwatchDashboard
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import (

@@ -23,6 +23,7 @@ from constructs_lib.settings.endpoint import (
 from constructs_lib.settings.function import CodeSigning, ExistingRole, FunctionSettings, VpcSettings
 from constructs_lib.settings.messages import (
     DAY_SECONDS,
+    AccountPrincipal,
     EventSourceSettings,
     ExistingQueue,
     IdempotencySettings,
@@ -33,10 +34,18 @@ from constructs_lib.settings.messages import (
 )
 from constructs_lib.settings.models import ContainerModel, HuggingFaceModel, Model, ModelPackage
 from constructs_lib.settings.monitoring import MonitoringSettings
-from constructs_lib.settings.pipeline import InferenceSettings, PipelineSettings, S3StateSettings, StackSettings
+from constructs_lib.settings.pipeline import (
+    AssumedRole,
+    InferenceSettings,
+    PipelineSettings,
+    S3StateSettings,
+    StackSettings,
+)
 
 __all__ = [
     "DAY_SECONDS",
+    "AccountPrincipal",
+    "AssumedRole",
     "AsyncCapacity",
     "Capacity",
     "CodeSigning",

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from constructs_lib.settings.base import Settings
+
 
 @dataclass(frozen=True, kw_only=True)
-class ServerlessCapacity:
+class ServerlessCapacity(Settings):
     """Pay per request, nothing when idle; the first request after a pause waits for a container to start."""
 
     memory_mib: int = 4096
@@ -30,11 +32,11 @@ class ServerlessCapacity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hardware:
+class Hardware(Settings):
     """The instances of a variant; what real-time and asynchronous capacity have in common."""
 
     instance_type: str
-    """For instance `ml.m7i.xlarge`."""
+    """For instance `ml.m5.xlarge`."""
     volume_gib: int | None = None
     """Size of the storage volume; by default what SageMaker gives the instance type."""
     model_download_timeout_seconds: int | None = None
@@ -47,7 +49,7 @@ class Hardware:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueScaling:
+class QueueScaling(Settings):
     """An extra step policy: instances are added while the work queue falls behind."""
 
     age_seconds: int | None = None
@@ -61,7 +63,7 @@ class QueueScaling:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScheduledCapacity:
+class ScheduledCapacity(Settings):
     """Another scaling range from a point in time on, until the next one of the schedule."""
 
     name: str

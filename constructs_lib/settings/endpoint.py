@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from constructs_lib.settings.base import Settings
 from constructs_lib.settings.capacity import AsyncCapacity, Capacity, InstanceCapacity, ServerlessCapacity
 from constructs_lib.settings.function import ExistingRole, VpcSettings
 from constructs_lib.settings.models import HuggingFaceModel, Model
 
 
 @dataclass(frozen=True, kw_only=True)
-class Variant:
+class Variant(Settings):
     """A further production variant, or a shadow one."""
 
     name: str
@@ -34,7 +35,7 @@ class ServingVariant(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataCapture:
+class DataCapture(Settings):
     """Requests and answers kept in S3, for audits and for monitoring the model."""
 
     location: str
@@ -50,7 +51,7 @@ class DataCapture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class Deployment(Settings):
     """Deployment of a changed endpoint, and its rollback. Alarms are created for it, one a variant at least; since
     the provider replaces an endpoint whose rollback comes or goes, each endpoint on instances has one.
 
@@ -80,7 +81,7 @@ class Deployment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EndpointSettings:
+class EndpointSettings(Settings):
     """The SageMaker endpoint: which model, on what capacity."""
 
     model: Model
@@ -107,7 +108,7 @@ class EndpointSettings:
     data_capture: DataCapture | None = None
     """Keep requests and answers in S3; by default none are kept."""
     vpc: VpcSettings | None = None
-    """Network of the containers; by default SageMaker's own."""
+    """Network of the containers; by default SageMaker's own. docs/network.md lists what it must reach."""
     network_isolation: bool = False
     """Whether containers may open no connection at all; by default they may. The model must then come from S3."""
     volume_key_arn: str | None = None
@@ -186,7 +187,7 @@ class EndpointSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExistingEndpoint:
+class ExistingEndpoint(Settings):
     """An endpoint of the same account and region that exists already. Nothing of it is created or changed."""
 
     name: str

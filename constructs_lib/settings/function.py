@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from constructs_lib.settings.base import Settings
+
 
 @dataclass(frozen=True, kw_only=True)
-class VpcSettings:
+class VpcSettings(Settings):
     """A network of yours."""
 
     subnet_ids: tuple[str, ...]
@@ -14,7 +16,7 @@ class VpcSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExistingRole:
+class ExistingRole(Settings):
     """A role of the same account that exists already."""
 
     arn: str
@@ -24,7 +26,7 @@ class ExistingRole:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CodeSigning:
+class CodeSigning(Settings):
     """Code signed by AWS Signer before Lambda takes it."""
 
     config_arn: str
@@ -36,7 +38,7 @@ class CodeSigning:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FunctionSettings:
+class FunctionSettings(Settings):
     """The Lambda function."""
 
     memory_mib: int = 512
@@ -73,8 +75,7 @@ class FunctionSettings:
     snap_start: bool = False
     """With `alias`: start sandboxes from a snapshot taken after initialization; by default they start cold."""
     vpc: VpcSettings | None = None
-    """Network to run in; it must lead to SQS, SageMaker and CloudWatch, by VPC endpoints or NAT. By default Lambda's
-    own."""
+    """Network to run in; by default Lambda's own. docs/network.md lists what it must reach."""
     role: ExistingRole | None = None
     """Role to run as; by default one is created."""
     environment_key_arn: str | None = None

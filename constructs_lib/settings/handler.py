@@ -43,6 +43,7 @@ OWN_CODEC = settings.OWN_CODEC
 PACKED_SINKS = settings.PACKED_SINKS
 RESULT_SINKS = settings.RESULT_SINKS
 HandlerSettings = settings.HandlerSettings
+codec_faults = settings.codec_faults
 request_timeout_seconds = settings.request_timeout_seconds
 
 Codec = codecs.Codec
@@ -50,6 +51,8 @@ CodecError = codecs.CodecError
 Framed = codecs.Framed
 Item = codecs.Item
 MalformedRecordError = codecs.MalformedRecordError
+Payload = codecs.Payload
+RecordFailure = codecs.RecordFailure
 RequestTooLargeError = codecs.RequestTooLargeError
 UnexpectedResponseError = codecs.UnexpectedResponseError
 Record = records.Record

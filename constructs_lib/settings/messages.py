@@ -4,23 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from constructs_lib.settings.base import Settings
 from constructs_lib.settings.handler import KIB
 
 DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServicePrincipal:
+class ServicePrincipal(Settings):
     """An AWS service that may use a queue, on behalf of one resource."""
 
     service: str
     """For instance `s3.amazonaws.com` or `events.amazonaws.com`."""
     source_arn: str
     """ARN of the resource that the service acts for, for instance a bucket; `*` stands for any characters in it."""
+    account_id: str | None = None
+    """Account that the resource is in, where its ARN does not say so, as that of a bucket does not; by default the
+    stack's own."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueueSettings:
+class AccountPrincipal(Settings):
+    """Another AWS account, or one role or user of it, that may use a queue; it needs the right on its own side too."""
+
+    arn: str
+    """For instance `arn:aws:iam::210987654321:role/producer`, or `arn:aws:iam::210987654321:root` for whoever that
+    account lets."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueSettings(Settings):
     """The work queue and its dead-letter queue."""
 
     fifo: bool = False
@@ -51,9 +64,9 @@ class QueueSettings:
     use it are granted to the function's role; the key's own policy must admit the account, and whoever sends."""
     kms_data_key_reuse_seconds: int = 300
     """With a customer key: how long SQS reuses a data key before it asks KMS again; by default 5 minutes."""
-    senders: tuple[ServicePrincipal, ...] = ()
-    """AWS services that may send to the queue, for instance a bucket's notifications; by default none may. Roles get
-    the right by `grant_send`."""
+    senders: tuple[ServicePrincipal | AccountPrincipal, ...] = ()
+    """AWS services, for instance a bucket's notifications, and other accounts that may send to the queue; by default
+    none may. Roles of this account get the right by `grant_send`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +83,7 @@ class ExistingQueue(QueueSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProvisionedPollers:
+class ProvisionedPollers(Settings):
     """Pollers that wait for this queue alone; one takes up to 1 MB/s and 10 concurrent invocations."""
 
     minimum: int = 2
@@ -80,7 +93,7 @@ class ProvisionedPollers:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventSourceSettings:
+class EventSourceSettings(Settings):
     """The event source mapping, by which the queue feeds the function."""
 
     batch_size: int = 10
@@ -106,7 +119,7 @@ class EventSourceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultsSettings:
+class ResultsSettings(Settings):
     """The sink of results."""
 
     sink: str = "sqs"
@@ -130,7 +143,7 @@ class ResultsSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdempotencySettings:
+class IdempotencySettings(Settings):
     """A DynamoDB table of results, so that a record delivered twice is scored once."""
 
     retention_seconds: int = 4 * DAY_SECONDS

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from constructs_lib.settings.base import Settings
+
 # PyTorch 2.6, transformers 4.49: AWS's Hugging Face inference image for CPUs.
 HUGGING_FACE_CPU_IMAGE_TAG = "2.6.0-transformers4.49.0-cpu-py312-ubuntu22.04"
 
 
 @dataclass(frozen=True, kw_only=True)
-class HuggingFaceModel:
+class HuggingFaceModel(Settings):
     """A model of the Hugging Face Hub on AWS's prebuilt image; the container downloads it when it starts."""
 
     model_id: str
@@ -33,7 +35,7 @@ class HuggingFaceModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ContainerModel:
+class ContainerModel(Settings):
     """A container image that answers /ping and /invocations, with model data from S3."""
 
     image_uri: str
@@ -52,7 +54,7 @@ class ContainerModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelPackage:
+class ModelPackage(Settings):
     """A model package: of your registry, of JumpStart, or subscribed to on AWS Marketplace.
 
     Those of AWS Marketplace want `network_isolation`, and run neither serverless nor as a shadow.

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from constructs_lib.settings.base import Settings
+
 
 @dataclass(frozen=True, kw_only=True)
-class MonitoringSettings:
+class MonitoringSettings(Settings):
     """Alarms of a pipeline, the topic they go to, and its dashboard."""
 
     topic_arn: str | None = None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from constructs_lib.settings.base import Settings
 from constructs_lib.settings.endpoint import EndpointSettings, ExistingEndpoint
 from constructs_lib.settings.function import FunctionSettings
 from constructs_lib.settings.handler import MIB
@@ -12,7 +13,7 @@ from constructs_lib.settings.monitoring import MonitoringSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferenceSettings:
+class InferenceSettings(Settings):
     """Requests: how records are put into them, and which model they name."""
 
     codec: str = "huggingface"
@@ -28,6 +29,24 @@ class InferenceSettings:
     max_response_bytes: int = 25 * MIB
     """Longest answer of the endpoint; by default 25 MiB, SageMaker's limit for real-time endpoints. The request of a
     longer one counts as failed."""
+    request_key: str = "instances"
+    """`instances` only: member of a request that holds the records, for instance `inputs` or `dataframe_records`; by
+    default `instances`. Empty: the request is a bare list."""
+    response_key: str = "predictions"
+    """`instances` only: member of an answer that holds the results, for instance `outputs` or `scores`; by default
+    `predictions`. Empty: the answer is a bare list."""
+    request_members: Mapping[str, Any] = field(default_factory=dict)
+    """`instances` and `single` only: further members of every request, for instance {"signature_name": "score"} or
+    MLflow's {"params": {…}}; by default none. Of `single`, members of the record's own body win."""
+    csv_header: str | None = None
+    """`csv` and `csv-row` only: first line of every request, for containers that want one; by default none."""
+    content_type: str | None = None
+    """Content type of requests; by default the codec's own."""
+    accept: str | None = None
+    """Content type that answers are asked for in; by default the codec's own."""
+    send_lone_record_twice: bool = False
+    """Whether a request with one record has it twice, for containers that can't take one row; by default not. The
+    record's size then counts twice."""
     task: str | None = None
     """`huggingface` only: the model's pipeline task, for instance `fill-mask`; with it, the result of a record that is
     alone in its request has the shape that it has in a shared one. By default that of a `HuggingFaceModel`, or the
@@ -64,7 +83,7 @@ class InferenceSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PipelineSettings:
+class PipelineSettings(Settings):
     """A pipeline from a queue to results. Only the model has no default."""
 
     endpoint: EndpointSettings | ExistingEndpoint
@@ -86,10 +105,16 @@ class PipelineSettings:
     bucket_key_arns: tuple[str, ...] = ()
     """Customer keys of the buckets that the function reads inputs from or puts results to; by default their buckets use
     S3's own."""
+    kms_key_arn: str | None = None
+    """Customer key of everything in the pipeline that takes one and has none of its own set; by default AWS's own keys.
+    docs/keys.md has the policy that it needs."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Warnings that are known and right as they are: the id of each, and the reason. They are not printed. By default
+    all are."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class S3StateSettings:
+class S3StateSettings(Settings):
     """Terraform state in an S3 bucket, locked by a lock file next to it (Terraform 1.10 or newer)."""
 
     bucket: str
@@ -101,7 +126,19 @@ class S3StateSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StackSettings:
+class AssumedRole(Settings):
+    """A role that Terraform takes on before it does anything in the account."""
+
+    arn: str
+    """Its ARN."""
+    external_id: str | None = None
+    """What the role's trust policy asks for, where it does; by default nothing is sent."""
+    session_name: str | None = None
+    """Name of the session in CloudTrail; by default one that the provider makes up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackSettings(Settings):
     """One deployment: a region, its state, and one or more pipelines."""
 
     region: str
@@ -111,4 +148,18 @@ class StackSettings:
     state: S3StateSettings | None = None
     """Where Terraform keeps its state; by default a local file, which suits one person trying things out."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """Tags of every resource that takes them; `stack` and `managed-by` are always there."""
+    """Tags of every resource that takes them, at most 48; where code is signed, or a model is gated, at most 8, since
+    an S3 object takes ten. `stack` and `managed-by` are always there."""
+    kms_key_arn: str | None = None
+    """Customer key of every pipeline that sets no `kms_key_arn` itself; by default AWS's own keys."""
+    permissions_boundary_arn: str | None = None
+    """Policy that bounds what any role created here may do, however much is granted to it; by default there is none."""
+    role_path: str = "/"
+    """IAM path of the roles created here, for instance `/inference/`; by default `/`. A change replaces the roles."""
+    allowed_account_ids: tuple[str, ...] = ()
+    """Accounts that Terraform may deploy to; with credentials of another one it stops. By default any."""
+    assume_role: AssumedRole | None = None
+    """Role that Terraform deploys as; by default it has the rights of whoever runs it."""
+    acknowledged: Mapping[str, str] = field(default_factory=dict)
+    """Warnings that are known and right as they are, in every pipeline: the id of each, and the reason. By default none
+    are."""

@@ -1,21 +1,29 @@
 """One checker for all settings: every violation at once, each with path, property, value, bound and reason."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from functools import cache
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
+from constructs_lib.settings import FunctionSettings, StackSettings, VpcSettings
 from constructs_lib.settings.handler import LOCATION
 from constructs_lib.validation.endpoint_relations import ENDPOINT_RELATIONS
 from constructs_lib.validation.limits import KNOWN, RULES, OneOf, Pattern, Range, Rule
+from constructs_lib.validation.references import is_list_reference, is_unresolved, shown
 from constructs_lib.validation.relations import RELATIONS
 
 if TYPE_CHECKING:
     from constructs import Construct
 
 ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
+# Lists that Terraform may fill: they go into the plan as they are. Other lists are gone through item by item.
+LIST_REFERENCES: dict[type, tuple[str, ...]] = {
+    FunctionSettings: ("layers",),
+    VpcSettings: ("subnet_ids", "security_group_ids"),
+    StackSettings: ("allowed_account_ids",),
+}
 
 
 @dataclass(frozen=True)
@@ -57,49 +65,74 @@ def require_name(construct: "Construct", name: str, rule: Pattern) -> None:
         raise SettingsError([Violation(construct.node.path, "name", name, rule.description, rule.reason)])
 
 
-def is_unresolved(value: object) -> bool:
-    """Whether the value is, or holds, a Terraform reference, known only to Terraform: no check can apply to it.
-
-    cdktf encodes references in strings with a marker and in numbers as huge negative ones; asking cdktf itself
-    (`Token.is_unresolved`) would be a call to Node for every setting.
-    """
-    if isinstance(value, str):
-        return "${" in value
-    return (isinstance(value, float) and value < -1e100) or hasattr(value, "resolve")
-
-
 def check(path: str, settings: Any, prefix: str = "") -> list[Violation]:
     """Check a settings object and those inside it against their types and `limits.RULES`.
 
     Only text that is passed on may be a Terraform reference; all else must be known.
     """
-    found: list[Violation] = []
+    found = list(_check_fields(path, settings, prefix))
+    if not any(violation.wrong_type for violation in found):
+        found += independent(lambda tried: _check_relations(path, tried, prefix), settings, found, prefix)
+    return found
+
+
+def independent(
+    checks: Callable[[Any], Iterable[Violation]], settings: Any, found: Sequence[Violation], prefix: str = ""
+) -> list[Violation]:
+    """Return what further checks find, but for what merely follows from the violations that were found already.
+
+    A violation follows from another one if it is gone, or reads differently, once that setting is left out: whoever
+    mends the first has nothing to do about the second.
+    """
+    violations = list(checks(settings))
+    if not found or not violations:
+        return violations
+    left_out = list(checks(_without(settings, {violation.property for violation in found}, prefix)))
+    return [violation for violation in violations if violation in left_out]
+
+
+def _without(settings: Any, properties: Container[str], prefix: str) -> Any:
+    """Return the settings with these properties at their defaults, where they have one."""
+    changed = {}
+    for f in fields(settings):
+        value, name = getattr(settings, f.name), prefix + f.name
+        items = _items(name, value)
+        if any(item_name in properties for item_name, _ in [(name, value), *items]):
+            if f.default is not MISSING or f.default_factory is not MISSING:
+                changed[f.name] = f.default if f.default_factory is MISSING else f.default_factory()
+        elif isinstance(value, tuple):
+            changed[f.name] = tuple(
+                _without(item, properties, f"{item_name}.") if is_dataclass(item) else item for item_name, item in items
+            )
+        elif is_dataclass(value):
+            changed[f.name] = _without(value, properties, f"{name}.")
+    return replace(settings, **changed)
+
+
+def _check_fields(path: str, settings: Any, prefix: str) -> Iterator[Violation]:
     for f, own_rules in _fields_and_rules(type(settings)):  # type: ignore[arg-type]  # a type is hashable
         value, name = getattr(settings, f.name), prefix + f.name
-        if is_unresolved(value) and not _may_be_reference(type(settings), f.name, value, f.type, own_rules):
-            reason = "checks and derived settings need it"
-            shown = value if isinstance(value, str | float) else "a reference"  # a proxy of jsii shows nothing of use
-            found.append(Violation(path, name, shown, "known when synthesizing", reason, wrong_type=True))
+        if why := _refused_reference(type(settings), f, value, own_rules):
+            yield Violation(path, name, shown(value), *why, wrong_type=True)
             continue
         if not _has_type(value, f.type):
-            found.append(Violation(path, name, value, _type_name(f.type), _type_reason(value, f.type), wrong_type=True))
+            yield Violation(path, name, value, _type_name(f.type), _type_reason(value, f.type), wrong_type=True)
             continue
         for item_name, item in _items(name, value):
             if is_dataclass(item):
-                found += check(path, item, f"{item_name}.")
+                yield from check(path, item, f"{item_name}.")
             elif isinstance(item, str) and is_unresolved(item):
-                found += [Violation(path, item_name, item, *why) for why in _hidden_urls(item, own_rules)]
+                yield from (Violation(path, item_name, item, *why) for why in _hidden_urls(item, own_rules))
             elif item is not None:
                 broken = (rule for rule in own_rules if not holds(rule, item))
-                found += [Violation(path, item_name, item, _bound(rule), rule.reason) for rule in broken]
-    if not any(violation.wrong_type for violation in found):
-        found += [
-            Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
-            for cls in type(settings).__mro__
-            for relation in (ALL_RELATIONS[cls](settings) if cls in ALL_RELATIONS else ())
-            if not is_unresolved(relation.value)
-        ]
-    return found
+                yield from (Violation(path, item_name, item, bound(rule), rule.reason) for rule in broken)
+
+
+def _check_relations(path: str, settings: Any, prefix: str) -> Iterator[Violation]:
+    for cls in type(settings).__mro__:
+        for relation in ALL_RELATIONS[cls](settings) if cls in ALL_RELATIONS else ():
+            if not is_unresolved(relation.value):
+                yield Violation(path, prefix + relation.property, relation.value, relation.bound, relation.reason)
 
 
 @cache
@@ -108,10 +141,23 @@ def _fields_and_rules(cls: type) -> Sequence[tuple[Field[Any], Sequence[Rule]]]:
     return [(f, [rule for rule in rules if rule.property == f.name]) for f in fields(cls)]
 
 
-def _may_be_reference(cls: type, name: str, value: object, expected: Any, rules: Iterable[Rule]) -> bool:
-    """Whether the value may be left to Terraform: text may that goes into the plan as it is."""
-    passed_on = expected in (str, str | None) and not any(isinstance(rule, OneOf) for rule in rules)
-    return isinstance(value, str) and passed_on and not any(name in KNOWN.get(base, ()) for base in cls.__mro__)
+def _refused_reference(cls: type, f: Field[Any], value: object, rules: Iterable[Rule]) -> tuple[str, str] | None:
+    """Return bound and reason if the value is a Terraform reference where there can be none.
+
+    Text may be one that goes into the plan as it is, and so may lists of which no item is looked at.
+    """
+    if isinstance(value, tuple) and any(is_list_reference(item) for item in value):
+        if any(f.name in LIST_REFERENCES.get(base, ()) for base in cls.__mro__):
+            return None
+        return "a tuple of Token.as_string(Fn.element(…, 0)) and so on", "each item is looked at by itself"
+    if not is_unresolved(value):
+        return None
+    known = any(f.name in KNOWN.get(base, ()) for base in cls.__mro__)
+    if f.type in (str, str | None) and not known and not any(isinstance(rule, OneOf) for rule in rules):
+        if isinstance(value, str) and not is_list_reference(value):
+            return None
+        return "text: use string_value of a variable, or Token.as_string(…)", "only text can be left to Terraform"
+    return "known when synthesizing", "checks and derived settings need it"
 
 
 def _hidden_urls(value: str, rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
@@ -181,7 +227,8 @@ def holds(rule: Rule, value: Any) -> bool:
             return re.fullmatch(regex, value, re.ASCII) is not None
 
 
-def _bound(rule: Rule) -> str:
+def bound(rule: Rule) -> str:
+    """Return a rule in words."""
     match rule:
         case Range(low=low, high=high, unit=unit, step=step):
             steps = f" in steps of {step}" if step > 1 else ""

@@ -17,9 +17,10 @@ from constructs_lib.settings import (
     PipelineSettings,
     QueueSettings,
 )
-from constructs_lib.validation.checker import Violation, is_unresolved
+from constructs_lib.validation.checker import Violation
 from constructs_lib.validation.derived import longest_request_seconds
 from constructs_lib.validation.limits import SERVERLESS_PAYLOAD_BYTES
+from constructs_lib.validation.references import is_unresolved
 
 SQS_DEFAULT_VISIBILITY_SECONDS = 30
 # Lambda: CreateEventSourceMapping BatchSize for FIFO queues

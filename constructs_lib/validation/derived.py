@@ -6,13 +6,23 @@ invocations.
 
 import math
 from dataclasses import replace
+from typing import TypeVar
 
 from constructs_lib.settings import (
+    AsyncCapacity,
+    EndpointSettings,
+    ExistingEndpoint,
+    ExistingQueue,
+    Hardware,
     MonitoringSettings,
     PipelineSettings,
 )
+from constructs_lib.settings.base import Settings
 from constructs_lib.settings.handler import request_timeout_seconds
+from constructs_lib.validation.instances import has_nvme
 from constructs_lib.validation.limits import MAX_MAXIMUM_CONCURRENCY, MIN_MAXIMUM_CONCURRENCY
+
+Keyed = TypeVar("Keyed", bound=Settings)
 
 # Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
 MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
@@ -23,6 +33,7 @@ LATENCY_ALARM_PERCENT = 80
 def derive(settings: PipelineSettings) -> PipelineSettings:
     """Return the settings with every derived default filled in.
 
+    customer keys: the pipeline's own one wherever none is set.
     visibility timeout: 6 x function timeout + batching window (Lambda's advice).
     task: that of the endpoint's models, where it is known.
     requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
@@ -30,6 +41,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     pollers, and none for asynchronous endpoints, which queue requests themselves.
     alarm on the model's latency: at 80 % of what a request may take.
     """
+    settings = with_key(settings)
     source, inference, queue = settings.event_source, settings.inference, settings.queue
     full_batch = math.ceil(source.batch_size / max(1, records_per_request(settings)))
     in_flight = inference.requests_in_flight or max(MIN_DERIVED_REQUESTS, min(MAX_DERIVED_REQUESTS, full_batch))
@@ -41,6 +53,45 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
         monitoring=_monitoring(settings),
     )
+
+
+def with_key(settings: PipelineSettings) -> PipelineSettings:
+    """Return the settings with `kms_key_arn` for everything that is created, or written, and has no key of its own."""
+    if (key := settings.kms_key_arn) is None:
+        return settings
+    queue, source, endpoint = settings.queue, settings.event_source, settings.endpoint
+    monitoring, table = settings.monitoring, settings.idempotency
+    return replace(
+        settings,
+        queue=queue if isinstance(queue, ExistingQueue) else _keyed(queue, key, "kms_key_arn"),
+        event_source=_keyed(source, key, "filter_key_arn") if source.filters else source,
+        function=_keyed(settings.function, key, "log_key_arn", "environment_key_arn"),
+        endpoint=endpoint if isinstance(endpoint, ExistingEndpoint) else _endpoint_with_key(endpoint, key),
+        results=settings.results
+        if settings.results.sink in ("s3", "none")
+        else _keyed(settings.results, key, "kms_key_arn"),
+        idempotency=table and _keyed(table, key, "kms_key_arn"),
+        monitoring=_keyed(monitoring, key, "topic_key_arn") if monitoring and not monitoring.topic_arn else monitoring,
+    )
+
+
+def _endpoint_with_key(endpoint: EndpointSettings, key: str) -> EndpointSettings:
+    capacity, capture = endpoint.capacity, endpoint.data_capture
+    keyed = replace(
+        _keyed(endpoint, key, "log_key_arn"),
+        capacity=_keyed(capacity, key, "output_key_arn") if isinstance(capacity, AsyncCapacity) else capacity,
+        data_capture=capture and _keyed(capture, key, "kms_key_arn"),
+    )
+    variants = (*endpoint.production_variants, *endpoint.shadow_variants)
+    takes_key = all(
+        isinstance(variant.capacity, Hardware) and not has_nvme(variant.capacity.instance_type) for variant in variants
+    )
+    return _keyed(keyed, key, "volume_key_arn") if takes_key else keyed
+
+
+def _keyed(settings: Keyed, key: str, *names: str) -> Keyed:
+    """Return settings with the key under those names that have none."""
+    return replace(settings, **{name: key for name in names if getattr(settings, name) is None})  # type: ignore[type-var]  # each is a dataclass
 
 
 def records_per_request(settings: PipelineSettings) -> int:

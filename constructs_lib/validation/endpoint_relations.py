@@ -19,6 +19,7 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
+from constructs_lib.validation.references import REFERENCE, is_list_reference
 from constructs_lib.validation.relations import Relation
 
 # SageMaker: CapacitySize, of which a step may be half
@@ -133,6 +134,10 @@ def endpoint_relations(settings: EndpointSettings) -> Iterator[Relation]:
         yield from _serverless_relations(settings)
     else:
         yield from _guard_relations(settings, settings.deployment)
+    for name in ("subnet_ids", "security_group_ids") if settings.vpc is not None else ():
+        if any(map(is_list_reference, getattr(settings.vpc, name))):
+            bound = "Token.as_string(Fn.element(…, 0)) and so on"
+            yield Relation(f"vpc.{name}", REFERENCE, bound, "the role's rights name each of them")
     if settings.network_isolation:
         for place, model in endpoint_models(settings):
             if isinstance(model, HuggingFaceModel):

@@ -6,8 +6,9 @@ from typing import Any
 
 from constructs_lib.settings import InferenceSettings, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings, request_timeout_seconds
-from constructs_lib.validation.checker import Violation, is_unresolved
+from constructs_lib.validation.checker import Violation
 from constructs_lib.validation.limits import MAX_ENVIRONMENT_BYTES
+from constructs_lib.validation.references import is_unresolved
 
 
 def handler_settings(

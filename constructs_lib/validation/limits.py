@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from constructs_lib.settings import (
+    AccountPrincipal,
+    AssumedRole,
     AsyncCapacity,
     CodeSigning,
     ContainerModel,
@@ -64,7 +66,7 @@ class Pattern:
 
 Rule = Range | OneOf | Pattern
 
-# SQS API: SetQueueAttributes
+# SQS API: SetQueueAttributes; raised from 256 KiB in August 2025
 MAX_MESSAGE_BYTES = MIB
 MAX_RETENTION_SECONDS = 1_209_600
 # SageMaker: a serverless endpoint's payload; a real-time endpoint's in the InvokeEndpoint API model
@@ -113,7 +115,9 @@ LOG_RETENTION_DAYS = (
 )
 
 
-_TASK = Pattern("task", r"[a-z0-9]+(-[a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
+# SageMaker: InvokeEndpoint ContentType and Accept, of 1,024 characters
+MEDIA_TYPE = r"(?=.{3,1024}$)[\w.+*-]+/[\w.+*-]+(\s*;[ -~]*)?"
+_TASK = Pattern("task", r"[a-z0-9]+([_-][a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
 
 
 def _shared(property_: str, unit: str, reason: str) -> Range:
@@ -125,9 +129,13 @@ def _location(property_: str) -> Pattern:
     return Pattern(property_, LOCATION.pattern, "s3://bucket/ or s3://bucket/prefix/, with a slash last", "Amazon S3")
 
 
-def _arn(property_: str, service: str, resource: str, description: str) -> Pattern:
+def _account(property_: str) -> Pattern:
+    return Pattern(property_, r"\d{12}", "an account id of 12 digits", "AWS account ids")
+
+
+def _arn(property_: str, service: str, resource: str, description: str, account: str = r"(\d{12}|aws)?") -> Pattern:
     region = "" if service == "iam" else "[a-z0-9-]+"
-    regex = rf"arn:aws[a-z-]*:{service}:{region}:(\d{{12}}|aws)?:{resource}"
+    regex = rf"arn:aws[a-z-]*:{service}:{region}:{account}:{resource}"
     return Pattern(property_, regex, f"the ARN of {description}", "AWS ARN formats")
 
 
@@ -225,6 +233,8 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
         _shared("requests_in_flight", "requests", "threads in one function"),
         _TASK,
+        Pattern("content_type", MEDIA_TYPE, "a content type such as application/json", "SageMaker ContentType"),
+        Pattern("accept", MEDIA_TYPE, "a content type such as application/json", "SageMaker Accept"),
         Pattern(
             "metrics_namespace",
             r"(?!AWS/)[\w./#:-]{1,255}",
@@ -292,10 +302,17 @@ RULES: dict[type, tuple[Rule, ...]] = {
     ServicePrincipal: (
         Pattern("service", r"[a-z0-9.-]+\.amazonaws\.com(\.cn)?", "SERVICE.amazonaws.com", "IAM service principals"),
         Pattern("source_arn", r"arn:aws[a-z-]*:.+", "an ARN", "AWS ARN formats"),
+        _account("account_id"),
+    ),
+    AccountPrincipal: (
+        _arn(
+            "arn", "iam", r"(root|(role|user)/[\w+=,.@/-]+)", "an account's root, a role or a user", account=r"\d{12}"
+        ),
     ),
     ProvisionedPollers: (
         Range("minimum", 2, 200, "pollers", "Lambda ProvisionedPollerConfig MinimumPollers"),
-        Range("maximum", 2, 2000, "pollers", "Lambda guide, SQS event source parameters"),
+        # The API model of botocore 1.43.106, read 2026-11-26; guides of 2025 say 2,000.
+        Range("maximum", 2, 10_000, "pollers", "Lambda ProvisionedPollerConfig MaximumPollers"),
     ),
     VpcSettings: (
         Pattern("subnet_ids", r"subnet-[0-9a-f]+", "ids of subnets", "Amazon EC2"),
@@ -376,7 +393,12 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("maximum_execution_seconds", 600, 14_400, "seconds", "Terraform's AWS provider"),
         Range("rollback_error_percent", 0, 100, "%", "alarm threshold"),
         Range("rollback_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
-        Pattern("rollback_alarm_names", r"[\x20-\x7e]{1,255}", "names of alarms", "SageMaker AlarmName"),
+        Pattern(
+            "rollback_alarm_names",
+            r"(?!arn:)[\x20-\x7e]{1,255}",
+            "names of alarms, 1 to 255 characters, not ARNs",
+            "SageMaker AlarmName",
+        ),
     ),
     ExistingEndpoint: (
         _sagemaker_name("name", "EndpointName"),
@@ -399,8 +421,19 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("model_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
         Range("at_maximum_minutes", 1, 1440, "minutes", "CloudWatch: an alarm looks back a day"),
     ),
-    PipelineSettings: (_key("bucket_key_arns"),),
-    StackSettings: (Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),),
+    PipelineSettings: (_key("bucket_key_arns"), _key("kms_key_arn")),
+    StackSettings: (
+        Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),
+        _key("kms_key_arn"),
+        _arn("permissions_boundary_arn", "iam", r"policy/[\w+=,.@/-]+", "an IAM policy"),
+        Pattern("role_path", r"/|/[!-~]{1,510}/", "1 to 512 characters, a slash first and last", "IAM Path"),
+        _account("allowed_account_ids"),
+    ),
+    AssumedRole: (
+        _arn("arn", "iam", r"role/[\w+=,.@/-]+", "an IAM role"),
+        Pattern("external_id", r"[\w+=,.@:/-]{2,1224}", "2 to 1224 of A-Z a-z 0-9 + = , . @ : / - _", "STS ExternalId"),
+        Pattern("session_name", r"[\w+=,.@-]{2,64}", "2 to 64 of A-Z a-z 0-9 + = , . @ - _", "STS RoleSessionName"),
+    ),
     S3StateSettings: (
         Pattern("bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "an S3 bucket name", "Amazon S3"),
         Pattern("region", REGION_PATTERN, "an AWS region such as eu-central-1", "AWS regions"),

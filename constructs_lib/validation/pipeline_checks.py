@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from constructs_lib.settings import ExistingEndpoint, PipelineSettings
-from constructs_lib.validation.checker import Violation, check, holds
+from constructs_lib.validation.checker import Violation, check, holds, independent
 from constructs_lib.validation.cross_resource import chain_violations
 from constructs_lib.validation.derived import derive
 from constructs_lib.validation.environment import environment_violations, handler_settings
@@ -44,9 +44,8 @@ def check_pipeline(path: str, name: str, settings: PipelineSettings) -> list[Vio
     except (TypeError, ValueError) as error:
         parameters = settings.inference.parameters
         violations.append(Violation(path, "inference.parameters", parameters, "a JSON object", str(error)))
-    derived = derive(settings)
-    violations += chain_violations(path, derived)
-    return violations or list(_environment_violations(path, name, derived))
+    violations += independent(lambda tried: chain_violations(path, derive(tried)), settings, violations)
+    return violations or list(_environment_violations(path, name, derive(settings)))
 
 
 def _environment_violations(path: str, name: str, derived: PipelineSettings) -> Iterator[Violation]:

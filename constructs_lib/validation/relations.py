@@ -4,6 +4,7 @@ Those across several objects are in `cross_resource.py`.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,14 +17,22 @@ from constructs_lib.settings import (
     InferenceSettings,
     InstanceCapacity,
     MonitoringSettings,
+    PipelineSettings,
     ProvisionedPollers,
     QueueScaling,
     QueueSettings,
     ResultsSettings,
     ScheduledCapacity,
     ServerlessCapacity,
+    ServicePrincipal,
+    StackSettings,
 )
-from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS
+from constructs_lib.settings.base import did_you_mean
+from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS, codec_faults
+from constructs_lib.validation.filters import filter_mistakes
+from constructs_lib.validation.schedules import schedule_bound, timezone_bound
+from constructs_lib.validation.tags import tag_mistakes
+from constructs_lib.validation.warning_ids import WARNINGS
 
 # Lambda quotas: layers of one function
 MAX_LAYERS = 5
@@ -49,6 +58,21 @@ def queue_relations(settings: QueueSettings) -> Iterator[Relation]:
         yield Relation("high_throughput", True, "False, or fifo True", "SQS: FIFO queues only")
     if settings.content_based_deduplication and not settings.fifo:
         yield Relation("content_based_deduplication", True, "False, or fifo True", "SQS: FIFO queues only")
+    for position, sender in enumerate(settings.senders if settings.fifo else ()):
+        if not isinstance(sender, ServicePrincipal):
+            continue
+        if sender.service.startswith("s3."):
+            reason = "Amazon S3 notifies standard queues alone; EventBridge can send its events to a FIFO queue"
+            yield Relation(f"senders[{position}].service", sender.service, "another service with fifo", reason)
+        elif sender.service.startswith("sns.") and not re.search(r"\.fifo$|\*$|\$\{", sender.source_arn):
+            bound, reason = "the ARN of a FIFO topic with fifo", "SNS: standard topics take no FIFO queue"
+            yield Relation(f"senders[{position}].source_arn", sender.source_arn, bound, reason)
+
+
+def service_principal_relations(settings: ServicePrincipal) -> Iterator[Relation]:
+    named = f"{settings.source_arn}:::::".split(":")[4]
+    if settings.account_id is not None and re.fullmatch(r"\d+", named) and named != settings.account_id:
+        yield Relation("account_id", settings.account_id, f"None, or that of source_arn, {named}", "one account")
 
 
 def existing_queue_relations(settings: ExistingQueue) -> Iterator[Relation]:
@@ -108,6 +132,9 @@ def event_source_relations(settings: EventSourceSettings) -> Iterator[Relation]:
         if size > MAX_FILTER_CHARACTERS:
             bound = f"at most {MAX_FILTER_CHARACTERS} characters of JSON"
             yield Relation(f"filters[{position}]", f"{size} characters", bound, "Lambda Filter Pattern")
+        for mistake in filter_mistakes(pattern):
+            place = f"filters[{position}]{mistake.place}"
+            yield Relation(place, mistake.value, mistake.bound, "Lambda Filter Pattern")
     if settings.filter_key_arn is not None and not settings.filters:
         yield Relation("filter_key_arn", settings.filter_key_arn, "None without filters", "there is nothing to encrypt")
 
@@ -118,6 +145,8 @@ def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Rela
 
 
 def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
+    for name, bound in codec_faults(settings):
+        yield Relation(name, getattr(settings, name), bound, "the handler's codecs")
     if settings.more_inference_components and not settings.targets_from_messages:
         reason = "only messages name others than inference_component_name"
         shown = settings.more_inference_components
@@ -208,6 +237,10 @@ def scheduled_capacity_relations(settings: ScheduledCapacity) -> Iterator[Relati
     if settings.max_instances < settings.min_instances:
         bound = f"at least min_instances, {settings.min_instances}"
         yield Relation("max_instances", settings.max_instances, bound, "scaling range")
+    if "${" not in settings.schedule and (expression := schedule_bound(settings.schedule)):
+        yield Relation("schedule", settings.schedule, expression, "Application Auto Scaling Schedule")
+    if settings.timezone != "UTC" and "${" not in settings.timezone and (zone := timezone_bound(settings.timezone)):
+        yield Relation("timezone", settings.timezone, zone, "Application Auto Scaling Timezone")
     if settings.timezone != "UTC" and settings.schedule.startswith("rate("):
         yield Relation("timezone", settings.timezone, "UTC with rate(…)", "Application Auto Scaling Timezone")
 
@@ -229,6 +262,23 @@ def monitoring_relations(settings: MonitoringSettings) -> Iterator[Relation]:
         yield Relation("subscribers", settings.subscribers, "each address once", "SNS keeps one subscription of each")
 
 
+def acknowledged_relations(settings: PipelineSettings | StackSettings) -> Iterator[Relation]:
+    for id_, reason in settings.acknowledged.items():
+        if id_ not in WARNINGS:
+            bound = f"the id of a warning{did_you_mean(id_, WARNINGS)}"
+            yield Relation("acknowledged", id_, bound, "docs/warnings.md lists them")
+        if not reason.strip():
+            why = "whoever reads the settings next needs it"
+            yield Relation(f"acknowledged.{id_}", reason, "the reason, in words", why)
+
+
+def stack_relations(settings: StackSettings) -> Iterator[Relation]:
+    yield from acknowledged_relations(settings)
+    pipelines = {name: one for name, one in settings.pipelines.items() if isinstance(one, PipelineSettings)}
+    for mistake in tag_mistakes(settings.tags, pipelines):
+        yield Relation(*mistake)
+
+
 RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     QueueSettings: queue_relations,
     ExistingQueue: existing_queue_relations,
@@ -243,4 +293,7 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     AsyncCapacity: async_capacity_relations,
     ScheduledCapacity: scheduled_capacity_relations,
     QueueScaling: queue_scaling_relations,
+    ServicePrincipal: service_principal_relations,
+    PipelineSettings: acknowledged_relations,
+    StackSettings: stack_relations,
 }

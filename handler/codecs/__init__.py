@@ -9,6 +9,8 @@ from .base import (
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
+    RecordFailure,
     RequestTooLargeError,
     UnexpectedResponseError,
     read_results,
@@ -20,6 +22,8 @@ __all__ = [
     "Framed",
     "Item",
     "MalformedRecordError",
+    "Payload",
+    "RecordFailure",
     "RequestTooLargeError",
     "UnexpectedResponseError",
     "codec_for",
@@ -41,4 +45,10 @@ def codec_for(settings: HandlerSettings) -> Codec:
     """Return the configured codec. Only its own module is imported. Raises ConfigurationError if it is not usable."""
     home = _HOMES.get(settings.codec, "own")
     codec: Codec = import_module(f"{__name__}.{home}").make(settings)
+    codec.content_type = settings.content_type or codec.content_type
+    codec.accept = settings.accept or codec.accept
+    if settings.send_lone_record_twice:
+        from .doubled import Doubled  # noqa: PLC0415
+
+        return Doubled(codec)
     return codec

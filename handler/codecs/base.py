@@ -9,6 +9,7 @@ from ..records import Record, Target
 
 NO_LIMIT = 1_000_000
 JSON_WHITESPACE = " \t\n\r"
+BYTE_ORDER_MARK = "\ufeff"
 
 
 class MalformedRecordError(ValueError):
@@ -30,6 +31,45 @@ class CodecError(RuntimeError):
 
 class RequestTooLargeError(ValueError):
     """The request body is larger than the limit."""
+
+
+class Payload:
+    """The content of a record for the codec: bytes, with their content type if it is known (else empty)."""
+
+    __slots__ = ("_content", "_name", "_text", "content_type")
+
+    def __init__(self, content: bytes | str, content_type: str = "", name: str = "the content") -> None:
+        """A text stands for its bytes in UTF-8; a byte order mark before it is no part of it.
+
+        Errors begin with `name`.
+        """
+        self._name = name
+        self._text = content.removeprefix(BYTE_ORDER_MARK) if isinstance(content, str) else None
+        self._content = None if isinstance(content, str) else content
+        self.content_type = content_type
+
+    @property
+    def content(self) -> bytes:
+        """The bytes. Raises MalformedRecordError if the message's text is not valid Unicode."""
+        if self._content is None:
+            self._content = to_bytes(self.text)
+        return self._content
+
+    @property
+    def text(self) -> str:
+        """The bytes as text. Raises MalformedRecordError if they are not text in UTF-8."""
+        if self._text is None:
+            try:
+                self._text = self.content.decode().removeprefix(BYTE_ORDER_MARK)
+            except UnicodeDecodeError as error:
+                raise MalformedRecordError(f"{self._name} is not text in UTF-8: {error.reason}") from error
+        return self._text
+
+
+class RecordFailure(NamedTuple):
+    """In place of a result: the model refused this record of a request that it otherwise answered."""
+
+    detail: str
 
 
 class Item(NamedTuple):
@@ -60,8 +100,11 @@ class Codec(Protocol):
     max_records: int
     """Most records that one request can hold."""
 
-    def parse(self, record: Record) -> Item:
-        """Check a record before the endpoint is called. Raises MalformedRecordError."""
+    def parse(self, record: Record, payload: Payload) -> Item:
+        """Return the record as an item, which is checked before the endpoint is called. Raises MalformedRecordError.
+
+        The payload is the record's body, or the content of the object that it points to.
+        """
 
     def overhead(self, group_key: str) -> int:
         """Return the most bytes that a request has besides its items' parts and a separator for each but the first."""
@@ -69,8 +112,11 @@ class Codec(Protocol):
     def encode(self, items: Sequence[Item]) -> bytes:
         """Return the body of a request for one or more items with the same group key."""
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        """Return one result per record; `read_results` counts them. Raises UnexpectedResponseError."""
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+        """Return one result, or a RecordFailure, for each item of the request, in the items' order.
+
+        `content_type` is the answer's own, or empty; `read_results` counts the results. Raises UnexpectedResponseError.
+        """
 
 
 class Framed:
@@ -90,14 +136,20 @@ class Framed:
         return before + between.join([item.parts[0] for item in items]) + after
 
 
-def read_results(codec: Codec, body: bytes, count: int) -> Sequence[Any]:
-    """Return exactly `count` results. Raises UnexpectedResponseError if the codec returned anything else."""
-    results: Any = codec.decode(body, count)
+def read_results(codec: Codec, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+    """Return exactly one result per item. Raises UnexpectedResponseError if the codec returned anything else."""
+    results: Any = codec.decode(body, content_type, items)
+    count = len(items)
     if not isinstance(results, Sequence) or isinstance(results, (str, bytes)):
         raise UnexpectedResponseError(f"the codec returned a {type(results).__name__}, not a list of results")
+    require_count(results, count)
+    return results
+
+
+def require_count(results: Sequence[Any], count: int) -> None:
+    """Raise UnexpectedResponseError, which tells how many came, if it is another number of results."""
     if len(results) != count:
         raise UnexpectedResponseError(f"{len(results)} results came back for {count} records", len(results))
-    return results
 
 
 def load_record(body: str) -> Any:
@@ -119,8 +171,12 @@ _BESIDE_ERROR = {"error", "error_type", "code", "type", "status", "status_code",
 _BESIDE_OUTPUTS = {"outputs", "model_name", "model_version", "id", "parameters"}
 
 
-def require_plain(results: Sequence[Any]) -> None:
-    """Raise UnexpectedResponseError if one of the results is null, or has the shape of an error."""
+def require_plain(results: Sequence[Any], count: int) -> None:
+    """Raise UnexpectedResponseError if one of the results is null, or has the shape of an error; or on another count.
+
+    The count comes first: what it shows of the model must not be lost if an element is an error too.
+    """
+    require_count(results, count)
     for result in results:
         if result is None:
             raise UnexpectedResponseError("a result is null")
@@ -128,9 +184,9 @@ def require_plain(results: Sequence[Any]) -> None:
             raise UnexpectedResponseError('a result is an error, {"error": …}')
 
 
-def require_bare(results: Sequence[Any]) -> None:
+def require_bare(results: Sequence[Any], count: int) -> None:
     """Raise UnexpectedResponseError if one of the results is an error, or wrapped as another codec takes it."""
-    require_plain(results)
+    require_plain(results, count)
     for result in results:
         if not isinstance(result, dict):
             continue

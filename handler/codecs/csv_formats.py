@@ -10,7 +10,7 @@ from typing import Any
 
 from ..records import Record
 from ..settings import HandlerSettings
-from .base import Codec, Framed, Item, MalformedRecordError, UnexpectedResponseError, to_bytes
+from .base import Codec, Framed, Item, MalformedRecordError, Payload, UnexpectedResponseError, to_bytes
 
 # Characters at which some container or other ends a row: those of Python's str.splitlines, and NUL, at which parsers
 # in C end a text. In a shared request, such a row would shift the results of the rows behind it.
@@ -23,8 +23,14 @@ class CsvCodec(Framed):
 
     content_type = accept = "text/csv"
 
-    def parse(self, record: Record) -> Item:
-        row = record.body.strip("\r\n")
+    def __init__(self, header: str = "") -> None:
+        self._frame = f"{header}\n".encode() if header else b"", b"\n", b""
+
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return self._frame
+
+    def parse(self, record: Record, payload: Payload) -> Item:
+        row = payload.text.strip("\r\n")
         if not row.strip():
             raise MalformedRecordError("the body must be a CSV row, and not empty")
         if found := _LINE_BREAKS.search(row):
@@ -33,14 +39,14 @@ class CsvCodec(Framed):
             raise MalformedRecordError("the body must be one CSV row; a quoted field has no end")
         return Item(record, (to_bytes(row),))
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         return [_numbers(row) for row in _rows(body)]
 
 
 class CsvRowCodec(CsvCodec):
     """As `csv`, but the response is one row with a field for each record, as some XGBoost containers answer."""
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         rows = _rows(body)
         if len(rows) != 1:
             raise UnexpectedResponseError(f"the response must be one CSV row, not {len(rows)}")
@@ -49,7 +55,8 @@ class CsvRowCodec(CsvCodec):
 
 def make(settings: HandlerSettings) -> Codec:
     """Return the configured one."""
-    return CsvRowCodec() if settings.codec == "csv-row" else CsvCodec()
+    codec = CsvRowCodec if settings.codec == "csv-row" else CsvCodec
+    return codec(settings.csv_header)
 
 
 def _is_closed(row: str) -> bool:

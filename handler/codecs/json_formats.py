@@ -1,7 +1,8 @@
 """Formats whose records are JSON."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..records import Record
@@ -12,6 +13,7 @@ from .base import (
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
     UnexpectedResponseError,
     compact,
     listed,
@@ -66,11 +68,11 @@ class HuggingFaceCodec(Framed):
         self._bare = bare
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        piece = _lone_inputs(record.body)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        piece = _lone_inputs(payload.text)
         if piece is not None:
             return Item(record, (piece,), self._default_group)
-        body = load_record(record.body)
+        body = load_record(payload.text)
         if not isinstance(body, dict) or "inputs" not in body:
             raise MalformedRecordError('the body must be a JSON object with "inputs"')
         inputs, parameters = body["inputs"], body.get("parameters")
@@ -91,11 +93,11 @@ class HuggingFaceCodec(Framed):
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
         return b'{"inputs":' + item.parts[0] + parameters + b"}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         answer = load_response(body)
-        results = [self._lone_result(answer)] if count == 1 else listed(answer)
+        results = [self._lone_result(answer)] if len(items) == 1 else listed(answer)
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, len(items))
         return results
 
     def _lone_result(self, answer: Any) -> Any:
@@ -149,32 +151,52 @@ class _AnyJson(Framed):
     def __init__(self, *, any_result: bool = False) -> None:
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        text = record.body.strip(JSON_WHITESPACE)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        text = payload.text.strip(JSON_WHITESPACE)
         found = spliceable(text, 0)
         as_it_is = found and found[1] == len(text) and not (self.one_line and ("\n" in text or "\r" in text))
-        text = text if as_it_is else compact(load_record(record.body))
+        text = text if as_it_is else compact(load_record(payload.text))
         return Item(record, (to_bytes(_escaped(text) if self.one_line else text),))
 
-    def _checked(self, results: Sequence[Any]) -> Sequence[Any]:
+    def _checked(self, results: Sequence[Any], count: int) -> Sequence[Any]:
         if not self._any_result:
-            require_bare(results)
+            require_bare(results, count)
         return results
 
 
 class InstancesCodec(_AnyJson):
-    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}."""
+    """TensorFlow Serving's format: JSON records; {"instances": [ … ]} requests; {"predictions": [ … ]}.
+
+    The two keys can be others, or none for bare lists.
+    """
 
     content_type = accept = "application/json"
 
-    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
-        return b'{"instances":[', b",", b"]}"
+    def __init__(
+        self,
+        *,
+        request_key: str = "instances",
+        response_key: str = "predictions",
+        members: Mapping[str, Any] = MappingProxyType({}),
+        any_result: bool = False,
+    ) -> None:
+        super().__init__(any_result=any_result)
+        self._response_key = response_key
+        self._frame = b"[", b",", b"]"
+        if request_key:
+            others = "".join(f"{compact(name)}:{compact(value)}," for name, value in members.items())
+            self._frame = f"{{{others}{compact(request_key)}:[".encode(), b",", b"]}"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
+        return self._frame
+
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
+        if not self._response_key:
+            return self._checked(listed(response), len(items))
         if not isinstance(response, dict):
-            raise UnexpectedResponseError('the response must be an object with "predictions"')
-        return self._checked(listed(response.get("predictions")))
+            raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
+        return self._checked(listed(response.get(self._response_key)), len(items))
 
 
 class JsonLinesCodec(_AnyJson):
@@ -186,8 +208,8 @@ class JsonLinesCodec(_AnyJson):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"\n", b"\n"
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
-        return self._checked([load_response(line) for line in body.splitlines() if line.strip()])
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+        return self._checked([load_response(line) for line in body.splitlines() if line.strip()], len(items))
 
 
 # Line breaks to some servers, which JSON allows within a text.
@@ -205,18 +227,24 @@ class SingleCodec(Framed):
     content_type = accept = "application/json"
     max_records = 1
 
-    def __init__(self, *, any_result: bool = False) -> None:
+    def __init__(self, *, members: Mapping[str, Any] = MappingProxyType({}), any_result: bool = False) -> None:
+        self._members = members
         self._any_result = any_result
 
-    def parse(self, record: Record) -> Item:
-        if not record.body.strip():
+    def parse(self, record: Record, payload: Payload) -> Item:
+        if self._members:
+            body = load_record(payload.text)
+            if not isinstance(body, dict):
+                raise MalformedRecordError("the body must be a JSON object, to which request_members are added")
+            return Item(record, (to_bytes(compact({**self._members, **body})),))
+        if not payload.text.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, (to_bytes(record.body),))
+        return Item(record, (payload.content,))
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         if not body.strip():
             raise UnexpectedResponseError("the answer is empty")
         try:
@@ -224,7 +252,7 @@ class SingleCodec(Framed):
         except UnexpectedResponseError:
             return [_text(body)]
         if not self._any_result:
-            require_plain(results)
+            require_plain(results, len(items))
         return results
 
 
@@ -241,9 +269,13 @@ def make(settings: HandlerSettings) -> Codec:
     if settings.codec == "huggingface":
         bare = settings.max_records_per_request == 1
         return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
-    codecs: dict[str, Callable[..., Codec]] = {
-        "instances": InstancesCodec,
-        "jsonlines": JsonLinesCodec,
-        "single": SingleCodec,
-    }
-    return codecs[settings.codec](any_result=any_result)
+    if settings.codec == "instances":
+        return InstancesCodec(
+            request_key=settings.request_key,
+            response_key=settings.response_key,
+            members=settings.request_members,
+            any_result=any_result,
+        )
+    if settings.codec == "single":
+        return SingleCodec(members=settings.request_members, any_result=any_result)
+    return JsonLinesCodec(any_result=any_result)

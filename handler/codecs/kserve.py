@@ -12,6 +12,7 @@ from .base import (
     Codec,
     Item,
     MalformedRecordError,
+    Payload,
     UnexpectedResponseError,
     compact,
     load_record,
@@ -38,8 +39,8 @@ class KServeCodec:
     content_type = accept = "application/json"
     max_records = NO_LIMIT
 
-    def parse(self, record: Record) -> Item:
-        body = load_record(record.body)
+    def parse(self, record: Record, payload: Payload) -> Item:
+        body = load_record(payload.text)
         tensors = _tensors(body)
         data = [_data(tensor) for tensor in tensors]
         flags = "".join("n" if isinstance(values[0], list) else "f" for values in data)
@@ -65,12 +66,12 @@ class KServeCodec:
             request += (count, before_data, b",".join(column), after)
         return b"".join(request)
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
         outputs = response.get("outputs") if isinstance(response, dict) else None
         if not isinstance(outputs, list) or not outputs:
             raise UnexpectedResponseError('the response must be an object with "outputs", a list that is not empty')
-        return [list(row) for row in zip(*(_rows(output, count) for output in outputs), strict=True)]
+        return [list(row) for row in zip(*(_rows(output, len(items)) for output in outputs), strict=True)]
 
 
 def make(_: HandlerSettings) -> Codec:
@@ -167,7 +168,8 @@ def _rows(output: Any, count: int) -> list[dict[str, Any]]:
     shape, data = output.get("shape"), output.get("data")
     named = f"output {_quoted(name)}"
     if not _is_shape(shape, first=count, least=0):
-        raise UnexpectedResponseError(f"{named}: its shape {_cut(shape)} is not one of {count} rows")
+        rows = shape[0] if isinstance(shape, list) and shape and type(shape[0]) is int else None
+        raise UnexpectedResponseError(f"{named}: its shape {_cut(shape)} is not one of {count} rows", rows)
     if not isinstance(data, list):
         raise UnexpectedResponseError(f'{named}: no "data" came in the JSON')
     trailing = shape[1:]

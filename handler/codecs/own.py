@@ -3,14 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from inspect import signature
 from json import dumps
 from typing import Any
 
 from ..records import Record
 from ..settings import ConfigurationError, HandlerSettings
-from .base import Codec, CodecError, Item, MalformedRecordError, UnexpectedResponseError
+from .base import Codec, CodecError, Item, MalformedRecordError, Payload, UnexpectedResponseError
 
-_METHODS = ("parse", "overhead", "encode", "decode")
+_METHODS = {
+    "parse": ("record", "payload"),
+    "overhead": ("group_key",),
+    "encode": ("items",),
+    "decode": ("body", "content_type", "items"),
+}
 
 
 class OwnCodec:
@@ -22,9 +28,9 @@ class OwnCodec:
         self.accept = codec.accept
         self.max_records = codec.max_records
 
-    def parse(self, record: Record) -> Item:
+    def parse(self, record: Record, payload: Payload) -> Item:
         with _failing_as(CodecError, passing=(CodecError, MalformedRecordError)):
-            item: Any = self._codec.parse(record)
+            item: Any = self._codec.parse(record, payload)
             if not _is_item_of(record, item):
                 raise TypeError("parse must return an Item of its record, with bytes as parts and a text as group_key")
             self.overhead(item.group_key)  # here, so that its failure concerns only this record
@@ -45,9 +51,9 @@ class OwnCodec:
                 raise TypeError("encode must return bytes")
         return bytes(body)
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         with _failing_as(UnexpectedResponseError, passing=(UnexpectedResponseError,)):
-            results = self._codec.decode(body, count)
+            results = self._codec.decode(body, content_type, items)
             if isinstance(results, (list, tuple)):
                 dumps(results, allow_nan=False)  # otherwise it would fail in the sink, together with other results
         return results
@@ -89,9 +95,22 @@ def _faults(codec: object) -> Iterator[str]:
     max_records = getattr(codec, "max_records", None)
     if not isinstance(max_records, int) or max_records < 1:
         yield "max_records (1 or more)"
-    for name in _METHODS:
-        if not callable(getattr(codec, name, None)):
-            yield f"{name}()"
+    for name, arguments in _METHODS.items():
+        if not _takes(getattr(codec, name, None), len(arguments)):
+            yield f"{name}({', '.join(arguments)})"
+
+
+def _takes(method: Any, arguments: int) -> bool:
+    """Whether a method can be called with so many arguments; those of an earlier interface can't."""
+    if not callable(method):
+        return False
+    try:
+        signature(method).bind(*[None] * arguments)
+    except TypeError:
+        return False
+    except ValueError:  # a built-in function that shows no signature
+        return True
+    return True
 
 
 def _is_item_of(record: Record, item: object) -> bool:

@@ -60,10 +60,9 @@ def batch_ids(entries: Sequence[Entry]) -> list[str]:
 
 def errors_by_id(target: str, ids: Sequence[str], entries: Sequence[Entry], answer: dict[str, Any]) -> dict[str, str]:
     """Return errors by message id, from the answer of SQS or SNS to a batch whose entries have these ids."""
-    acknowledged = {taken.get("Id") for taken in answer.get("Successful", ())}
+    acknowledged = {str(taken.get("Id")) for taken in members(answer, "Successful")}
     reasons = {
-        failed.get("Id"): refusal(target, failed.get("Code", NO_WORD), failed.get("Message", ""))
-        for failed in answer.get("Failed", ())
+        str(failed.get("Id")): refusal(target, failed, "Code", "Message") for failed in members(answer, "Failed")
     }
     return {
         entry.message_id: reasons.get(id_, NO_WORD)
@@ -72,8 +71,14 @@ def errors_by_id(target: str, ids: Sequence[str], entries: Sequence[Entry], answ
     }
 
 
-def refusal(target: str, code: str, message: str) -> str:
+def members(answer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return a list's members, with an empty one in the place of each that is not an object."""
+    return [member if isinstance(member, dict) else {} for member in answer.get(name) or ()]
+
+
+def refusal(target: str, entry: dict[str, Any], code_name: str, message_name: str) -> str:
     """Return the text of one entry's error. Raises ConfigurationError if the target is the cause."""
+    code, message = str(entry.get(code_name) or NO_WORD), entry.get(message_name) or ""
     if is_misconfiguration(code):
         raise ConfigurationError(f"{target}: {code}: {message}")
     return f"{code}: {message}"

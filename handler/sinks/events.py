@@ -110,7 +110,7 @@ def _fitting(attributes: Mapping[str, str], left: int) -> Iterator[tuple[str, st
     room = MAX_ATTRIBUTES
     for name, whole in attributes.items():
         space = max(0, left - attribute_bytes({name: ""}))
-        value = whole.encode()[:space].decode(errors="ignore") if name == "detail" else whole
+        value = whole.encode(errors="surrogatepass")[:space].decode(errors="ignore") if name == "detail" else whole
         size = attribute_bytes({name: value})
         if name == "reason" or (value and room and size <= left):
             left, room = left - size, room - 1
@@ -124,7 +124,7 @@ def _printable(text: str) -> str:
 
 def text_bytes(text: str) -> int:
     """Number of bytes in UTF-8; ASCII text is not encoded to find out."""
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def attribute_bytes(attributes: Mapping[str, str]) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..clients import new_client, split_location
-from .calls import NO_WORD, batch_ids, call, errors_by_id, fifo_fields, refusal, string_attributes
+from .calls import NO_WORD, batch_ids, call, errors_by_id, fifo_fields, members, refusal, string_attributes
 from .events import EVENT_TYPE, attribute_bytes, text_bytes
-from .outbox import Entry, FlushPolicy
+from .outbox import Entry, FlushPolicy, NotSentError
 
 # EventBridge rules match on it. The prefix "aws." is reserved.
 SOURCE = EVENT_TYPE.rpartition(".")[0]
@@ -63,10 +63,12 @@ class EventBridgeTransport:
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         answer = call(self._bus, self._client.put_events, Entries=[self._as_event(entry) for entry in entries])
-        results = [*answer.get("Entries", ()), *[{}] * len(entries)]
+        results = members(answer, "Entries")
+        if len(results) != len(entries):  # they have no ids, so that only their number shows whose answer it is
+            raise NotSentError(f"{self._bus}: {NO_WORD}")
         return {
-            entry.message_id: refusal(self._bus, result.get("ErrorCode", NO_WORD), result.get("ErrorMessage", ""))
-            for entry, result in zip(entries, results, strict=False)
+            entry.message_id: refusal(self._bus, result, "ErrorCode", "ErrorMessage")
+            for entry, result in zip(entries, results, strict=True)
             if not result.get("EventId")
         }
 

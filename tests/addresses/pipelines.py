@@ -7,6 +7,8 @@ them.
 from dataclasses import replace
 
 from constructs_lib import (
+    AccountPrincipal,
+    AssumedRole,
     AsyncCapacity,
     ContainerModel,
     DataCapture,
@@ -88,7 +90,7 @@ ASYNCHRONOUS = PipelineSettings(
         ),
     ),
     queue=QueueSettings(delay_seconds=5, receive_wait_seconds=10, message_retention_seconds=86_400),
-    inference=InferenceSettings(codec="single"),
+    inference=InferenceSettings(codec="single", content_type="audio/wav", accept="text/plain"),
     results=ResultsSettings(sink="eventbridge", kms_key_arn=KEY),
     monitoring=WATCHED,
     bucket_key_arns=(KEY,),
@@ -243,7 +245,7 @@ WARM = PipelineSettings(
         log_retention_days=90,
     ),
     function=FunctionSettings(timeout_seconds=90),
-    inference=InferenceSettings(codec="csv"),
+    inference=InferenceSettings(codec="csv", csv_header="a,b,c", send_lone_record_twice=True),
     idempotency=IdempotencySettings(retention_seconds=86_400),
     monitoring=MonitoringSettings(),
 )
@@ -254,12 +256,34 @@ EXISTING = PipelineSettings(
     ),
     queue=ExistingQueue(name="company-work", dead_letter_queue_name="company-work-dlq", visibility_timeout_seconds=600),
     inference=InferenceSettings(
-        codec="jsonlines",
+        codec="instances",
+        request_key="inputs",
+        response_key="outputs",
+        request_members={"signature_name": "score"},
         inference_component_name="scorer",
         more_inference_components=("other",),
         targets_from_messages=True,
     ),
     monitoring=MonitoringSettings(),
+)
+
+# what an organisation asks for, and everything that takes a key without one of its own
+GOVERNED = PipelineSettings(
+    endpoint=EndpointSettings(model=SCORER, capacity=INSTANCES),
+    queue=QueueSettings(
+        senders=(
+            ServicePrincipal(
+                service="s3.amazonaws.com", source_arn="arn:aws:s3:::other-inputs", account_id="210987654321"
+            ),
+            AccountPrincipal(arn="arn:aws:iam::210987654321:role/producer"),
+        )
+    ),
+    event_source=EventSourceSettings(filters=({"body": {"kind": ["claim"]}},)),
+    inference=InferenceSettings(codec="csv", csv_header="a,b,c", send_lone_record_twice=True),
+    idempotency=IdempotencySettings(),
+    monitoring=MonitoringSettings(),
+    kms_key_arn=KEY,
+    acknowledged={"filters-delete": "other kinds have a queue of their own"},
 )
 
 STACKS = {
@@ -278,5 +302,17 @@ STACKS = {
         },
         state=S3StateSettings(bucket="company-state", region="eu-west-1", key="every.tfstate"),
         tags={"team": "ml"},
-    )
+    ),
+    "governed": StackSettings(
+        region=REGION,
+        pipelines={"claims": GOVERNED},
+        kms_key_arn=KEY,
+        permissions_boundary_arn=f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+        role_path="/inference/",
+        allowed_account_ids=(ACCOUNT,),
+        assume_role=AssumedRole(
+            arn=f"arn:aws:iam::{ACCOUNT}:role/deploy", external_id="inference", session_name="terraform"
+        ),
+        acknowledged={"few-receives": "as the queue has it"},
+    ),
 }

@@ -15,7 +15,7 @@ from constructs_lib import (
 
 HUB = HuggingFaceModel(model_id="owner/model", task="text-classification")
 CONTAINER = ContainerModel(image_uri="123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2")
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge")
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge")
 FIXED = replace(INSTANCES, min_instances=2, max_instances=2)
 GREEN = Variant(name="green", capacity=FIXED, model=CONTAINER, weight=3)
 ASYNC = AsyncCapacity(

@@ -29,7 +29,7 @@ NETWORK = VpcSettings(
 )
 
 CAPACITY = InstanceCapacity(
-    instance_type="ml.m7i.xlarge",
+    instance_type="ml.m5.xlarge",
     min_instances=2,
     max_instances=6,
     queue_scaling=QueueScaling(age_seconds=300),

@@ -8,7 +8,7 @@ from constructs_lib import AsyncCapacity, InstanceCapacity
 
 from tests.constructs.synthesized import Synthesized
 
-INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=1, max_instances=4)
+INSTANCES = InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=1, max_instances=4)
 ASYNC = AsyncCapacity(
     instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )

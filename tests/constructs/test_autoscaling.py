@@ -21,7 +21,7 @@ from cdktf import Token
 from tests.constructs.conftest import MODEL, Synth, SynthInPlainStack
 from tests.constructs.synthesized import Synthesized
 
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=6)
 ASYNC = AsyncCapacity(
     instance_type="ml.g5.xlarge", request_location="s3://payloads/in/", output_location="s3://payloads/out/"
 )

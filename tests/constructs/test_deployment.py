@@ -24,7 +24,7 @@ from tests.constructs.conftest import Synth, SynthInPlainStack, SynthStack
 from tests.constructs.synthesized import Synthesized
 
 MODEL = ContainerModel(image_uri="123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2")
-CAPACITY = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2)
+CAPACITY = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2)
 GREEN = Variant(name="green", capacity=CAPACITY)
 
 
@@ -172,7 +172,7 @@ def test_an_endpoint_has_its_rollback_from_the_start_since_to_add_one_would_repl
     asynchronous = AsyncCapacity(
         instance_type="ml.g5.xlarge", request_location="s3://work/in/", output_location="s3://work/out/"
     )
-    for capacity in (InstanceCapacity(instance_type="ml.c7i.xlarge"), asynchronous):
+    for capacity in (InstanceCapacity(instance_type="ml.c5.xlarge"), asynchronous):
         config = _config(synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=capacity)))
         assert config["auto_rollback_configuration"] == {
             "alarms": [{"alarm_name": "dev-language.primary-rollback-errors"}]
@@ -257,7 +257,7 @@ def test_a_changed_deployment_makes_no_new_configuration(synth_deployment: Synth
 @pytest.mark.parametrize("strategy", ["canary", "linear", "rolling"])
 def test_a_variant_of_one_instance_can_not_be_deployed_in_steps(synth_deployment: Synth, strategy: str) -> None:
     night = ScheduledCapacity(name="night", schedule="cron(0 19 * * ? *)", min_instances=1, max_instances=2)
-    one = InstanceCapacity(instance_type="ml.c7i.xlarge", schedule=(night,))
+    one = InstanceCapacity(instance_type="ml.c5.xlarge", schedule=(night,))
     with pytest.raises(SettingsError) as raised:
         synth_deployment(Deployment(strategy=strategy), capacity=one)
     assert [str(violation) for violation in raised.value.violations] == [

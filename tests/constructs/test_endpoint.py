@@ -23,7 +23,7 @@ CONTAINER = ContainerModel(
     model_data_url="s3://models/scorer/model.tar.gz",
     environment={"WORKERS": "2"},
 )
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge", min_instances=2, max_instances=6)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge", min_instances=2, max_instances=6)
 
 
 def test_a_hub_model_runs_on_awss_own_image(smallest: Synthesized) -> None:
@@ -66,7 +66,7 @@ def test_instances_scale_on_concurrent_requests(synth_pipeline: Synth) -> None:
     synthesized = synth_pipeline(endpoint=EndpointSettings(model=HUB, capacity=INSTANCES))
     configuration = synthesized.one("aws_sagemaker_endpoint_configuration")
     (variant,) = configuration["production_variants"]
-    assert variant["instance_type"] == "ml.c7i.xlarge"
+    assert variant["instance_type"] == "ml.c5.xlarge"
     assert variant["initial_instance_count"] == 2
     assert configuration["lifecycle"]["ignore_changes"] == ["production_variants[0].initial_instance_count"]
     target = synthesized.one("aws_appautoscaling_target")
@@ -160,7 +160,7 @@ def test_another_image_tag_makes_a_new_model_and_configuration(synth_pipeline: S
     [
         ServerlessCapacity(memory_mib=2048),
         ServerlessCapacity(max_concurrency=11),
-        replace(INSTANCES, instance_type="ml.c7i.large"),
+        replace(INSTANCES, instance_type="ml.c5.large"),
     ],
 )
 def test_another_size_makes_a_new_configuration(

@@ -23,7 +23,7 @@ import pytest
 from tests.constructs.conftest import Synth, SynthStack, stack_of
 from tests.constructs.synthesized import Synthesized
 
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.xlarge")
+INSTANCES = InstanceCapacity(instance_type="ml.c5.xlarge")
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/scorer:1.2"
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:hub/token-a1B2c3"
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1234abcd"

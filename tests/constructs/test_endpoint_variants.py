@@ -60,7 +60,7 @@ def test_a_shadow_gets_copies_of_requests(synth_pipeline: Synth) -> None:
         "variant_name": "shadow",
         "model_name": f"${{{synthesized.reference('aws_sagemaker_model', 'model-shadow')}.name}}",
         "initial_variant_weight": 1,
-        "instance_type": "ml.c7i.xlarge",
+        "instance_type": "ml.c5.xlarge",
         "initial_instance_count": 1,
         "routing_config": [{"routing_strategy": "LEAST_OUTSTANDING_REQUESTS"}],
     }
@@ -81,7 +81,7 @@ def test_the_hardware_of_a_variant_is_what_was_asked_for(synth_pipeline: Synth) 
     assert variant == {
         "variant_name": "primary",
         "initial_variant_weight": 1,
-        "instance_type": "ml.c7i.xlarge",
+        "instance_type": "ml.c5.xlarge",
         "initial_instance_count": 2,
         "volume_size_in_gb": 64,
         "model_data_download_timeout_in_seconds": 600,

@@ -212,7 +212,7 @@ def test_what_is_not_advised_is_warned_of(
     patient = replace(pipeline_settings, function=FunctionSettings(timeout_seconds=90))
     settings = derive(replace(patient, **changes))  # type: ignore[arg-type]
     assert chain_violations("p", settings) == []
-    assert list(chain_warnings(settings)) == [text]
+    assert [warning.text for warning in chain_warnings(settings)] == [text]
 
 
 def test_a_patient_function_on_the_smallest_pipeline_has_no_warnings(pipeline_settings: PipelineSettings) -> None:
@@ -353,7 +353,7 @@ def test_filters_are_warned_of_since_lambda_deletes_what_fits_none(pipeline_sett
             event_source=EventSourceSettings(filters=(FILTER,) * 6),
         )
     )
-    assert list(chain_warnings(settings)) == [
+    assert [warning.text for warning in chain_warnings(settings)] == [
         "event_source.filters: Lambda deletes the messages that fit none of them from the queue",
         "event_source.filters has 6 patterns: Lambda admits 5 before the account's quota is raised",
     ]

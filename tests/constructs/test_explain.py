@@ -29,11 +29,11 @@ import pytest
 
 MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 SMALLEST = PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ServerlessCapacity(max_concurrency=10)))
-INSTANCES = InstanceCapacity(instance_type="ml.c7i.large", max_instances=3, concurrent_requests_per_instance=8)
+INSTANCES = InstanceCapacity(instance_type="ml.c5.large", max_instances=3, concurrent_requests_per_instance=8)
 
 DAY = ScheduledCapacity(name="day", schedule="cron(0 7 * * ? *)", min_instances=3, max_instances=9)
 NEWCOMER = Variant(name="newcomer", capacity=replace(INSTANCES, concurrent_requests_per_instance=4))
-ASYNC = AsyncCapacity(instance_type="ml.c7i.large", request_location="s3://abc/in/", output_location="s3://abc/out/")
+ASYNC = AsyncCapacity(instance_type="ml.c5.large", request_location="s3://abc/in/", output_location="s3://abc/out/")
 
 
 def _explain(pipeline: PipelineSettings) -> list[str]:

@@ -274,8 +274,8 @@ def test_an_existing_queue_is_fed_from_and_not_changed(synth_pipeline: Synth) ->
         ),
         (
             replace(EXISTING, senders=(ServicePrincipal(service="s3.amazonaws.com", source_arn="arn:aws:s3:::b"),)),
-            "queue.senders = (ServicePrincipal(service='s3.amazonaws.com', source_arn='arn:aws:s3:::b'),): must be "
-            "none (the policy of an existing queue is not changed)",
+            "queue.senders = (ServicePrincipal(service='s3.amazonaws.com', source_arn='arn:aws:s3:::b', "
+            "account_id=None),): must be none (the policy of an existing queue is not changed)",
         ),
         (
             QueueSettings(kms_key_arn="alias/mine"),

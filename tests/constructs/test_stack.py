@@ -61,7 +61,7 @@ def test_warnings_reach_the_person_who_synthesizes(pipeline_settings: PipelineSe
     stack = InferenceStack(Testing.app(), "dev", stack_of(language=settings))
     metadata = stack.pipelines["language"].node.metadata
     assert [(entry.type, entry.data) for entry in metadata] == [
-        ("@cdktf/warn", "queue.max_receive_count is 3: Lambda advises at least 5")
+        ("@cdktf/warn", "queue.max_receive_count is 3: Lambda advises at least 5 [few-receives]")
     ]
 
 

@@ -30,7 +30,7 @@ from tests.constructs.conftest import MODEL, SynthStack, stack_of
 TEXT: Any = "${var.x}"
 NUMBER: Any = Token.as_number("${var.x}")
 BOOLEAN: Any = Token.as_any("${var.x}")
-INSTANCES = InstanceCapacity(instance_type="ml.m7i.xlarge", min_instances=2)
+INSTANCES = InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2)
 
 
 def _with_endpoint(**changes: Any) -> dict[str, Any]:
@@ -92,8 +92,8 @@ def test_numbers_and_booleans_that_terraform_alone_knows_are_refused(pipeline_se
         ("function.tracing", "known when synthesizing"),
     ]
     assert str(violations[1]) == (
-        "dev/language function.tracing = 'a reference': must be known when synthesizing (checks and derived settings "
-        "need it)"
+        "dev/language function.tracing = a Terraform reference: must be known when synthesizing (checks and derived "
+        "settings need it)"
     )
 
 

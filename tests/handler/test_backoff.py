@@ -1,10 +1,15 @@
 """The pause until a returned record is delivered again."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from handler.backoff import pause_seconds
+from handler.backoff import VisibilityBackoff, pause_seconds
+from handler.clients import new_client
 from handler.faults import Fault
 from handler.invocation import EndpointDownError
+from handler.records import Record
 from tests.handler.aws import Answer, LocalAws, model_error, service_error
 from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
 
@@ -66,3 +71,13 @@ def test_without_the_queues_url_nothing_is_hidden(aws: LocalAws, inference: Buil
     aws.endpoint = lambda request: service_error(429, "ThrottlingException")
     assert returned(inference(queue_url="").process(make_event(texts(1)), FakeContext())) == ["m0"]
     assert aws.hidden == {}
+
+
+def test_past_the_deadline_no_time_is_spent_on_pauses(aws: LocalAws) -> None:
+    """Otherwise 10,000 records of a hung sink would be prepared for calls that are never made."""
+    pool = ThreadPoolExecutor(1)
+    returned = {Record(f"m{number}", "r", "", 1, "arn"): Fault.NOT_SENT for number in range(30)}
+    is_idle = VisibilityBackoff(new_client("sqs"), f"{aws.url}/1/work").hide(returned, pool, time.monotonic())
+    assert is_idle
+    assert pool._work_queue.empty()
+    assert not pool._threads

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, fails_on, model_error, scored, service_error
 from tests.handler.conftest import (
     SUCCEEDED,
@@ -197,3 +198,31 @@ def test_a_result_nested_as_deeply_as_python_reads_reaches_one_outcome(aws: Loca
         aws.script(Answer(body=b"[" * depth + b"]" * depth))
         response: Any = handler.process(make_event(texts(1)), FakeContext())
         assert len(aws.results()) + len(aws.dead_letters()) + len(returned(response)) == 1
+
+
+@pytest.mark.parametrize(
+    ("odd", "outcome"),
+    [
+        ({"body": None}, dead_lettered("malformed")),
+        ({"body": {"inputs": "a"}}, dead_lettered("malformed")),
+        ({"body": "\ud800"}, dead_lettered("malformed")),
+        ({"attributes": None, "messageAttributes": None, "eventSourceARN": None, "receiptHandle": None}, SUCCEEDED),
+        ({"attributes": {"ApproximateReceiveCount": "x", "AWSTraceHeader": 5}}, SUCCEEDED),
+        ({"attributes": {"ApproximateReceiveCount": "9" * 5000}}, SUCCEEDED),
+        ({"messageAttributes": {"a": "b", "c": None, "d": {"stringValue": 5}}}, SUCCEEDED),
+    ],
+)
+def test_a_record_of_odd_types_concerns_no_other(
+    aws: LocalAws, inference: Build, odd: dict[str, Any], outcome: tuple[str, str]
+) -> None:
+    event = make_event(texts(3))
+    event["Records"][1].update(odd)
+    assert outcomes(aws, inference(), event) == each((0, 2), SUCCEEDED) | {"m1": outcome}
+
+
+@pytest.mark.parametrize(
+    "event", [{"key1": "value1"}, {"Records": None}, {"Records": [{"body": "a"}]}, {"Records": [{"messageId": 5}]}, []]
+)
+def test_an_event_that_is_not_sqss_is_refused_in_words(inference: Build, event: Any) -> None:
+    with pytest.raises(ConfigurationError, match="the event is not SQS's: it must have Records, a list of objects"):
+        inference().process(event, FakeContext())

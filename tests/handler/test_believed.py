@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from handler.batch import BatchInference
 from tests.handler.aws import Answer, LocalAws, Request, model_error, scored
 from tests.handler.conftest import (
     SUCCEEDED,
@@ -61,6 +62,16 @@ def test_json_is_never_taken_for_csv(
         assert details(aws) == {
             f"{kind}; the answer, {content_type or 'of no type'}, is {quoted}".replace("\\\\", "\\")
         }
+
+
+@pytest.mark.parametrize("line", [b'{"error": "no"}', b"null", b' "negative"', b"[0.5]"])
+def test_a_row_of_json_among_others_proves_nothing_for_its_neighbours(
+    aws: LocalAws, inference: Build, line: bytes
+) -> None:
+    """The count is right, so that only the row's kind shows that the answer is none."""
+    aws.endpoint = lambda request: Answer(body=b"0.5\n" + line if b"\n" in request.body else b"7")
+    assert outcomes(aws, inference(codec="csv"), make_event(ROWS[:2])) == each(range(2), SUCCEEDED)
+    assert [event["data"]["result"] for event in aws.results().values()] == [7, 7]
 
 
 @pytest.mark.parametrize("answer", [b"0.5", b"7\n", b"1e3", b'"a, b",0.5\n', b"[1] is a footnote"[:0] + b"true"])
@@ -131,6 +142,41 @@ def test_a_first_batch_as_large_as_a_wrong_count_is_not_believed_either(
     assert results_of_others(aws) == {}
 
 
+def test_a_wrong_count_of_rows_is_remembered_for_kserve(aws: LocalAws, inference: Build) -> None:
+    """The server answers with the rows of the first four records, whatever it is asked."""
+
+    def endpoint(request: Request) -> Answer:
+        (tensor,) = json.loads(request.body)["inputs"]
+        data = [tensor["data"][0]] * (1 if tensor["shape"][0] == 1 else 4)
+        output = {"name": "y", "datatype": "FP32", "shape": [len(data), 1], "data": data}
+        return Answer(body=json.dumps({"outputs": [output]}).encode())
+
+    aws.endpoint = endpoint
+    tensors = [{"name": "x", "shape": [1, 1], "datatype": "FP32", "data": [number]} for number in range(32)]
+    event = make_event([json.dumps({"inputs": [tensor]}) for tensor in tensors])
+    assert outcomes(aws, inference(codec="kserve"), event) == each(range(32), SUCCEEDED)
+    results = {id_: event["data"]["result"][0]["data"] for id_, event in aws.results().items()}
+    assert results == {f"m{number}": [number] for number in range(32)}
+
+
+@pytest.mark.parametrize("codec", ["huggingface", "instances", "jsonlines"])
+def test_a_wrong_count_is_remembered_also_if_an_element_is_an_error(
+    aws: LocalAws, inference: Build, codec: str
+) -> None:
+    """The server answers with four of the first record's classes, and an error among them if it is asked for many."""
+
+    def endpoint(request: Request) -> Answer:
+        found = re.findall(rb"text (\d+)", request.body)
+        first: object = {"label": found[0].decode()}
+        many: list[object] = [first] * 3 + [None if len(found) > 4 else first]
+        return answering(codec, [first] if len(found) == 1 else many)
+
+    aws.endpoint = endpoint
+    assert outcomes(aws, inference(codec=codec), make_event(texts(32))) == each(range(32), SUCCEEDED)
+    labels = {id_: event["data"]["result"]["label"] for id_, event in aws.results().items()}
+    assert labels == {f"m{number}": str(number) for number in range(32)}
+
+
 def test_a_wrong_count_of_one_model_says_nothing_of_another(aws: LocalAws, inference: Build) -> None:
     def endpoint(request: Request) -> Answer:
         return first_only(2)(request) if request.sagemaker_headers["target-model"] == "a" else scored(request)
@@ -161,6 +207,41 @@ def test_only_single_records_succeed_is_learned_and_logged_once(
         "only requests with one record succeed; set max_records_per_request to 1, or a codec that fits the container: "
         "1 results came back for 2 records; the answer, application/json, is "
     )
+
+
+def garbled_if_shared(request: Request) -> Answer:
+    return Answer(body=b"<html>") if len(request.inputs) > 1 else scored(request)
+
+
+def test_two_pairs_that_succeeded_apart_are_a_coincidence(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = garbled_if_shared
+    handler = inference(max_records_per_request=2)
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
+    assert shared_requests(aws, handler) == [2]
+
+
+def test_after_a_shared_request_that_succeeded_pairs_prove_nothing(aws: LocalAws, inference: Build) -> None:
+    handler = inference(max_records_per_request=2)
+    assert shared_requests(aws, handler) == [2]
+    aws.endpoint = garbled_if_shared
+    assert outcomes(aws, handler, make_event(texts(16))) == each(range(16), SUCCEEDED)
+    assert shared_requests(aws, handler) == [2]
+
+
+def shared_requests(aws: LocalAws, handler: BatchInference) -> list[int]:
+    """Score two records at an endpoint that works; return the records of each request."""
+    aws.endpoint = scored
+    aws.requests.clear()
+    assert outcomes(aws, handler, make_event(texts(2))) == each(range(2), SUCCEEDED)
+    return [len(request.inputs) for request in aws.requests]
+
+
+def test_with_only_single_records_a_passing_fault_is_still_retried(aws: LocalAws, inference: Build) -> None:
+    aws.endpoint = first_only(1)
+    handler = inference()
+    outcomes(aws, handler, make_event(texts(32)))
+    aws.script(model_error(500), *[first_only(1)] * 9)
+    assert outcomes(aws, handler, make_event(texts(4))) == each(range(4), SUCCEEDED)
 
 
 CHAT = [{"role": "user", "content": "hello"}]

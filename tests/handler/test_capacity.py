@@ -57,12 +57,12 @@ def test_unrelated_micro_batches_that_fail_alike_open_a_circuit(aws: LocalAws, i
     handler = inference(max_records_per_request=10)
     with pytest.raises(EndpointDownError, match="failed-on-everything"):
         handler.process(make_event(texts(100)), FakeContext())
-    # Each of the 10 was sent twice (one retry); few were halved before the fifth opened the circuit.
+    # Each of the 10 is sent twice (one retry); few are halved before the bound for 100 records, 29, is reached.
     assert len(aws.requests) < 2 * 10 + 20
 
 
 def test_the_circuit_stays_closed_while_something_succeeds(aws: LocalAws, inference: Build) -> None:
-    bad = range(5, 105, 20)  # in as many micro-batches as open the circuit
+    bad = range(5, 105, 20)
     bad_texts = {f"text {number}" for number in bad}
     # No fault with a retry: after their pauses, all five might fail once more with no success in between.
     aws.endpoint = lambda request: Answer(body=b"[]") if bad_texts & set(request.inputs) else scored(request)

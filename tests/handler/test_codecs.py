@@ -8,7 +8,7 @@ import pytest
 
 from handler.codecs import MalformedRecordError
 from tests.handler.aws import Answer, LocalAws
-from tests.handler.codecs import TENSOR, encoded, make_codec, record_of
+from tests.handler.codecs import TENSOR, encoded, make_codec, parse
 from tests.handler.conftest import Build, FakeContext, make_event, returned
 
 
@@ -179,7 +179,7 @@ def test_what_could_be_read_in_two_ways_is_written_anew(codec: str, body: str, p
 )
 def test_nothing_but_json_is_spliced(codec: str, body: str, detail: str) -> None:
     with pytest.raises(MalformedRecordError) as caught:
-        make_codec(codec).parse(record_of(body))
+        parse(make_codec(codec), body)
     assert str(caught.value) == detail
 
 
@@ -190,7 +190,7 @@ def test_json_nested_too_deeply_is_malformed_at_every_depth(codec: str) -> None:
         bodies = [nested, f'{{"inputs": {{"a": {nested}}}}}', f'{{"inputs": {{"a": {nested}}}, "b": 1}}']
         for body in [*bodies, json.dumps({"inputs": [TENSOR], "parameters": {}}).replace("{}", f'{{"a": {nested}}}')]:
             try:
-                item = make_codec(codec).parse(record_of(body))
+                item = parse(make_codec(codec), body)
             except MalformedRecordError:
                 continue
             assert len(make_codec(codec).encode([item])) <= make_codec(codec).overhead(item.group_key) + item.size
@@ -204,3 +204,8 @@ def test_only_the_configured_codec_is_loaded() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert shown.stdout.strip() == "['handler.codecs.base', 'handler.codecs.kserve']"
+
+
+@pytest.mark.parametrize("answer", [b'\xef\xbb\xbf["a"]', '["a"]'.encode("utf-16"), '["a"]'.encode("utf-16-le")])
+def test_a_json_answer_may_be_in_any_encoding_of_unicode(answer: bytes) -> None:
+    assert make_codec("huggingface").decode(answer, 1) == ["a"]

@@ -107,6 +107,36 @@ def test_many_bad_records_in_a_row_do_not_look_like_an_endpoint_that_is_down(aws
     assert {found[f"m{number}"] for number in range(224, 500)} == {SUCCEEDED}
 
 
+@pytest.mark.parametrize("requests_in_flight", [1, 8])
+def test_bad_records_in_every_micro_batch_do_not_look_like_an_endpoint_that_is_down(
+    aws: LocalAws, inference: Build, requests_in_flight: int
+) -> None:
+    isolate(aws, inference(requests_in_flight=requests_in_flight), set(range(7, 500, 31)), 500, "500")
+
+
+@pytest.mark.parametrize("requests_in_flight", [1, 8])
+def test_the_smallest_parts_go_first_until_one_succeeds(
+    aws: LocalAws, inference: Build, requests_in_flight: int
+) -> None:
+    """Every third record is bad, so that no part with more than two records can succeed."""
+    bad = {f"text {number}" for number in range(0, 1000, 3)}
+    aws.endpoint = lambda request: model_error(400) if bad & set(request.inputs) else scored(request)
+    handler = inference(requests_in_flight=requests_in_flight)
+    found = outcomes(aws, handler, make_event(texts(1000)), remaining_ms=120_000)
+    assert list(found.values()).count(SUCCEEDED) > 250
+
+
+def test_an_endpoint_that_begins_to_fail_on_everything_is_not_asked_in_halves_for_long(
+    aws: LocalAws, inference: Build
+) -> None:
+    aws.endpoint = lambda request: scored(request) if len(aws.requests) == 1 else model_error(500)
+    found = outcomes(aws, inference(), make_event(texts(500)))
+    assert found == each(range(32), SUCCEEDED) | each(range(32, 500), returned_for("model-failed"))
+    untried = 15  # micro-batches, each with one retry
+    # Each request that fails before the circuit opens may leave two halves, which are sent still.
+    assert len(aws.requests) <= 1 + 2 * untried + 2 * MOST_REQUESTS[500]
+
+
 def test_throttling_is_no_reason_to_count_the_endpoint_as_failing(aws: LocalAws, inference: Build) -> None:
     throttled = {"__type": "ThrottlingException", "message": None}
     aws.endpoint = lambda request: Answer(400, json.dumps(throttled).encode(), "ThrottlingException")

@@ -13,6 +13,8 @@ from handler.codecs import (
     Framed,
     Item,
     MalformedRecordError,
+    Payload,
+    RecordFailure,
     UnexpectedResponseError,
     codec_for,
     read_results,
@@ -20,7 +22,8 @@ from handler.codecs import (
 from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 from tests.handler.aws import Answer, LocalAws
-from tests.handler.conftest import Build, FakeContext, make_event, returned
+from tests.handler.codecs import items_of
+from tests.handler.conftest import SUCCEEDED, Build, FakeContext, dead_lettered, make_event, outcomes, returned
 
 SETTINGS = HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec="my_layer:make")
 
@@ -33,14 +36,14 @@ class Words(Framed):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"<", b"|", b">"
 
-    def parse(self, record: Record) -> Item:
+    def parse(self, record: Record, payload: Payload) -> Item:
         if " " in record.body:
             raise MalformedRecordError("more than one word")
         if record.body == "crash":
             raise KeyError("no such word")
         return Item(record, (record.body.encode(),))
 
-    def decode(self, body: bytes, count: int) -> Sequence[Any]:
+    def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         return body.decode().split("|")
 
 
@@ -117,10 +120,10 @@ BAD_ITEM = (
         ({"parse": _fails(KeyError("k"))}, "the codec failed: KeyError: 'k'"),
         ({"parse": _fails(UnexpectedResponseError("x"))}, "the codec failed: UnexpectedResponseError: x"),
         ({"parse": _fails(CodecError("by itself"))}, "by itself"),
-        ({"parse": lambda record: None}, BAD_ITEM),
-        ({"parse": lambda record: Item(_record(), (b"a",))}, BAD_ITEM),
-        ({"parse": lambda record: Item(record, ("a",))}, BAD_ITEM),  # type: ignore[arg-type]
-        ({"parse": lambda record: Item(record, (b"a",), ["k"])}, BAD_ITEM),  # type: ignore[arg-type]
+        ({"parse": lambda record, payload: None}, BAD_ITEM),
+        ({"parse": lambda record, payload: Item(_record(), (b"a",))}, BAD_ITEM),
+        ({"parse": lambda record, payload: Item(record, ("a",))}, BAD_ITEM),  # type: ignore[arg-type]
+        ({"parse": lambda record, payload: Item(record, (b"a",), ["k"])}, BAD_ITEM),  # type: ignore[arg-type]
         ({"overhead": _fails(ZeroDivisionError("z"))}, "the codec failed: ZeroDivisionError: z"),
         ({"overhead": lambda key: None}, "the codec failed: TypeError: overhead must return a whole number"),
     ],
@@ -129,13 +132,13 @@ def test_what_goes_wrong_while_a_record_is_parsed_is_the_codecs_failure(
     own: Callable[..., Any], changes: dict[str, Any], detail: str
 ) -> None:
     with pytest.raises(CodecError) as caught:
-        own(**changes).parse(_record())
+        own(**changes).parse(_record(), Payload("a"))
     assert str(caught.value) == detail
 
 
 def test_what_a_codec_finds_malformed_stays_so(own: Callable[..., Any]) -> None:
     with pytest.raises(MalformedRecordError, match=r"^more than one word$"):
-        own().parse(_record("a b"))
+        own().parse(_record("a b"), Payload("a b"))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +153,7 @@ def test_what_goes_wrong_while_a_request_is_encoded_is_the_codecs_failure(
 ) -> None:
     codec = own(encode=encode)
     with pytest.raises(CodecError) as caught:
-        codec.encode([codec.parse(_record())])
+        codec.encode([codec.parse(_record(), Payload("a"))])
     assert str(caught.value) == detail
 
 
@@ -159,13 +162,13 @@ def test_what_goes_wrong_while_a_request_is_encoded_is_the_codecs_failure(
     [
         (_fails(IndexError("i")), "the codec failed: IndexError: i"),
         (_fails(UnexpectedResponseError("no words")), "no words"),
-        (lambda body, count: [1], "1 results came back for 2 records"),
-        (lambda body, count: (1, 2, 3), "3 results came back for 2 records"),
-        (lambda body, count: "ab", "the codec returned a str, not a list of results"),
-        (lambda body, count: None, "the codec returned a NoneType, not a list of results"),
-        (lambda body, count: {1: 1, 2: 2}, "the codec returned a dict, not a list of results"),
+        (lambda body, content_type, items: [1], "1 results came back for 2 records"),
+        (lambda body, content_type, items: (1, 2, 3), "3 results came back for 2 records"),
+        (lambda body, content_type, items: "ab", "the codec returned a str, not a list of results"),
+        (lambda body, content_type, items: None, "the codec returned a NoneType, not a list of results"),
+        (lambda body, content_type, items: {1: 1, 2: 2}, "the codec returned a dict, not a list of results"),
         (
-            lambda body, count: [{1}, 2],
+            lambda body, content_type, items: [{1}, 2],
             "the codec failed: TypeError: Object of type set is not JSON serializable",
         ),
     ],
@@ -174,7 +177,7 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
     own: Callable[..., Any], decode: Any, detail: str
 ) -> None:
     with pytest.raises(UnexpectedResponseError) as caught:
-        read_results(own(decode=decode), b"a|b", 2)
+        read_results(own(decode=decode), b"a|b", "", items_of(2))
     assert str(caught.value) == detail
 
 
@@ -193,7 +196,8 @@ def test_what_goes_wrong_while_a_response_is_decoded_is_unexpected(
             "my_layer:make",
             lambda settings: None,
             "what the function returned has no usable content_type (a text), accept (a text), "
-            "max_records (1 or more), parse(), overhead(), encode(), decode()",
+            "max_records (1 or more), parse(record, payload), overhead(group_key), encode(items), "
+            "decode(body, content_type, items)",
         ),
         ("my_layer:make", lambda: None, "the function failed: TypeError: "),
     ],
@@ -211,7 +215,8 @@ def test_a_codec_that_can_t_be_loaded_is_a_fault_of_the_deployment(
 def test_a_codec_that_lacks_a_member_is_named(own: Callable[..., Any]) -> None:
     with pytest.raises(ConfigurationError) as caught:
         own(decode=None, max_records=0)
-    expected = "codec my_layer:make: what the function returned has no usable max_records (1 or more), decode()"
+    expected = "codec my_layer:make: what the function returned has no usable max_records (1 or more), "
+    expected += "decode(body, content_type, items)"
     assert str(caught.value) == expected
 
 
@@ -226,3 +231,42 @@ def test_a_request_over_the_limit_is_not_sent_if_the_codec_understated_its_size(
     assert set(aws.results()) == {"m0", "m1", "m2"}
     letter = aws.dead_letters()["m3"]
     assert (letter["reason"], letter["detail"]) == ("too-large", "the request has 101 bytes, the limit is 100")
+
+
+def test_a_codec_with_the_methods_of_before_gets_a_clear_error(own: Callable[..., Any]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        own(parse=lambda record: Item(record, ()), decode=lambda body, count: [])
+    assert str(caught.value) == (
+        "codec my_layer:make: what the function returned has no usable parse(record, payload), "
+        "decode(body, content_type, items)"
+    )
+
+
+def test_answers_in_another_order_are_matched_by_the_ids_of_their_items(
+    aws: LocalAws, inference: Build, layer: ModuleType
+) -> None:
+    class ById(Words):
+        def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+            scores = dict(pair.split("=") for pair in body.decode().split("|"))
+            return [scores[item.parts[0].decode()] for item in items]
+
+    vars(layer)["make"] = lambda settings: ById()
+    aws.endpoint = lambda request: Answer(body=b"c=3|a=1|b=2", headers={"Content-Type": "text/scores"})
+    assert returned(inference(codec="my_layer:make").process(make_event(["a", "b", "c"]), FakeContext())) == []
+    assert {id_: event["data"]["result"] for id_, event in aws.results().items()} == {"m0": "1", "m1": "2", "m2": "3"}
+
+
+def test_a_codec_may_fail_one_record_of_a_good_answer(aws: LocalAws, inference: Build, layer: ModuleType) -> None:
+    class Partial(Words):
+        def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
+            return [
+                RecordFailure(f"no score in {content_type}") if word == "-" else word
+                for word in body.decode().split("|")
+            ]
+
+    vars(layer)["make"] = lambda settings: Partial()
+    aws.endpoint = lambda request: Answer(body=b"1|-|3", headers={"Content-Type": "text/scores"})
+    found = outcomes(aws, inference(codec="my_layer:make"), make_event(["a", "b", "c"]))
+    assert found == {"m0": SUCCEEDED, "m1": dead_lettered("model-error"), "m2": SUCCEEDED}
+    assert aws.dead_letters()["m1"]["detail"] == "no score in text/scores"
+    assert len(aws.requests) == 1

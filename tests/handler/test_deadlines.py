@@ -1,5 +1,7 @@
 """Time: hung requests, hung sinks, and the end of an invocation."""
 
+import gc
+import threading
 import time
 from dataclasses import replace
 
@@ -117,3 +119,16 @@ def test_a_sink_that_hangs_does_not_outlive_the_invocation(aws: LocalAws, infere
     response = inference().process(make_event(texts(2)), FakeContext(remaining_ms=2000))
     assert returned(response) == ["m0", "m1"]
     assert time.monotonic() - started < 2.0
+
+
+def test_an_answer_that_stops_halfway_keeps_no_thread_after_the_deadline(aws: LocalAws, inference: Build) -> None:
+    before = set(threading.enumerate())
+    aws.endpoint = lambda request: Answer(body=b"[", headers={"Content-Length": "100"})
+    handler = inference(request_timeout_seconds=30)
+    with pytest.raises(EndpointDownError):
+        handler.process(make_event(texts(2)), FakeContext(remaining_ms=1500))
+    gc.collect()  # an idle thread ends with its pool
+    threads = [t for t in threading.enumerate() if t.name.startswith("inference") and t not in before]
+    for thread in threads:
+        thread.join(timeout=5)
+    assert not any(thread.is_alive() for thread in threads)

@@ -85,6 +85,8 @@ def test_an_endpoint_that_is_down_does_not_undo_what_was_done(aws: LocalAws, inf
         service_error(403, "AccessDeniedException", "not authorized to perform: sagemaker:InvokeEndpoint"),
         service_error(403, "ExpiredTokenException"),
         service_error(400, "SomethingNewException"),
+        Answer(status=403, body=b"{}"),
+        Answer(status=404, body=b"{}"),
     ],
 )
 def test_a_wrong_deployment_blames_no_record(aws: LocalAws, inference: Build, answer: Answer) -> None:
@@ -92,6 +94,26 @@ def test_a_wrong_deployment_blames_no_record(aws: LocalAws, inference: Build, an
     with pytest.raises(ConfigurationError, match="InvokeEndpoint"):
         inference().process(make_event(texts(3)), FakeContext())
     assert aws.queues == {}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=400),
+        Answer(status=400, body=b"{}"),
+        Answer(status=418, body=b'{"message": "I am a proxy"}'),
+        Answer(status=302),
+        Answer(status=304),
+        Answer(status=400, error="ValidationError", body=b'{"message": 5}'),
+        Answer(status=400, body=b'{"code": 5, "message": {}}'),
+    ],
+)
+def test_an_error_that_is_not_the_services_concerns_its_record_alone(
+    aws: LocalAws, inference: Build, answer: Answer
+) -> None:
+    aws.endpoint = fails_on("text 1", answer)
+    expected = each((0, 2, 3), SUCCEEDED) | {"m1": returned_for("unexpected-response")}
+    assert outcomes(aws, inference(), make_event(texts(4))) == expected
 
 
 def test_an_answer_that_ends_early_is_a_broken_connection() -> None:

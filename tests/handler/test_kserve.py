@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from handler.codecs import Item, MalformedRecordError, UnexpectedResponseError, read_results
 from tests.handler.aws import Answer, LocalAws
-from tests.handler.codecs import TENSOR, make_codec, record_of
+from tests.handler.codecs import TENSOR, items_of, make_codec, parse
 from tests.handler.conftest import Build, FakeContext, make_event, returned
 
 X = TENSOR
@@ -135,13 +135,13 @@ NUMBERS_ONLY = 'tensor "x": "data" of FP32 may hold numbers, true and false only
 )
 def test_a_malformed_kserve_record_is_refused_with_the_reason(body: str, detail: str) -> None:
     with pytest.raises(MalformedRecordError) as caught:
-        make_codec("kserve").parse(record_of(body))
+        parse(make_codec("kserve"), body)
     assert str(caught.value) == detail
 
 
 def test_a_kserve_shape_beyond_all_numbers_is_malformed() -> None:
     with pytest.raises(MalformedRecordError, match='"data" has 2 values'):
-        make_codec("kserve").parse(record_of(_kserve({**X, "shape": [1, *[10**4000] * 3]})))
+        parse(make_codec("kserve"), _kserve({**X, "shape": [1, *[10**4000] * 3]}))
 
 
 Y = {"name": "y", "datatype": "FP32", "shape": [2, 2], "data": [1, 2, 3, 4]}
@@ -167,7 +167,7 @@ NO_OUTPUTS = 'the response must be an object with "outputs", a list that is not 
 )
 def test_a_kserve_response_of_another_form_is_never_matched(response: object, detail: str) -> None:
     with pytest.raises(UnexpectedResponseError) as caught:
-        read_results(make_codec("kserve"), json.dumps(response).encode(), 2)
+        read_results(make_codec("kserve"), json.dumps(response).encode(), "", items_of(2))
     assert str(caught.value) == detail
 
 
@@ -232,7 +232,7 @@ def test_a_kserve_request_is_what_a_naive_one_would_be_within_its_overhead(
     records: list[dict[str, Any]], escaped: bool
 ) -> None:
     codec = make_codec("kserve")
-    items: list[Item] = [codec.parse(record_of(json.dumps(record, ensure_ascii=escaped))) for record in records]
+    items: list[Item] = [parse(codec, json.dumps(record, ensure_ascii=escaped)) for record in records]
     assert len({item.group_key for item in items}) == 1
     body = codec.encode(items)
     assert json.loads(body) == _naive(records)

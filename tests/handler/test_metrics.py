@@ -116,11 +116,11 @@ def test_a_second_invocation_counts_anew(aws: LocalAws, inference: Build, capsys
 def test_what_there_was_no_time_to_begin_with_is_counted_and_pauses(
     aws: LocalAws, inference: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.5)
+    aws.endpoint = lambda request: replace(scored(request), delay_seconds=0.3)
     handler = inference(max_records_per_request=1, requests_in_flight=1)
     back = returned(handler.process(make_event(texts(9)), FakeContext(remaining_ms=2000)))
     (line,) = _lines(capsys.readouterr().out)
-    assert line["RecordsReturned"] == line["DeadlineDeferred"] == len(back) >= 5
+    assert line["RecordsReturned"] == line["DeadlineDeferred"] == len(back) >= 4
     assert len(aws.hidden) == len(back)
 
 

@@ -14,6 +14,7 @@ from handler.codecs import UnexpectedResponseError, codec_for
 from handler.invocation import EndpointDownError
 from handler.settings import HandlerSettings
 from tests.handler.aws import Answer, Request
+from tests.handler.codecs import items_of
 from tests.handler.conftest import build_inference, local_aws, make_event, outcomes
 
 Results = list[Any]
@@ -156,7 +157,7 @@ def _alone(server: Server, number: int) -> list[Any]:
     answer = server.write(form.written(server.wrong([true])))
     codec = codec_for(HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec=form.codec))
     try:
-        return [true, *codec.decode(answer.body, 1)]
+        return [true, *codec.decode(answer.body, "", items_of(1))]
     except UnexpectedResponseError:
         return [true]
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,9 @@ UNREADABLE = [
     Answer(body=b"\xff\xfe\x00"),
     Answer(body=b'{"Successful": [{}], "Failed": [{}]}'),
     Answer(body=b'{"Successful": null}'),
+    Answer(body=b'{"Successful": [null], "Failed": [5]}'),
+    Answer(body=b'{"Successful": [{"Id": ["a"]}], "Failed": [{"Id": {}, "Code": 5}]}'),
+    Answer(status=400, body=b'{"code": 5, "message": {}}'),
     Answer(body=b"<html>", headers={"Content-Length": "abc", "Connection": "close"}),
     Answer(status=500, body=b"null"),
     Answer(status=503, body=b'"x"'),
@@ -61,6 +65,18 @@ def test_an_unreadable_answer_of_a_sink_is_sent_again(
     }
 
 
+@pytest.mark.parametrize(
+    "entries", [[None], [{"ErrorCode": 5}], [{"EventId": "e"}], [{"EventId": "e"}] * 4, [{"EventId": "e"}] * 9]
+)
+def test_an_answer_of_eventbridge_to_another_number_of_events_acknowledges_nothing(
+    aws: LocalAws, inference: Build, entries: list[object]
+) -> None:
+    """The sends are repeated, so that each event reaches the bus in the end."""
+    aws.refuse = once(Answer(body=json.dumps({"FailedEntryCount": 0, "Entries": entries}).encode()), "results")
+    handler = inference(result_sink="eventbridge", result_target="results")
+    assert outcomes(aws, handler, make_event(texts(3))) == each(range(3), SUCCEEDED)
+
+
 @pytest.mark.parametrize("answer", UNREADABLE, ids=lambda answer: f"{answer.status}-{answer.body[:12]!r}")
 def test_an_unreadable_answer_of_the_table_returns_its_record_alone(
     aws: LocalAws, inference: Build, answer: Answer
@@ -83,7 +99,28 @@ def test_an_unreadable_answer_of_the_table_returns_its_record_alone(
         assert found["m1"] == returned_for("idempotency-unavailable")
 
 
-@pytest.mark.parametrize("result", [{}, {"S": "not JSON"}, {"N": "1"}])
+@pytest.mark.parametrize("status", [102, 103])
+def test_after_an_interim_answer_of_the_table_no_result_is_another_records(
+    aws: LocalAws, inference: Build, status: int
+) -> None:
+    """The final answer, with the first record's result, comes while the second is claimed."""
+    table: Items = serve_table(aws)
+    table["m0"] = {"id": {"S": "m0"}, "result": {"S": '"of m0"'}, "expires_at": {"N": "99999999999"}}
+    serve, invoked = aws.dynamodb, inference(idempotency_table="t")
+
+    def dynamodb(operation: str, call: dict[str, Any]) -> dict[str, Any] | Answer:
+        answer = serve(operation, call)
+        return replace(answer, interim=status, interim_seconds=0.5) if isinstance(answer, Answer) else answer
+
+    aws.dynamodb = dynamodb
+    assert outcomes(aws, invoked, make_event(texts(1))) == {"m0": returned_for("idempotency-unavailable")}
+    event = make_event(texts(2))
+    del event["Records"][0]
+    assert outcomes(aws, invoked, event) == {"m1": SUCCEEDED}
+    assert aws.results()["m1"]["data"]["result"] == {"label": "text 1"}
+
+
+@pytest.mark.parametrize("result", [{}, {"S": "not JSON"}, {"N": "1"}, {"S": "[" * 100_000}])
 def test_a_remembered_result_that_is_not_one_returns_its_record_alone(
     aws: LocalAws, inference: Build, result: dict[str, str]
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from handler.codecs import codec_for
+from handler.codecs import Payload, codec_for
 from handler.endpoint import Endpoint
 from handler.faults import Fault, classify
 from handler.records import Record
@@ -124,7 +124,7 @@ def test_an_injected_fault_is_what_the_handler_takes_it_for(
         endpoint_name="language", dead_letter_queue_url="q", result_target="q", request_timeout_seconds=1
     )
     codec = codec_for(settings)
-    items = [codec.parse(Record(str(number), "", '{"inputs": "text"}', 1, "arn")) for number in range(3)]
+    items = [codec.parse(Record(str(number), "", "", 1, "arn"), Payload('{"inputs": "text"}')) for number in range(3)]
     with EndpointServer(model, Always(injected)) as server:
         server.account = Account("123456789012", "eu-central-1", {"language"}, authorize=lambda: None)
         for name, value in {
