@@ -2,31 +2,41 @@
 
 In the repository it is the package `handler` beside `constructs_lib`. In an installation it is inside of that one, as
 `constructs_lib._handler`, so that nothing else is installed at top level, and a `handler` of the user's own is no
-matter. A process imports it under one of the two names, so each of its classes is there once.
+matter. Nor is it to a clone on the path, or to an editable installation: where `import handler` would find another one,
+the one beside is loaded as if it were inside. A process has it under one of the two names, so each class is there once.
 """
 
-from importlib.util import find_spec
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
-INSTALLED = find_spec("constructs_lib._handler") is not None
+INSIDE = "constructs_lib._handler"
+BESIDE = Path(__file__).parents[2] / "handler" / "__init__.py"
 
 
-def _require_own(beside: Path) -> None:
-    """Raise ImportError if `import handler` would find another one than that of the repository."""
-    spec = find_spec("handler")
-    found = spec.origin if spec else None
-    if found is None or not Path(found).samefile(beside / "__init__.py"):
-        raise ImportError(
-            f"constructs_lib needs its own package handler, {beside}, but `import handler` finds {found or 'none'}: "
-            "rename that one, or install the library, which then brings its own (pip install .)"
-        )
+def _is_inside() -> bool:
+    """Whether the handler is inside of the package, or was put there. Raises ImportError if there is none."""
+    if find_spec(INSIDE) is not None:
+        return True
+    if not BESIDE.is_file():
+        raise ImportError(f"constructs_lib needs its package handler, and {BESIDE.parent} is not there")
+    other = find_spec("handler")
+    if other is not None and other.origin is not None and BESIDE.samefile(other.origin):
+        return False
+    spec = spec_from_file_location(INSIDE, BESIDE, submodule_search_locations=[str(BESIDE.parent)])
+    assert spec is not None
+    assert spec.loader is not None
+    sys.modules[INSIDE] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[INSIDE])
+    return True
 
+
+INSTALLED = _is_inside()
 
 if INSTALLED:
     from constructs_lib import _handler as handler
     from constructs_lib._handler import codecs, records, settings
 else:
-    _require_own(Path(__file__).parents[2] / "handler")
     import handler
     from handler import codecs, records, settings
 

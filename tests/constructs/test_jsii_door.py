@@ -249,22 +249,6 @@ def test_a_stack_synthesizes_without_a_home_and_without_a_cache(tmp_path: Path, 
     assert {path.parent.name for path in (tmp_path / "out").glob("stacks/*/cdk.tf.json")} == set(fast)
 
 
-def test_another_handler_on_the_path_is_said(tmp_path: Path) -> None:
-    (tmp_path / "handler.py").write_text("")
-    (tmp_path / "app.py").write_text("import constructs_lib\n")
-    result = subprocess.run(
-        [sys.executable, tmp_path / "app.py"],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.stderr.splitlines()[-1] == (
-        f"ImportError: constructs_lib needs its own package handler, {ROOT / 'handler'}, but `import handler` finds "
-        f"{tmp_path / 'handler.py'}: rename that one, or install the library, which then brings its own (pip install .)"
-    )
-
-
 def test_a_runtime_of_the_user_s_own_is_used() -> None:
     result = _run("import main; main.build_app()", JSII_RUNTIME="/nowhere/runtime.js")
     assert result.returncode == 1
