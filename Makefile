@@ -26,7 +26,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench test check addresses format synth security diff deploy destroy app lock clean
+.PHONY: help demo soak bench test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, 
 	@$(RUN) -m tools.security $(ARGS)
 	@CDKTF_OUTDIR=.build/locked_down $(RUN) -m examples.locked_down >/dev/null
 	@$(RUN) -m tools.security --strict claims .build/locked_down
+
+cdktn: .venv/.ready .tools/cdktn/.ready ## move to CDK Terrain in a copy, and compare what it synthesizes (about a minute)
+	@$(RUN) -m tools.cdktn .tools/cdktn/bin/python
 
 # The stack is synthesized and initialized by then. `terraform providers lock` is for plans in HCP Terraform alone, and
 # asks the registry, whatever provider mirror Terraform is told to use.
@@ -117,6 +120,13 @@ clean: ## remove everything that make made
 	@$(PYTHON) tools/make_venv.py .tools/checkov
 	@echo "Installing Checkov into .tools (about a minute, once)"
 	@.tools/checkov/bin/python -m pip install --quiet --disable-pip-version-check -r tools/checkov.txt
+	@touch $@
+
+# an environment of its own: the fork beside what it was forked from, and an older constructs
+.tools/cdktn/.ready: tools/cdktn.txt
+	@$(PYTHON) tools/make_venv.py .tools/cdktn
+	@echo "Installing CDK Terrain into .tools (two minutes, once)"
+	@.tools/cdktn/bin/python -m pip install --quiet --disable-pip-version-check -r tools/cdktn.txt
 	@touch $@
 
 .tools/bench/.ready: benchmarks/requirements.txt

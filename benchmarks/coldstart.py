@@ -22,7 +22,10 @@ ONE, BOTH = "boto3, endpoint client", "boto3, endpoint and queue clients"
 POWERTOOLS = "Powertools and boto3"
 BARE_ONE = 'import boto3; boto3.client("sagemaker-runtime")'
 BARE_BOTH = f'{BARE_ONE}; boto3.client("sqs")'
-PACKAGED = "from constructs_lib.function.packaging import package_handler; print(package_handler()[0])"
+PACKAGED = (
+    "from constructs_lib.core.build import build_folder; from constructs_lib.function.packaging import package_handler;"
+    "print(package_handler(build_folder())[0])"
+)
 IMPORTS = {
     OUR_NAME: "import handler.index",
     ONE: BARE_ONE,

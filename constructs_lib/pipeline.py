@@ -1,20 +1,21 @@
 """A whole pipeline in one construct: queue, function, endpoint, results, and what binds them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from constructs_lib.core.iam import Statement, key_statements, object_statement
+from constructs_lib.composition.own_parts import OwnParts
+from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.function.event_source import QueueEventSource
 from constructs_lib.function.function import BatchInferenceFunction
 from constructs_lib.function.idempotency import IdempotencyTable
 from constructs_lib.function.notification import NotificationFunction, NotificationTopics, grant_put_requests
-from constructs_lib.messaging.queue import ExistingMessageQueue, MessageQueue, Queue
+from constructs_lib.messaging.queue import MessageQueue, Queue
 from constructs_lib.messaging.results import ResultSink
 from constructs_lib.monitoring.metrics import WatchedPipeline
 from constructs_lib.monitoring.monitoring import PipelineMonitoring
-from constructs_lib.settings import ExistingEndpoint, ExistingQueue, PipelineSettings
+from constructs_lib.settings import EndpointSettings, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings
 from constructs_lib.validation.checker import SettingsError, Violation
 from constructs_lib.validation.derived import derive
@@ -22,26 +23,51 @@ from constructs_lib.validation.environment import handler_settings
 from constructs_lib.validation.pipeline_checks import check_pipeline
 from constructs_lib.validation.warnings import pipeline_warnings
 
-from cdktf import Annotations, TerraformOutput
-from constructs import Construct
+import jsii
+from cdktf import Annotations, ITerraformDependable, TerraformOutput, TerraformStack
+from cdktf_cdktf_provider_aws.iam_role import IamRole
+from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
+from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
+from constructs import Construct, IValidation
+
+# Paths of pipelines by output, of each stack, which has one deploy target.
+_outputs: "WeakKeyDictionary[DeployTarget, dict[str, str]]" = WeakKeyDictionary()
 
 # By deploy target, which each stack has one of.
 _named: "WeakKeyDictionary[DeployTarget, WeakValueDictionary[str, InferencePipeline]]" = WeakKeyDictionary()
 
 
+@jsii.implements(ITerraformDependable)
 class InferencePipeline(Construct):
     """Messages in, results out: one queue, one function, one endpoint, one results queue.
 
     `settings` of the construct holds the given ones with every derived default filled in.
     """
 
-    def __init__(self, scope: Construct, id_: str, *, name: str, settings: PipelineSettings) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        name: str,
+        settings: PipelineSettings,
+        queue: Queue | SqsQueue | None = None,
+        dead_letter_queue: SqsQueue | None = None,
+        role: ServiceRole | IamRole | None = None,
+        endpoint: ModelEndpoint | ExistingModelEndpoint | SagemakerEndpoint | None = None,
+    ) -> None:
         """`name` begins the name of every resource, so it must not change later.
+
+        `queue`, `role` and `endpoint` are made elsewhere in the stack and are used instead of new ones. A construct of
+        this library says how it is set. A resource of the provider does not: `settings` then have an `ExistingQueue` or
+        `ExistingEndpoint`, and `dead_letter_queue` is the queue's.
 
         Raises SettingsError with everything that is out of bounds, across all resources.
         """
         super().__init__(scope, id_)
         self.id = id_
+        self._own = OwnParts(queue=queue, dead_letter_queue=dead_letter_queue, role=role, endpoint=endpoint)
+        settings = self._own.complete(self, settings)
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
         if (owner := _pipelines_by_name(self).setdefault(name.lower(), self)) is not self:
@@ -83,11 +109,19 @@ class InferencePipeline(Construct):
         assert self.queue.dead_letter_queue is not None
         return self.queue.dead_letter_queue
 
+    @property
+    def dependencies(self) -> Sequence[ITerraformDependable]:
+        """Resources that must exist before messages are sent: the queue's policy, which S3 asks, and the mapping."""
+        return [*self.queue.policies, self.event_source.mapping]
+
+    @property
+    def fqn(self) -> str:
+        """Address of the pipeline's last resource, the event source mapping: what `depends_on=[pipeline]` means."""
+        return self.event_source.mapping.fqn
+
     def _make_queue(self, name: str) -> Queue:
-        settings = self.settings.queue
-        if isinstance(settings, ExistingQueue):
-            return ExistingMessageQueue(self, "work", settings=settings)
-        return MessageQueue(self, "work", name=name, settings=settings)
+        own = self._own.make_queue(self, "work", self.settings.queue)
+        return own or MessageQueue(self, "work", name=name, settings=self.settings.queue)
 
     def _make_results(self, name: str) -> ResultSink:
         return ResultSink(
@@ -104,9 +138,10 @@ class InferencePipeline(Construct):
         return IdempotencyTable(self, "idempotency", name=name, settings=settings) if settings else None
 
     def _make_endpoint(self, name: str, topics: NotificationTopics | None) -> ModelEndpoint | ExistingModelEndpoint:
+        if own := self._own.make_endpoint(self, self.settings):
+            return own
         settings = self.settings.endpoint
-        if isinstance(settings, ExistingEndpoint):
-            return ExistingModelEndpoint(self, settings)
+        assert isinstance(settings, EndpointSettings)
         return ModelEndpoint(
             self,
             "endpoint",
@@ -197,9 +232,36 @@ class InferencePipeline(Construct):
         }
         if self.notification_function is not None:
             values["notification_function_name"] = self.notification_function.function.function.function_name
+        names = {name: f"{self.id}_{name}".replace("-", "_") for name in values}
+        self._require_outputs(names.values())
         for name, value in values.items():
             output = TerraformOutput(self, name, value=value)
-            output.override_logical_id(f"{self.id}_{name}".replace("-", "_"))
+            output.override_logical_id(names[name])
+        self._validation = _OutputsStandOnce(self, list(names.values()))
+        self.node.add_validation(self._validation)
+
+    def _require_outputs(self, names: Iterable[str]) -> None:
+        """Raise SettingsError if another pipeline of the stack has one of the outputs: the later would replace it."""
+        owners = _outputs.setdefault(DeployTarget.of(self), {})
+        path = self.node.path
+        if taken := next((name for name in names if name in owners), None):
+            bound, reason = f"another id than that of {owners[taken]}", f"both would have an output {taken}"
+            raise SettingsError([Violation(path, "id", self.id, bound, reason)])
+        owners.update(dict.fromkeys(names, path))
+
+
+@jsii.implements(IValidation)
+class _OutputsStandOnce:
+    """Finds outputs of the user's own stack that a pipeline has too, of which Terraform would see one."""
+
+    def __init__(self, pipeline: InferencePipeline, names: Sequence[str]) -> None:
+        self._pipeline, self._names = pipeline, names
+
+    def validate(self) -> list[str]:
+        """Return what is wrong once the stack is complete; called when it is synthesized."""
+        stack = TerraformStack.of(self._pipeline).node
+        taken = [name for name in self._names if isinstance(stack.try_find_child(name), TerraformOutput)]
+        return [f"output {name} of the stack is this pipeline's too: give yours another name" for name in taken]
 
 
 def _pipelines_by_name(pipeline: InferencePipeline) -> "WeakValueDictionary[str, InferencePipeline]":

@@ -7,18 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from constructs_lib.core.iam import policy_violations
+from constructs_lib.core.naming import PlacedStack
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import AssumedRole, PipelineSettings, S3StateSettings, StackSettings
 from constructs_lib.validation.checker import SettingsError, Violation, check
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 
-from cdktf import App, LocalBackend, S3Backend, TerraformStack
+from cdktf import App, LocalBackend, S3Backend
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderAssumeRole, AwsProviderDefaultTags
 from constructs import Construct
 
 
-class InferenceStack(TerraformStack):
+class InferenceStack(PlacedStack):
     """One Terraform stack with its pipelines, each under its own name; adding one changes nothing of the others."""
 
     def __init__(self, scope: Construct, id_: str, settings: StackSettings) -> None:

@@ -98,13 +98,3 @@ class OutputFolder:
         with explained(self.path):
             for name in REPORT_FILES:
                 (self.path / name).unlink(missing_ok=True)
-
-
-def is_writable(folder: Path) -> bool:
-    """Return whether files can be created in the folder, which is created if it is missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False

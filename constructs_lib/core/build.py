@@ -1,12 +1,13 @@
-"""Files that are built at synth, below `.build`."""
+"""Files that are built at synth, below the app's current folder: an installation may be read-only."""
 
 import os
 import tempfile
 from pathlib import Path
 
-from constructs_lib.settings.handler import HANDLER_PACKAGE
 
-BUILD_FOLDER = HANDLER_PACKAGE.parent / ".build"
+def build_folder() -> Path:
+    """Return the folder of what is built, beside cdktf's own `cdktf.out`."""
+    return Path.cwd() / ".build"
 
 
 def write_atomically(target: Path, content: bytes) -> None:

@@ -29,6 +29,12 @@ DIGITS = 8
 _deploy_targets: "WeakKeyDictionary[IConstruct, DeployTarget]" = WeakKeyDictionary()
 
 
+class PlacedStack(TerraformStack):
+    """A stack that says which region it is deployed to; what `region` is in a stack of another class, nobody knows."""
+
+    region: str
+
+
 class DeployTarget(Construct):
     """Partition, account and region that a stack is deployed to: data sources, which Terraform reads while it plans.
 
@@ -42,7 +48,7 @@ class DeployTarget(Construct):
         partition_data = DataAwsPartition(self, "partition")
         self.partition = partition_data.partition
         self.account = DataAwsCallerIdentity(self, "caller").account_id
-        known_region: str | None = getattr(scope, "region", None)
+        known_region: str | None = scope.region if isinstance(scope, PlacedStack) else None
         self.region: str = known_region or DataAwsRegion(self, "region").region
         # What the names of services end in.
         self.dns_suffix: str = partition(known_region)[1] if known_region else partition_data.dns_suffix

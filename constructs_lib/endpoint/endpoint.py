@@ -13,6 +13,7 @@ from constructs_lib.endpoint.rollback import RollbackAlarms, deployment_config, 
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
 from constructs_lib.validation.checker import require_valid
 
+import jsii
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
@@ -20,6 +21,7 @@ from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
 from constructs import Construct
 
 
+@jsii.implements(ITerraformDependable)
 class ModelEndpoint(Construct):
     """Models behind a SageMaker endpoint.
 
@@ -86,6 +88,11 @@ class ModelEndpoint(Construct):
         self._make_autoscaling(queue_name)
         self.dependencies: Sequence[ITerraformDependable] = [self.endpoint]
         self.name_output = self.endpoint.name
+
+    @property
+    def fqn(self) -> str:
+        """Address of the endpoint: what `depends_on=[endpoint]` means."""
+        return self.endpoint.fqn
 
     def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
         """Let the role send requests to this endpoint, and to those inference components on it."""
@@ -155,14 +162,16 @@ class ModelEndpoint(Construct):
 class ExistingModelEndpoint:
     """An endpoint that exists: nothing is created; requests to it can be granted."""
 
-    def __init__(self, scope: Construct, settings: ExistingEndpoint) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+    def __init__(
+        self, scope: Construct, settings: ExistingEndpoint, *, endpoint: SagemakerEndpoint | None = None
+    ) -> None:
+        """`endpoint` is the resource, if it is in this stack. Raises SettingsError if settings are out of bounds."""
         require_valid(scope, settings)
         self.name = self.name_output = settings.name
         self.settings = settings
         self.deploy_target = DeployTarget.of(scope)
         self.arn = self.deploy_target.arn("sagemaker", f"endpoint/{settings.name}")
-        self.dependencies: Sequence[ITerraformDependable] = []
+        self.dependencies: Sequence[ITerraformDependable] = [endpoint] if endpoint else []
 
     def grant_invoke(self, role: ServiceRole, inference_components: Sequence[str] = ()) -> None:
         """Let the role send requests to this endpoint, and to those inference components on it."""

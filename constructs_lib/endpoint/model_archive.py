@@ -6,17 +6,20 @@ import io
 import tarfile
 from pathlib import Path
 
-from constructs_lib.core.build import BUILD_FOLDER, write_atomically
+from constructs_lib.core.build import write_atomically
 
 BUNDLE = Path(__file__).parent / "bundle" / "inference.py"
 
 
-def package_bundle(script: Path = BUNDLE, build_folder: Path = BUILD_FOLDER) -> tuple[Path, str]:
-    """Put the script that loads a model into a model archive; return its path and the content's SHA-256 in hex."""
+def package_bundle(folder: Path, script: Path = BUNDLE) -> tuple[Path, str]:
+    """Put the script that loads a model into a model archive below the folder.
+
+    Return its path and the content's SHA-256 in hex.
+    """
     name, content = f"code/{script.name}", script.read_bytes()
     # Part of the model's name: computed otherwise, it would replace every model that has a token.
     digest = hashlib.sha256(f"{name}\0".encode() + content).hexdigest()
-    target = build_folder / "bundle" / digest[:16] / "model.tar.gz"
+    target = folder / "bundle" / digest[:16] / "model.tar.gz"
     if not target.is_file():
         write_atomically(target, _archived(name, content))
     return target, digest

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from constructs_lib.core.build import build_folder
 from constructs_lib.core.iam import Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.model_archive import package_bundle
@@ -122,7 +123,7 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
 
 def _put_bundle(scope: Construct, name: str, location: str, id_: str) -> tuple[S3Object, str]:
     """Put the lines that read the secret where the container finds them; return them with their URL."""
-    archive, content_hash = package_bundle()
+    archive, content_hash = package_bundle(build_folder())
     code = TerraformAsset(
         scope, f"bundle-code{id_}", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32]
     )

@@ -4,13 +4,15 @@ const Module = require("node:module");
 const threads = require("node:worker_threads");
 
 // 1. A provider's lib/index.js requires every module of the provider (2,200 for AWS) although a stack uses a dozen.
-// Here its `exports.x = require("./x");` lines become getters that require on first use.
-const PROVIDER_INDEX = /[\\/]@cdktf[\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
-const EAGER_EXPORT = /^exports\.(\w+) = require\("(\.\/[^"]+)"\);$/gm;
-const LAZY_EXPORT = 'lazily("$1", "$2");';
+// Here its lines `exports.x = require("./x");`, or `exports.x = __importStar(require("./x"));` in CDK Terrain's, become
+// getters that require on first use.
+const PROVIDER_INDEX = /[\\/]@cdkt[fn][\\/]provider-[^\\/]+[\\/]lib[\\/]index\.js$/;
+const EAGER_EXPORT = /^exports\.(\w+) = (require\("\.\/[^"]+"\)|__importStar\(require\("\.\/[^"]+"\)\));$/gm;
+const LAZY_EXPORT = 'lazily("$1", () => $2);';
 const LAZILY = `
-function lazily(name, path) {
-  Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => require(path) });
+function lazily(name, load) {
+  let loaded;
+  Object.defineProperty(exports, name, { enumerable: true, configurable: true, get: () => (loaded ??= load()) });
 }
 `;
 const SOURCE_MAP = /^\/\/# sourceMappingURL=.*$/m;

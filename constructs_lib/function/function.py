@@ -5,6 +5,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from constructs_lib.core.build import build_folder
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
 from constructs_lib.core.naming import DeployTarget, address
@@ -16,6 +17,7 @@ from constructs_lib.validation.checker import SettingsError, require_name, requi
 from constructs_lib.validation.environment import environment_violations
 from constructs_lib.validation.limits import FUNCTION_NAME, FUNCTION_NAME_WITH_ROLE
 
+import jsii
 from cdktf import AssetType, ITerraformDependable, TerraformAsset
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.lambda_alias import LambdaAlias
@@ -35,6 +37,7 @@ from constructs import Construct
 _packaged = functools.cache(package_handler)
 
 
+@jsii.implements(ITerraformDependable)
 class BatchInferenceFunction(Construct):
     """The handler as a Lambda function.
 
@@ -84,6 +87,7 @@ class BatchInferenceFunction(Construct):
         reason = "failed messages reach the dead-letter queue by redrive, failed notifications by a failure destination"
         accept(self.function, "CKV_AWS_116", reason)
         self.arn = self.function.arn
+        self._last: ITerraformDependable = self.function
         self.dependencies: Sequence[ITerraformDependable] = []
         """Resources, besides the rights, that must exist before the first call."""
         if settings.alias is not None:
@@ -92,6 +96,11 @@ class BatchInferenceFunction(Construct):
     def depend_on_rights(self) -> None:
         """Have all that is granted until now before the code that uses it; what is granted no more goes after it."""
         self.function.depends_on = [address(policy) for policy in self.role.policies]
+
+    @property
+    def fqn(self) -> str:
+        """Address of the last thing that the function is made of: what `depends_on=[function]` means."""
+        return self._last.fqn
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"
@@ -166,7 +175,7 @@ class BatchInferenceFunction(Construct):
 
     def _code(self) -> dict[str, Any]:
         """Return the arguments that name the code: the zip, or where its signed copy lies."""
-        archive, content_hash = _packaged()
+        archive, content_hash = _packaged(build_folder())
         zipped = TerraformAsset(self, "code", path=str(archive), type=AssetType.FILE, asset_hash=content_hash[:32])
         signing = self.settings.code_signing
         if signing is None:
@@ -192,7 +201,7 @@ class BatchInferenceFunction(Construct):
             function_name=self.function.function_name,
             function_version=self.function.version,
         )
-        self.arn = alias.arn
+        self.arn, self._last = alias.arn, alias
         if self.settings.provisioned_concurrency is not None:
             warm = LambdaProvisionedConcurrencyConfig(
                 self,
@@ -201,7 +210,7 @@ class BatchInferenceFunction(Construct):
                 qualifier=alias.name,
                 provisioned_concurrent_executions=self.settings.provisioned_concurrency,
             )
-            self.dependencies = [warm]
+            self._last, self.dependencies = warm, [warm]
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:

@@ -6,26 +6,30 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from constructs_lib.core.build import BUILD_FOLDER, write_atomically
+from constructs_lib.core.build import write_atomically
 from constructs_lib.settings.handler import HANDLER_PACKAGE
 
 EARLIEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 READABLE_BY_ALL = 0o100644 << 16
+# What the package is called in the zip, wherever it lies here: the function names its entry points by it.
+NAME_IN_ZIP = "handler"
 
 
-def package_handler(package: Path = HANDLER_PACKAGE, build_folder: Path = BUILD_FOLDER) -> tuple[Path, str]:
-    """Zip the package's Python files, as they stand and under the package's name.
+def package_handler(folder: Path, package: Path = HANDLER_PACKAGE) -> tuple[Path, str]:
+    """Zip the package's Python files, as they stand and under the name `handler`.
 
-    Return the zip's path, below the build folder, and the content's SHA-256 in hex, which covers each file's relative
+    Return the zip's path, below the folder, and the content's SHA-256 in hex, which covers each file's relative
     path and bytes.
 
     TerraformAsset's own archiving would hash caches, ignore renames, zip the checkout's times and modes, and call
     `node` through a shell, which fails where Node is not on the PATH or the path has a space. So the asset is this
     file: entries in order, with fixed times and modes.
     """
-    files = {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
+    files = {
+        f"{NAME_IN_ZIP}/{path.relative_to(package).as_posix()}": path.read_bytes() for path in package.rglob("*.py")
+    }
     digest = _digest(files)
-    target = build_folder / "function" / digest[:16] / f"{package.name}.zip"
+    target = folder / "function" / digest[:16] / f"{NAME_IN_ZIP}.zip"
     if not target.is_file():
         write_atomically(target, _zipped(files))
     return target, digest

@@ -30,6 +30,8 @@ class Queue(Construct):
     dead_letter_queue: "Queue | None"
     dependencies: Sequence[ITerraformDependable]
     """Resources that must exist before the queue is used by its name or its ARN in plain text."""
+    policies: Sequence[ITerraformDependable] = ()
+    """Resources that must exist before a sender of the settings sends, or asks whether it may."""
 
     def __init__(self, scope: Construct, id_: str, *, name: str) -> None:
         super().__init__(scope, id_)
@@ -114,6 +116,7 @@ class MessageQueue(Queue):
         self.url, self.resource_arn, self.dependencies = self.queue.url, self.queue.arn, [self.queue]
         self._policy_statements = [self._tls_only()]
         self._policy = SqsQueuePolicy(self, "policy", queue_url=self.url, policy=self._policy_document())
+        self.policies = [self._policy]
         for sender in settings.senders:
             self.grant_send(sender)
         if self.dead_letter_queue is not None:
@@ -215,20 +218,32 @@ class MessageQueue(Queue):
 class ExistingMessageQueue(Queue):
     """A queue of this account and region that exists, with its dead-letter queue; nothing of it is changed."""
 
-    def __init__(self, scope: Construct, id_: str, *, settings: ExistingQueue) -> None:
-        """Raises SettingsError if settings are out of bounds."""
+    def __init__(
+        self,
+        scope: Construct,
+        id_: str,
+        *,
+        settings: ExistingQueue,
+        queue: SqsQueue | None = None,
+        dead_letter_queue: SqsQueue | None = None,
+    ) -> None:
+        """`queue` and `dead_letter_queue` are the resources, if they are in the same stack; else they are looked up.
+
+        Raises SettingsError if settings are out of bounds.
+        """
         super().__init__(scope, id_, name=settings.name)
         require_valid(self, settings)
         self.settings = settings
-        self.dead_letter_queue = _ExistingDeadLetterQueue(self, settings)
-        found = DataAwsSqsQueue(self, "queue", name=self.name)
-        self.url, self.resource_arn, self.dependencies = found.url, self.arn, [found]
+        self.dead_letter_queue = _ExistingDeadLetterQueue(self, settings, dead_letter_queue)
+        found = queue or DataAwsSqsQueue(self, "queue", name=self.name)
+        self.url, self.dependencies = found.url, [found]
+        self.resource_arn = queue.arn if queue else self.arn
 
 
 class _ExistingDeadLetterQueue(Queue):
-    def __init__(self, scope: Construct, settings: ExistingQueue) -> None:
+    def __init__(self, scope: Construct, settings: ExistingQueue, queue: SqsQueue | None) -> None:
         super().__init__(scope, "dead-letter", name=settings.dead_letter_queue_name)
         self.settings = settings
         self.dead_letter_queue = None
-        found = DataAwsSqsQueue(self, "queue", name=self.name)
+        found = queue or DataAwsSqsQueue(self, "queue", name=self.name)
         self.url, self.resource_arn, self.dependencies = found.url, self.arn, [found]

@@ -77,7 +77,7 @@ def secrets_manager() -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
 @pytest.fixture
 def container(tmp_path: Path) -> Path:
     """The archive, unpacked where SageMaker would, and the packages of the image."""
-    archive, _ = package_bundle(build_folder=tmp_path / "build")
+    archive, _ = package_bundle(tmp_path / "build")
     with tarfile.open(archive) as opened:
         for member in opened.getmembers():
             (tmp_path / "model" / member.name).parent.mkdir(parents=True)
@@ -138,10 +138,10 @@ def test_a_worker_uses_the_gpu_that_the_server_keeps_for_it(
 
 
 def test_the_same_script_gives_the_same_archive_everywhere(tmp_path: Path) -> None:
-    one, one_hash = package_bundle(build_folder=tmp_path / "one")
+    one, one_hash = package_bundle(tmp_path / "one")
     copy = tmp_path / "inference.py"
     copy.write_bytes(BUNDLE.read_bytes())
-    other, other_hash = package_bundle(copy, build_folder=tmp_path / "other")
+    other, other_hash = package_bundle(tmp_path / "other", copy)
     assert one_hash == other_hash
     assert gzip.decompress(one.read_bytes()) == gzip.decompress(other.read_bytes())
     with tarfile.open(one) as archive:
@@ -152,4 +152,4 @@ def test_the_same_script_gives_the_same_archive_everywhere(tmp_path: Path) -> No
 def test_a_changed_script_is_another_archive(tmp_path: Path) -> None:
     changed = tmp_path / "inference.py"
     changed.write_bytes(BUNDLE.read_bytes() + b"\n")
-    assert package_bundle(changed, build_folder=tmp_path)[1] != package_bundle(build_folder=tmp_path)[1]
+    assert package_bundle(tmp_path, changed)[1] != package_bundle(tmp_path)[1]

@@ -1,6 +1,7 @@
 """Function of a pipeline: settings, environment, logs, versions and signed code."""
 
 from dataclasses import replace
+from pathlib import Path
 
 from constructs_lib import CodeSigning, FunctionSettings, InferenceSettings, PipelineSettings
 from constructs_lib.function.packaging import package_handler
@@ -125,11 +126,11 @@ def test_published_versions_can_start_from_a_snapshot(synth_pipeline: Synth) -> 
     assert synthesized.one("aws_lambda_function")["snap_start"] == {"apply_on": "PublishedVersions"}
 
 
-def test_code_is_signed_before_lambda_takes_it(synth_pipeline: Synth) -> None:
+def test_code_is_signed_before_lambda_takes_it(synth_pipeline: Synth, tmp_path: Path) -> None:
     config = "arn:aws:lambda:eu-central-1:123456789012:code-signing-config:csc-0123456789abcdefg"
     signing = CodeSigning(config_arn=config, profile_name="release", location="s3://code/inference/")
     synthesized = synth_pipeline(function=FunctionSettings(code_signing=signing))
-    _, content_hash = package_handler()
+    _, content_hash = package_handler(tmp_path)
     unsigned, function_name = synthesized.one("aws_s3_object"), "dev-language-inference"
     assert (unsigned["bucket"], unsigned["key"]) == (
         "code",

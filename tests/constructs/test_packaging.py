@@ -32,8 +32,8 @@ def test_two_clones_give_the_same_bytes(tmp_path: Path) -> None:
     (there / "__pycache__").mkdir()
     (there / "__pycache__" / "index.cpython-311.pyc").write_bytes(b"cache")
 
-    first, first_hash = package_handler(here, tmp_path / "build-1")
-    second, second_hash = package_handler(there, tmp_path / "build-2")
+    first, first_hash = package_handler(tmp_path / "build-1", here)
+    second, second_hash = package_handler(tmp_path / "build-2", there)
     assert first.read_bytes() == second.read_bytes()
     assert first_hash == second_hash
     with zipfile.ZipFile(second) as archive:
@@ -43,13 +43,13 @@ def test_two_clones_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_rename_changes_the_hash(tmp_path: Path) -> None:
-    _, before = package_handler(_package(tmp_path / "1", {"a.py": "x = 1\n"}), tmp_path / "build")
-    _, after = package_handler(_package(tmp_path / "2", {"b.py": "x = 1\n"}), tmp_path / "build")
+    _, before = package_handler(tmp_path / "build", _package(tmp_path / "1", {"a.py": "x = 1\n"}))
+    _, after = package_handler(tmp_path / "build", _package(tmp_path / "2", {"b.py": "x = 1\n"}))
     assert before != after
 
 
-def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesized) -> None:
-    archive, content_hash = package_handler()
+def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesized, tmp_path: Path) -> None:
+    archive, content_hash = package_handler(tmp_path)
     assert archive.stat().st_size <= MAX_ZIP_BYTES
     function = smallest.one("aws_lambda_function")
     assert base64.b64decode(function["source_code_hash"]).hex() == content_hash
@@ -57,8 +57,8 @@ def test_the_zip_is_small_and_the_function_knows_its_content(smallest: Synthesiz
     assert function["filename"].endswith(f"/{content_hash[:32]}/handler.zip")
 
 
-def test_the_zip_holds_the_sources_as_they_stand() -> None:
-    archive, _ = package_handler()
+def test_the_zip_holds_the_sources_as_they_stand(tmp_path: Path) -> None:
+    archive, _ = package_handler(tmp_path)
     with zipfile.ZipFile(archive) as zipped:
         content = {name: zipped.read(name) for name in zipped.namelist()}
     assert content == {
@@ -68,11 +68,11 @@ def test_the_zip_holds_the_sources_as_they_stand() -> None:
 
 def test_changed_sources_and_a_lost_zip_are_zipped_anew(tmp_path: Path) -> None:
     package = _package(tmp_path, {"__init__.py": "A = 1\n"})
-    target, digest = package_handler(package, tmp_path / "build")
+    target, digest = package_handler(tmp_path / "build", package)
     target.unlink()
-    assert package_handler(package, tmp_path / "build") == (target, digest)
+    assert package_handler(tmp_path / "build", package) == (target, digest)
     assert target.is_file()
     (package / "__init__.py").write_text("A = 2\n")
-    changed, other = package_handler(package, tmp_path / "build")
+    changed, other = package_handler(tmp_path / "build", package)
     assert other != digest
     assert zipfile.ZipFile(changed).read("handler/__init__.py") == b"A = 2\n"
