@@ -106,7 +106,7 @@ def test_what_is_set_by_hand_stays(pipeline_settings: PipelineSettings) -> None:
         pipeline_settings,
         queue=QueueSettings(visibility_timeout_seconds=500),
         event_source=EventSourceSettings(maximum_concurrency=3),
-        inference=InferenceSettings(requests_in_flight=2, task="summarization"),
+        inference=InferenceSettings(requests_in_flight=2, task="summarization", envelope="auto"),
     )
     assert derive(settings) == settings
 
