@@ -14,6 +14,9 @@ export PIPENV_NOSPIN := 1
 export PIPENV_VERBOSITY := -1
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PIPENV_PIPFILE
 
+# Node then trusts what the system does: the certificate of a proxy that opens TLS, too.
+export NODE_USE_SYSTEM_CA ?= 1
+
 PIPENV := .tools/pipenv/bin/python -m pipenv
 RUN := .venv/bin/python
 # The wheel's bin/npm lacks the link that npm's own is.
@@ -67,18 +70,30 @@ security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, 
 cdktn: .venv/.ready .tools/cdktn/.ready ## move to CDK Terrain in a copy, and compare what it synthesizes (about a minute)
 	@$(RUN) -m tools.cdktn .tools/cdktn/bin/python
 
+# The stack is synthesized and initialized by then. `terraform providers lock` is for plans in HCP Terraform alone, and
+# asks the registry, whatever provider mirror Terraform is told to use.
+AS_IT_IS := --skip-synth --skip-provider-lock
+
 diff: terraform node_modules/.ready ## terraform plan of STACK (default: dev)
-	@$(CDKTF) diff $(STACK)
+	@$(RUN) -m tools.preflight $(STACK)
+	@$(CDKTF) diff $(STACK) $(AS_IT_IS) $(ARGS)
 
-deploy: terraform node_modules/.ready ## terraform apply of STACK; asks before it changes anything
-	@$(CDKTF) deploy $(STACK)
+deploy: terminal terraform node_modules/.ready ## terraform apply of STACK; asks before it changes anything
+	@$(RUN) -m tools.preflight $(STACK)
+	@$(CDKTF) deploy $(STACK) $(AS_IT_IS) $(ARGS)
 
-destroy: terraform node_modules/.ready ## terraform destroy of STACK; asks first
-	@$(CDKTF) destroy $(STACK)
+destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; asks first
+	@$(RUN) -m tools.preflight $(STACK)
+	@$(CDKTF) destroy $(STACK) $(AS_IT_IS) $(ARGS)
 
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
 	@$(RUN) -m $(APP)
+
+.PHONY: terminal
+terminal:
+	@test -t 0 || case " $(ARGS) " in *" --auto-approve "*) ;; *) \
+	  echo "make: there is no terminal to ask on; read make diff STACK=$(STACK), then pass ARGS=--auto-approve" >&2; exit 1;; esac
 
 .PHONY: terraform
 terraform:

@@ -196,6 +196,7 @@ class InferencePipeline(Construct):
             read = object_statement(deploy_target, "s3:GetObject", location)
             keys = key_statements(self.settings.bucket_key_arns, "s3", deploy_target, "Decrypt")
             role.allow("read-inputs", read, *keys)
+        self.function.depend_on_rights()
 
     def _watch(self, name: str) -> PipelineMonitoring | None:
         if self.settings.monitoring is None:

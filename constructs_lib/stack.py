@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from constructs_lib.core.iam import policy_violations
 from constructs_lib.core.naming import PlacedStack
 from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
@@ -42,6 +43,8 @@ class InferenceStack(PlacedStack):
             name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=_with_stack_defaults(pipeline, settings))
             for name, pipeline in settings.pipelines.items()
         }
+        if violations := list(policy_violations(self)):
+            raise SettingsError(violations)
 
     def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
         if state is None:

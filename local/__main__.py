@@ -25,6 +25,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     add("--stack", metavar="NAME", help="the stack to run (the only one, or dev)")
     add("--pipeline", metavar="NAME", help="the pipeline to run, if the stack has several")
+    add("--layer", type=Path, metavar="PATH", help="a layer of yours with a codec: a folder with python/, or its zip")
+    add("--model", type=Path, metavar="FILE", help="a Python file that answers requests in place of the local model: "
+        "answer(body: bytes, content_type: str) -> tuple[bytes, str]")  # fmt: skip
     add("--template", type=Path, metavar="FILE", help="a cdk.tf.json to run instead of synthesizing the stack")
     add("--keep", action="store_true", help="leave everything running at the end, until Ctrl-C")
     return Options(**vars(parser.parse_args(arguments)))

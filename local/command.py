@@ -51,7 +51,7 @@ class Parser(argparse.ArgumentParser):
         add("--seed", type=int, metavar="S", help="the number that chooses and orders them (%(default)s)")
         add("--poison", type=share, metavar="SHARE", help="share that can never be scored, 0 to 1 (%(default)s)")
         add("--messages", type=_messages_file, metavar="FILE", help="messages of your own, JSON Lines of "
-            '{"inputs": "…"}, optionally with "expected"')  # fmt: skip
+            '{"inputs": "…"} or {"body": …}, optionally with "expected", or with "poison": "reason"')  # fmt: skip
         add(
             "--report",
             type=Path,

@@ -1,11 +1,13 @@
 """Creates resources on the embedded AWS: one method per Terraform resource type."""
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.aws import Aws
 from local.errors import LocalRunError
+from local.layers import Layer
 from local.template import Template
 
 # The account of AWS's Deep Learning Containers in most regions. Nothing is pulled here: the account only completes the
@@ -34,8 +36,10 @@ Arguments = dict[str, Any]
 class ResourceCreator:
     """Creates a template's resources and reads its data sources, one at a time."""
 
-    def __init__(self, aws: Aws, template: Template) -> None:
+    def __init__(self, aws: Aws, template: Template, layers: Sequence[Layer] = ()) -> None:
+        """A function gets these layers, whichever it names."""
         self._aws = aws
+        self._layers = layers
         self._template = template
         self._methods: dict[str, Callable[[Arguments], dict[str, Any]]] = {
             "data.aws_caller_identity": self._caller_identity,
@@ -133,6 +137,7 @@ class ResourceCreator:
 
     def _function(self, arguments: Arguments) -> dict[str, Any]:
         lambda_ = self._aws.lambda_
+        arguments.pop("layers", None)  # of another account: `self._layers` stand for them
         arguments.pop("source_code_hash", None)  # only Terraform needs it, to see that the code has changed
         logging, code = arguments.pop("logging_config", {}), self._template.path.parent / arguments.pop("filename")
         request: dict[str, Any] = {
@@ -150,6 +155,7 @@ class ResourceCreator:
             "EphemeralStorage": {"Size": arguments.pop("ephemeral_storage", {}).get("size", 512)},
             "Environment": {"Variables": arguments.pop("environment", {}).get("variables", {})},
             "TracingConfig": {"Mode": arguments.pop("tracing_config", {}).get("mode", "PassThrough")},
+            "Layers": [self._published(layer) for layer in self._layers],
             "LoggingConfig": {_camel_case(key): value for key, value in logging.items()},
             "Tags": self._tags(arguments),
         }
@@ -161,6 +167,13 @@ class ResourceCreator:
                 ReservedConcurrentExecutions=arguments.pop("reserved_concurrent_executions"),
             )
         return {"id": function["FunctionName"], "arn": function["FunctionArn"], "version": function["Version"]}
+
+    def _published(self, layer: Layer) -> str:
+        """Return the ARN of the layer's version."""
+        published = self._aws.lambda_.publish_layer_version(
+            LayerName=re.sub(r"[^\w-]", "-", layer.name), Content={"ZipFile": layer.content()}
+        )
+        return published["LayerVersionArn"]
 
     def _alias(self, arguments: Arguments) -> dict[str, Any]:
         alias = self._aws.lambda_.create_alias(

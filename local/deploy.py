@@ -1,6 +1,6 @@
 """Creates on the embedded AWS the resources that a template describes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.aws import Aws
 from local.creators import ResourceCreator
 from local.errors import LocalRunError
+from local.layers import Layer
 from local.template import Attributes, Block, Template, references, resolve
 
 # Resources without an argument `name`: the argument that holds it, and the separator before the name in it.
@@ -42,8 +43,10 @@ LEFT_OUT = {
 class Deployment:
     """The resources of a template, created in order."""
 
-    def __init__(self, template: Template, aws: Aws) -> None:
+    def __init__(self, template: Template, aws: Aws, layers: Sequence[Layer] = ()) -> None:
+        """The layers are attached to the function in place of those that it names."""
         self.template = template
+        self._layers = layers
         self.created: list[Block] = []
         self.absent: list[Block] = []
         """Resources that the embedded AWS has no counterpart of."""
@@ -51,7 +54,7 @@ class Deployment:
         """Arguments of those created that have no effect there, by type."""
         self.attributes: dict[str, Attributes] = {}
         """By address: arguments, and the attributes that became known on creation."""
-        self._creator = ResourceCreator(aws, template)
+        self._creator = ResourceCreator(aws, template, layers)
 
     def create(self, *, only: Callable[[Block], bool] = lambda _: True) -> None:
         """Create the blocks that `only` admits, in order. Raises LocalRunError naming the first that fails."""
@@ -90,6 +93,8 @@ class Deployment:
     def _with_effect(self, type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments without those that have no effect, which are noted."""
         without_effect = LEFT_OUT.get(type_, set()) & arguments.keys()
+        if type_ == "aws_lambda_function" and "layers" in arguments and not self._layers:
+            without_effect.add("layers")
         if without_effect:
             self.left_out.setdefault(type_, set()).update(without_effect)
         return {name: value for name, value in arguments.items() if name not in without_effect}

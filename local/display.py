@@ -152,6 +152,7 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "lost", f"{summary['lost']:,}"
     yield "repeated", f"{summary['repeated']:,}"
     yield "accuracy", percent(summary["accuracy"])
+    yield "checked results", f"{summary['checked']:,}"
     yield "messages/s", rate(summary["messages_per_second"])
     for name in ("p50", "p95", "p99"):
         yield f"latency {name}", number(latency[name], " ms")

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 from urllib.parse import unquote
 from uuid import uuid4
 
+from local.containers import Container
 from local.faults import FaultInjector, InjectedFault
-from local.model import RefusedError
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 SERVICE_ERRORS = {
@@ -24,11 +24,6 @@ SERVICE_ERRORS = {
     InjectedFault.INTERNAL_FAILURE: (HTTPStatus.INTERNAL_SERVER_ERROR, "InternalFailure", "{}"),
     InjectedFault.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", "{}"),
 }
-
-
-class Model(Protocol):
-    def predict(self, request: object) -> list[dict[str, Any]]:
-        """Return one result per input. Raises RefusedError for what it does not take."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Invocation:
-    """One request that reached the model."""
+    """One request that reached the container."""
 
     at: float
     """The moment it arrived, on the monotonic clock."""
@@ -55,11 +50,11 @@ class Invocation:
 
 
 class EndpointServer:
-    """Serves a model on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
+    """Serves a container on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
 
-    def __init__(self, model: Model, faults: FaultInjector | None = None) -> None:
-        """`faults` decides which requests get a fault instead of the model's answer; by default none does."""
-        self.model = model
+    def __init__(self, container: Container, faults: FaultInjector | None = None) -> None:
+        """`faults` decides which requests get a fault instead of the container's answer; by default none does."""
+        self.container = container
         self.faults = faults or FaultInjector()
         self.account: Account | None = None
         self.invocations: list[Invocation] = []
@@ -126,40 +121,42 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._predict(account, name, body, started)
 
     def _predict(self, account: Account, name: str, body: bytes, started: float) -> None:
-        endpoint, request, refusal, answer = self.server.endpoint, None, "", ""
+        container, status, answer, content_type = self.server.endpoint.container, HTTPStatus.OK, b"", ""
         try:
-            request = json.loads(body)
-            results = endpoint.model.predict(request)
-            answer = json.dumps({"predictions": results} if _instances(request) else results)
-        except (RefusedError, ValueError) as error:
-            refusal = json.dumps({"error": str(error)})
-        seconds = time.monotonic() - started
-        endpoint.invocations.append(Invocation(started, seconds, _records(request), bool(refusal)))
-        if refusal:
-            self._model_error(account, name, HTTPStatus.BAD_REQUEST, refusal)
+            answer, content_type = container.answer(body, self.headers.get("Content-Type", ""))
+        except ValueError as error:
+            status, answer = HTTPStatus.BAD_REQUEST, json.dumps({"error": str(error)}).encode()
+        except Exception as error:  # noqa: BLE001 - the container may be the user's own
+            detail = f"{type(error).__name__}: {error}"
+            status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": detail}).encode()
+        refused = status is not HTTPStatus.OK
+        invocation = Invocation(started, time.monotonic() - started, container.count(body), refused)
+        self.server.endpoint.invocations.append(invocation)
+        if refused:
+            self._model_error(account, name, status, answer.decode())
         else:
-            self._answer(HTTPStatus.OK, answer)
+            self._answer(HTTPStatus.OK, answer, content_type=content_type)
 
     def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
         # A label that is no language: such results would be noticed.
-        results = [{"label": "none", "score": 0.0}] * _records(json.loads(body))
+        results = [{"label": "none", "score": 0.0}] * self.server.endpoint.container.count(body)
         match fault:
             case InjectedFault.MODEL_FAILED:
                 self._model_error(account, name, HTTPStatus.INTERNAL_SERVER_ERROR, '{"error": "worker died"}')
             case InjectedFault.DROPPED:
                 self.close_connection = True
             case InjectedFault.CUT_OFF:
-                self._answer(HTTPStatus.OK, json.dumps(results), cut_off=True)
+                self._answer(HTTPStatus.OK, json.dumps(results).encode(), cut_off=True)
             case InjectedFault.NOT_JSON:
-                self._answer(HTTPStatus.OK, "<html>the worker is starting</html>")
+                self._answer(HTTPStatus.OK, b"<html>the worker is starting</html>")
             case InjectedFault.WRONG_COUNT:
-                self._answer(HTTPStatus.OK, json.dumps(results[1:]))
+                self._answer(HTTPStatus.OK, json.dumps(results[1:]).encode())
             case InjectedFault.NO_ANSWER:
                 self.rfile.read(1)  # returns when the client, which sends no more, has given up
                 self.close_connection = True
             case _:
                 status, error_type, content = SERVICE_ERRORS[fault]
-                self._answer(status, content, error_type)
+                self._answer(status, content.encode(), error_type)
 
     def _model_error(self, account: Account, name: str, status: HTTPStatus, original_message: str) -> None:
         """Answer as SageMaker does when the container answers with this status, 400 or above."""
@@ -180,12 +177,19 @@ class _RequestHandler(BaseHTTPRequestHandler):
         )
 
     def _fail(self, status: HTTPStatus, error_type: str, message: str, **more: object) -> None:
-        self._answer(status, json.dumps({"Message": message, **more}), error_type)
+        self._answer(status, json.dumps({"Message": message, **more}).encode(), error_type)
 
-    def _answer(self, status: HTTPStatus, text: str, error_type: str = "", *, cut_off: bool = False) -> None:
-        content = text.encode()
+    def _answer(
+        self,
+        status: HTTPStatus,
+        content: bytes,
+        error_type: str = "",
+        *,
+        content_type: str = "application/json",
+        cut_off: bool = False,
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("x-amzn-RequestId", str(uuid4()))
         if error_type:
@@ -197,16 +201,3 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Log nothing: requests are counted."""
-
-
-def _instances(request: object) -> list[object]:
-    """Return the records of a request in the format of TensorFlow Serving."""
-    instances = request.get("instances") if isinstance(request, dict) else None
-    return instances if isinstance(instances, list) else []
-
-
-def _records(request: object) -> int:
-    if instances := _instances(request):
-        return len(instances)
-    inputs = request.get("inputs") if isinstance(request, dict) else None
-    return len(inputs) if isinstance(inputs, list) else 1

@@ -1,12 +1,14 @@
 """The exchange with a running stack: messages are sent, and their outcomes awaited."""
 
+import functools
 import time
-from collections.abc import Sequence
+from dataclasses import replace
 
+from local.alone import Alone
 from local.display import Ticker
 from local.errors import LocalRunError
 from local.faults import KillSchedule
-from local.messages import CERTAIN_OF_ANY_JSON, Message, Poison, Sample, SizeLimits, make_messages
+from local.messages import Message, SizeLimits, make_messages
 from local.options import Options
 from local.outcome import Disturbance, Outcome
 from local.running_stack import RunningStack
@@ -22,10 +24,10 @@ QUIET_SECONDS = 5
 class Exchange:
     """Sends the messages, kills functions where the options ask for it, and waits for every outcome."""
 
-    def __init__(self, options: Options, stack: RunningStack, samples: Sequence[Sample]) -> None:
+    def __init__(self, options: Options, stack: RunningStack) -> None:
         self._options = options
         self._stack = stack
-        self.messages = self._make_messages(samples)
+        self.messages = self._make_messages()
         requests = options.count // stack.pipeline.mapping["batch_size"]
         self._kills = KillSchedule(options.kills, requests=requests, seed=options.seed)
         self._last_failure = "none"
@@ -48,27 +50,22 @@ class Exchange:
             left_in_queue = traffic.settle(options.settle_seconds)
         return Outcome(traffic.tally, stack.endpoint.invocations, left_in_queue, self._disturbance())
 
-    def _make_messages(self, samples: Sequence[Sample]) -> list[Message]:
-        options, pipeline = self._options, self._stack.pipeline
-        settings = pipeline.settings
-        if options.disturbed:
-            samples = [self._as_the_model_labels_it(sample) for sample in samples]
-        return make_messages(
-            samples,
+    def _make_messages(self) -> list[Message]:
+        """Return the messages, each with the result that it gets alone in a request."""
+        options, pipeline, serving = self._options, self._stack.pipeline, self._stack.serving
+        limit = pipeline.settings.max_request_bytes
+        alone = Alone(pipeline.settings, serving.container)
+        messages = make_messages(
+            serving.samples,
             count=options.count,
             poison_share=options.poison,
             seed=options.seed,
-            limits=SizeLimits(
-                max_request_bytes=settings.max_request_bytes, max_message_bytes=pipeline.queue.max_message_bytes
-            ),
+            limits=SizeLimits(max_request_bytes=limit, max_message_bytes=pipeline.queue.max_message_bytes),
+            bodies=serving.bodies(limit, alone),
             groups=max(1, options.count // MESSAGES_PER_GROUP) if pipeline.queue.fifo else 0,
-            kinds=CERTAIN_OF_ANY_JSON if settings.codec == "instances" else tuple(Poison),
         )
-
-    def _as_the_model_labels_it(self, sample: Sample) -> Sample:
-        """Return the sample expecting the model's label, right or wrong: each result can then be checked."""
-        (answer,) = self._stack.model.predict({"inputs": sample.inputs})
-        return Sample(sample.inputs, answer["label"])
+        result = functools.cache(alone.result)
+        return [message if message.poison else replace(message, result=result(message.body)) for message in messages]
 
     def _read_failures(self) -> None:
         """Remember the function's last error. Raises LocalRunError for one that will not go away."""

@@ -5,30 +5,28 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from local.bodies import GENERATED_ROWS, Bodies, Poison, generated_row, to_json
 from local.errors import UsageError
 
-LOG_LINE = "2026-01-31 12:00:00 ERROR lp0 on fire; "
+UNKNOWN = object()
+"""Stand-in for a result that nobody knows."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A line of the messages file."""
+    """A line of the messages file: a text for the codec's own form, or a whole body."""
 
-    inputs: str
+    inputs: str = ""
     expected: str | None = None
     """The right label, if the file has it."""
-
-
-class Poison(StrEnum):
-    """The reason that a message can never be scored."""
-
-    NOT_JSON = "not JSON"
-    EMPTY = "empty"
-    WRONG_SHAPE = "wrong shape"
-    TOO_LARGE = "too large"
+    body: str | None = None
+    """Body that is sent as it is; then there is no text."""
+    poison: str = ""
+    """Reason that it can never be scored, if the file says so."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,12 @@ class Message:
 
     body: str
     expected: str | None = None
-    poison: Poison | None = None
+    poison: str | None = None
+    """Reason that it can never be scored: one of `Poison`, or the file's own."""
     group: str = ""
     """Its message group, on a FIFO queue."""
+    result: Any = UNKNOWN
+    """The result of a request with this message alone, if that is known: its own must be the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,13 +51,8 @@ class SizeLimits:
     """The queue refuses larger messages."""
 
 
-# Poison that the handler itself refuses if its codec takes any JSON. A message that only the model refuses goes back to
-# the queue if nothing else of its batch was scored, which would delay the end of the run by minutes.
-CERTAIN_OF_ANY_JSON = (Poison.NOT_JSON, Poison.TOO_LARGE)
-
-
 def read_samples(path: Path) -> list[Sample]:
-    """Read JSON Lines of {"inputs": "…", "expected": "…"}. Raises UsageError naming the first line that is not."""
+    """Read JSON Lines of {"inputs": "…"} or {"body": …}. Raises UsageError naming the first line that is neither."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
@@ -64,8 +60,8 @@ def read_samples(path: Path) -> list[Sample]:
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
     samples = [_read_sample(f"{path} line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not samples:
-        raise UsageError(f"{path} holds no messages")
+    if all(sample.poison for sample in samples):
+        raise UsageError(f"{path} holds no messages{' that can be scored' if samples else ''}")
     return samples
 
 
@@ -74,15 +70,32 @@ def _read_sample(place: str, line: str) -> Sample:
         value = json.loads(line)
     except ValueError as error:
         raise UsageError(f"{place} is not JSON: {error}") from error
-    inputs = value.get("inputs") if isinstance(value, dict) else None
-    if not isinstance(inputs, str) or not inputs:
-        raise UsageError(f'{place} must be an object with "inputs", a text that is not empty')
-    if any("\ud800" <= character <= "\udfff" for character in inputs):
-        raise UsageError(f'{place}: "inputs" is not valid Unicode')
-    expected = value.get("expected")
+    if not isinstance(value, dict) or not ("body" in value or _is_filled(value.get("inputs"))):
+        raise UsageError(f'{place} must be an object with "inputs", a text that is not empty, or with "body"')
+    member = "body" if "body" in value else "inputs"
+    if any("\ud800" <= character <= "\udfff" for character in to_json(value)):
+        raise UsageError(f'{place}: "{member}" is not valid Unicode')
+    expected, poison = value.get("expected"), value.get("poison", "")
     if expected is not None and not isinstance(expected, str):
         raise UsageError(f'{place}: "expected" must be a text')
-    return Sample(inputs, expected)
+    if not isinstance(poison, str):
+        raise UsageError(f'{place}: "poison" must be a text that says why it can never be scored')
+    if member == "inputs":
+        return Sample(value["inputs"], expected, poison=poison)
+    body = value["body"] if isinstance(value["body"], str) else to_json(value["body"])
+    if not body:
+        raise UsageError(f'{place}: "body" is empty, which SQS does not take')
+    return Sample("", expected, body, poison)
+
+
+def _is_filled(inputs: object) -> bool:
+    return isinstance(inputs, str) and bool(inputs)
+
+
+def generated_rows(seed: int) -> list[Sample]:
+    """Return samples for codecs of rows."""
+    chance = random.Random(seed)
+    return [Sample(body=generated_row(chance)) for _ in range(GENERATED_ROWS)]
 
 
 def make_messages(
@@ -92,62 +105,45 @@ def make_messages(
     poison_share: float,
     seed: int,
     limits: SizeLimits,
+    bodies: Bodies,
     groups: int = 0,
-    kinds: Sequence[Poison] = tuple(Poison),
 ) -> list[Message]:
     """Return `count` messages in random order, the share of poison rounded; the same seed gives the same ones.
 
-    Each is in one of `groups` message groups; by default in none. Poison is of these kinds, where they are possible.
+    Each is in one of `groups` message groups; by default in none. Raises UsageError if the codec does not take texts,
+    and the samples are texts.
     """
     chance = random.Random(seed)
-    poison = _Poisoner(chance, samples, limits, kinds)
-    bad = [poison.make(kind) for _, kind in zip(range(round(count * poison_share)), itertools.cycle(poison.kinds))]
-    good = chance.choices(samples, k=count - len(bad))
-    messages = [*bad, *(Message(_json({"inputs": sample.inputs}), sample.expected) for sample in good)]
+    makers = _poison_makers(chance, samples, limits, bodies)
+    bad = [make() for _, make in zip(range(round(count * poison_share)), itertools.cycle(makers))]
+    fit = [sample for sample in samples if not sample.poison]
+    good = [
+        Message(bodies.good(sample.inputs) if sample.body is None else sample.body, sample.expected)
+        for sample in chance.choices(fit, k=count - len(bad))
+    ]
+    messages = [*bad, *good]
     chance.shuffle(messages)
     if not groups:
         return messages
     return [replace(message, group=f"group-{chance.randrange(groups)}") for message in messages]
 
 
-class _Poisoner:
-    def __init__(
-        self, chance: random.Random, samples: Sequence[Sample], limits: SizeLimits, kinds: Sequence[Poison]
-    ) -> None:
-        self._chance = chance
-        self._samples = samples
-        self._limits = limits
-        self._makers: dict[Poison, Callable[[str], str]] = {
-            Poison.NOT_JSON: self._not_json,
-            Poison.EMPTY: self._empty,
-            Poison.WRONG_SHAPE: self._wrong_shape,
-            Poison.TOO_LARGE: self._too_large,
-        }
-        room = limits.max_message_bytes - limits.max_request_bytes
-        self.kinds = [kind for kind in kinds if kind is not Poison.TOO_LARGE or room >= 1024]
-        """Without `too large`, unless the queue takes larger messages than the handler."""
+def _poison_makers(
+    chance: random.Random, samples: Sequence[Sample], limits: SizeLimits, bodies: Bodies
+) -> list[Callable[[], Message]]:
+    """Return a function for each kind of the codec's poison, and for each kind of the file's."""
 
-    def make(self, kind: Poison) -> Message:
-        text = self._chance.choice(self._samples).inputs
-        return Message(self._makers[kind](text), poison=kind)
+    def made(kind: Poison) -> Message:
+        if kind is Poison.TOO_LARGE:
+            size = chance.randint(limits.max_request_bytes, limits.max_message_bytes - 512)
+            return Message(bodies.large(size), poison=kind)
+        return Message(bodies.bad(kind, chance.choice(samples).inputs, chance), poison=kind)
 
-    def _not_json(self, text: str) -> str:
-        cut_off = _json({"inputs": text})[:-2]
-        return self._chance.choice([cut_off, f"inputs={text}", f"<message>{text}</message>"])
+    def of_file(kind: str) -> Message:
+        sample = chance.choice([sample for sample in samples if sample.poison == kind])
+        return Message(bodies.good(sample.inputs) if sample.body is None else sample.body, poison=kind)
 
-    def _empty(self, _: str) -> str:
-        return self._chance.choice(["{}", '{"inputs": ""}', '{"inputs": null}'])
-
-    def _wrong_shape(self, text: str) -> str:
-        shapes: list[object] = [{"inputs": len(text)}, {"inputs": [text, text]}, [text]]
-        # Only the model can refuse this one: the handler passes it on, since some models take objects.
-        shapes.append({"inputs": {"text": text}})
-        return _json(self._chance.choice(shapes))
-
-    def _too_large(self, _: str) -> str:
-        size = self._chance.randint(self._limits.max_request_bytes, self._limits.max_message_bytes - 512)
-        return _json({"inputs": (LOG_LINE * (size // len(LOG_LINE) + 1))[:size]})
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    has_room = limits.max_message_bytes - limits.max_request_bytes >= 1024
+    kinds = [kind for kind in bodies.kinds if kind is not Poison.TOO_LARGE or has_room]
+    named = sorted({sample.poison for sample in samples} - {""})
+    return [*(partial(made, kind) for kind in kinds), *(partial(of_file, kind) for kind in named)]

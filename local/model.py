@@ -1,6 +1,7 @@
-"""The model behind the endpoint: language identification, with the contract of Hugging Face text classification."""
+"""The models behind the endpoint: language identification for texts, and a small numeric model for rows."""
 
-import threading
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -36,37 +37,32 @@ class RefusedError(ValueError):
 
 
 class LanguageModel:
-    """py3langid, a naive Bayes classifier on byte n-grams; its model is part of the package."""
+    """py3langid, a naive Bayes classifier on byte n-grams; its model is part of the package. Threads may share it."""
 
     def __init__(self) -> None:
         self._identifier: Any = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
         self._identifier.set_languages(list(LANGUAGES))
-        # As in a container with one worker, requests wait for each other.
-        self._worker = threading.Lock()
 
-    def predict(self, request: object) -> list[dict[str, Any]]:
-        """Return [{"label", "score"}, …], one per input, for {"inputs": text or texts} or {"instances": [{"inputs":
-        text}, …]}. Raises RefusedError.
-
-        `parameters` are allowed, as for the deployed model, and have no effect.
-        """
-        texts = _inputs(request)
-        with self._worker:
-            answers = [self._identifier.classify(text) for text in texts]
+    def predict(self, texts: Sequence[object]) -> list[dict[str, Any]]:
+        """Return {"label", "score"} for each text. Raises RefusedError if one of them is no text, or is empty."""
+        answers = [self._identifier.classify(_text(text)) for text in texts]
         return [{"label": str(language), "score": round(float(score), 6)} for language, score in answers]
 
 
-def _inputs(request: object) -> list[str]:
-    if isinstance(request, dict) and isinstance(request.get("instances"), list):
-        return [_text(_input(instance)) for instance in request["instances"]]
-    inputs = _input(request)
-    return [_text(text) for text in (inputs if isinstance(inputs, list) else [inputs])]
+class RowModel:
+    """A logistic regression with fixed weights, one for each column; it takes rows of any width."""
 
+    def predict(self, rows: Sequence[Sequence[object]]) -> list[float]:
+        """Return a score from 0 to 1 for each row. Raises RefusedError if one of them holds anything but numbers."""
+        return [self._score(row) for row in rows]
 
-def _input(request: object) -> object:
-    if not isinstance(request, dict) or "inputs" not in request:
-        raise RefusedError('the request must be a JSON object with "inputs"')
-    return request["inputs"]
+    def _score(self, row: Sequence[object]) -> float:
+        numbers = [_number(value) for value in row]
+        if not numbers:
+            raise RefusedError("a row is empty")
+        # asinh keeps amounts of any size apart, and within range.
+        z = sum(math.sin(column) * math.asinh(value) for column, value in enumerate(numbers, 1))
+        return round(1 / (1 + math.exp(-z / len(numbers))), 6)
 
 
 def _text(text: object) -> str:
@@ -75,3 +71,13 @@ def _text(text: object) -> str:
     if not text:
         raise RefusedError("an input is empty")
     return text
+
+
+def _number(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, (str, int, float)) else math.nan
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RefusedError(f"a row must hold numbers, not {str(value)[:40]!r}")
+    return number

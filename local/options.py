@@ -25,6 +25,10 @@ class Options:
     """By default the only one, or `dev`."""
     pipeline: str | None = None
     """The one of the stack's pipelines to run; needed if it has several."""
+    layer: Path | None = None
+    """A layer of the user's own, a folder or a zip; others are looked for by name in `layers`, beside the app."""
+    model: Path | None = None
+    """A Python file that answers in place of the local model; see `own_container`."""
     template: Path | None = None
     """A synthesized `cdk.tf.json` to run; by default the stack is synthesized anew."""
     report: Path = PROJECT / ".build" / "demo"
@@ -46,7 +50,7 @@ class Options:
     """The make target that runs this."""
     stated: ClassVar[Sequence[str]] = ("count", "seed", "poison")
     """Options that `command` always states; the next ones it states if they are not the default."""
-    stated_if_changed: ClassVar[Sequence[str]] = ("messages", "app", "stack", "pipeline", "template")
+    stated_if_changed: ClassVar[Sequence[str]] = ("messages", "app", "stack", "pipeline", "layer", "model", "template")
 
     @property
     def disturbed(self) -> bool:

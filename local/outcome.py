@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from local.alone import are_alike
 from local.endpoint import Invocation
+from local.messages import UNKNOWN
 from local.tally import REDRIVEN, DeadLetter, Sent, Tally
 
 NAMED = 10
@@ -47,7 +49,6 @@ class Outcome:
         left_in_queue: int,
         disturbance: Disturbance | None = None,
     ) -> None:
-        """With a disturbance, `expected` of each message must be the label that the model gives it."""
         self.tally = tally
         self.invocations = invocations
         self.left_in_queue = left_in_queue
@@ -130,6 +131,13 @@ class Outcome:
                 latest[group] = place[id_]
         return wrong & self.groups
 
+    @cached_property
+    def unlike_alone(self) -> set[str]:
+        """Ids of the messages with another result than they get alone in a request, where that is known."""
+        pairs = ((id_, self.tally.sent.get(id_), scored.result) for id_, scored in self.tally.scored.items())
+        known = ((id_, sent.message.result, result) for id_, sent, result in pairs if sent)
+        return {id_ for id_, alone, result in known if alone is not UNKNOWN and not are_alike(alone, result)}
+
     def _good_dead_lettered(self) -> Iterator[tuple[str, DeadLetter]]:
         for id_, dead_letter in self.tally.dead_letters.items():
             sent = self.tally.sent.get(id_)
@@ -154,8 +162,8 @@ class Outcome:
             yield f"good messages dead-lettered: {_counts(list(wrong.values()))}; {_named(wrong)}"
         if self.groups_out_of_order:
             yield f"message groups whose results are out of order: {_named(self.groups_out_of_order)}"
-        if self.disturbance and (wrong_results := sum(total - right for total, right in self.by_language().values())):
-            yield f"results that are not what the model says of the message: {wrong_results}"
+        if self.unlike_alone:
+            yield f"results that are not those of the message alone in a request: {_named(self.unlike_alone)}"
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers as JSON; rates and latencies are null where nothing was scored."""
@@ -173,6 +181,7 @@ class Outcome:
             "most_outstanding": self.tally.most_outstanding,
             "left_in_queue": self.left_in_queue,
             "accuracy": _ratio(right, total),
+            "checked": sum(arrival.sent.message.result is not UNKNOWN for arrival in self.scored),
             "seconds": round(self.seconds, 3),
             "messages_per_second": _ratio(len(self.tally.arrived), self.seconds, digits=1),
             "latency_ms": percentiles(self.latencies_ms),

@@ -5,9 +5,6 @@ from collections.abc import Iterator, Mapping
 from local.errors import UsageError
 from local.template import Template
 
-# Codecs whose requests the local model takes.
-CODECS = "huggingface", "instances"
-
 
 def require_runnable(template: Template) -> None:
     """Raise UsageError naming all obstacles, if there are any."""
@@ -28,11 +25,5 @@ def _obstacles(template: Template) -> Iterator[str]:
             yield f"the endpoint {name} exists already, elsewhere"
         if not (role := block.arguments.get("role", "")).startswith("${"):
             yield f"the role {role} exists already, elsewhere"
-        yield from _obstacles_of_handler(variables)
-
-
-def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
-    if (codec := variables.get("CODEC", CODECS[0])) not in CODECS:
-        yield f"its codec is {codec}, and the local model takes {' and '.join(CODECS)}"
-    if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
-        yield f"its results go to {sink}, and the local run receives them from sqs"
+        if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
+            yield f"its results go to {sink}, and the local run receives them from sqs"

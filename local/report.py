@@ -32,6 +32,7 @@ class Setting:
     pipeline: DeployedPipeline
     deployment: Deployment
     stack: str
+    container: str
     seed: int
     command: str
 
@@ -66,6 +67,7 @@ def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
         summary=summary,
         disturbance=summary.get("disturbance"),
         pipeline=setting.pipeline,
+        container=setting.container,
         throughput=charts.throughput(outcome.arrivals, sent),
         latency=charts.latency(outcome.latencies_ms, summary["latency_ms"]),
         batch_sizes=charts.batch_sizes([invocation.records for invocation in outcome.invocations]),

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from local.display import Display, table_rows
 from local.exchange import Exchange
+from local.layers import importable
 from local.messages import Sample, read_samples
 from local.options import Options
 from local.outcome import Outcome
@@ -15,6 +16,7 @@ from local.output import OutputFolder
 from local.refusal import require_runnable
 from local.report import Setting, write_report
 from local.running_stack import RunningStack
+from local.serving import serving_of
 from local.signed import with_unsigned_code
 from local.synthesis import synthesize
 from local.template import Template
@@ -42,8 +44,12 @@ class LocalRun:
         """Return whether every message had the outcome that it should."""
         template = self._synthesize()
         require_runnable(template)
-        with RunningStack(template, self._options, self._output, self._display) as stack:
-            exchange = Exchange(self._options, stack, samples)
+        serving = serving_of(template, self._options, samples)
+        with (
+            importable(serving.layers),
+            RunningStack(template, serving, self._options, self._output, self._display) as stack,
+        ):
+            exchange = Exchange(self._options, stack)
             with self._display.progress(len(exchange.messages)) as ticker:
                 outcome = exchange.run(ticker)
             passed = self._report(outcome, stack)
@@ -63,7 +69,14 @@ class LocalRun:
     def _report(self, outcome: Outcome, stack: RunningStack) -> bool:
         """Write and show the numbers of the run; return whether every message had the outcome that it should."""
         deployment, options = stack.deployment, self._options
-        setting = Setting(stack.pipeline, deployment, deployment.template.stack, options.seed, options.command())
+        setting = Setting(
+            stack.pipeline,
+            deployment,
+            deployment.template.stack,
+            stack.serving.container.name,
+            options.seed,
+            options.command(),
+        )
         summary, page = write_report(self._output, outcome, setting)
         self._display.table(table_rows(summary))
         self._display.line(f"Report: {page}")

@@ -8,11 +8,11 @@ from local.display import Display
 from local.emulator import Emulator
 from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
-from local.model import LANGUAGES, LanguageModel
 from local.options import Options
 from local.output import OutputFolder
 from local.permissions import RolePermissions
 from local.pipeline import DeployedPipeline, is_mapping
+from local.serving import Serving
 from local.template import Template
 
 
@@ -22,14 +22,16 @@ class RunningStack:
     The event source mapping, which lets messages flow, is created last.
     """
 
-    model: LanguageModel
     endpoint: EndpointServer
     emulator: Emulator
     deployment: Deployment
     pipeline: DeployedPipeline
     permissions: RolePermissions
 
-    def __init__(self, template: Template, options: Options, output: OutputFolder, display: Display) -> None:
+    def __init__(
+        self, template: Template, serving: Serving, options: Options, output: OutputFolder, display: Display
+    ) -> None:
+        self.serving = serving
         self._template = template
         self._options = options
         self._output = output
@@ -51,10 +53,9 @@ class RunningStack:
 
     def _serve_the_model(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Serve the model") as remarks:
-            self.model = LanguageModel()
             faults = FaultInjector(self._options.faults, self._options.seed)
-            self.endpoint = cleanup.enter_context(EndpointServer(self.model, faults))
-            remarks.append(f"py3langid, {len(LANGUAGES)} languages, {self.endpoint.url}")
+            self.endpoint = cleanup.enter_context(EndpointServer(self.serving.container, faults))
+            remarks.append(f"{self.serving.container.name}, {self.endpoint.url}")
 
     def _start_the_emulator(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Start MiniStack") as remarks:
@@ -67,7 +68,7 @@ class RunningStack:
             remarks.append(f"{self.emulator.url}, IAM policies enforced")
 
     def _create_resources(self) -> None:
-        self.deployment = Deployment(self._template, self.emulator.aws)
+        self.deployment = Deployment(self._template, self.emulator.aws, self.serving.layers)
         with self._display.step("Create resources"):
             self.deployment.create(only=lambda block: not is_mapping(block))
         self.pipeline = DeployedPipeline.of(self.deployment)

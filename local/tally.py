@@ -32,8 +32,12 @@ class Scored:
     """A message's result."""
 
     at: float
-    label: str
-    score: float
+    result: Any
+
+    @property
+    def label(self) -> str:
+        """The label that the result names; a result without labels, as JSON."""
+        return _label(self.result)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def read_results(body: str, at: float) -> Iterator[tuple[str, Scored]]:
     """
     for event in _events(body):
         result = event["data"]["result"]
-        yield event["id"], Scored(at, result["label"], result["score"])
+        yield event["id"], Scored(at, result)
 
 
 def read_dead_letter(message: "MessageTypeDef", at: float) -> tuple[str, DeadLetter]:
@@ -122,11 +126,20 @@ def _events(body: str) -> Sequence[Mapping[str, Any]]:
     except (ValueError, LookupError, TypeError):
         fit = False
     if not fit:
-        raise LocalRunError(f"a result is not a CloudEvent with a label and a score: {body[:200]}")
+        raise LocalRunError(f"a result is not a CloudEvent with a result: {body[:200]}")
     return events
 
 
 def _is_result(event: Mapping[str, Any]) -> bool:
     named = event["specversion"] == "1.0" and event["id"] and event["source"] and event["type"]
-    result = event["data"]["result"]
-    return bool(named and isinstance(result["label"], str) and result["score"] >= 0)
+    return bool(named and "result" in event["data"])
+
+
+def _label(result: Any) -> str:
+    if isinstance(result, dict) and isinstance(result.get("label"), str):
+        return str(result["label"])
+    if isinstance(result, list):
+        for tensor in result:  # of KServe
+            if isinstance(tensor, dict) and tensor.get("name") == "label":
+                return str(tensor["data"][0])
+    return json.dumps(result, ensure_ascii=False)

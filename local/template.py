@@ -1,5 +1,6 @@
 """The synthesized Terraform JSON: its resources in the order of their creation, with references resolved."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,11 @@ from local.errors import LocalRunError, UsageError
 EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)(\}|\Z)")
 SHOWN_CHARACTERS = 100
 REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
+# The end of a name that Terraform makes from values (constructs_lib.core.naming): of things that are not made here.
+DIGITS = re.compile(r"substr\(nonsensitive\(sha256\(jsonencode\(local\.[\w-]+\)\)\), 0, 8\)")
 MAPPING = "aws_lambda_event_source_mapping"
+# A resource in Terraform's state alone, that others are replaced with: nothing of AWS.
+TERRAFORMS_OWN = "terraform_data"
 META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
 UNSUPPORTED_ARGUMENTS = {"connection", "count", "dynamic", "for_each", "provisioner"}
 
@@ -128,7 +133,7 @@ def references(value: Any) -> Iterator[tuple[str, str]]:
             yield from references(item)
     elif isinstance(value, str):
         for found in EXPRESSION.finditer(value):
-            if not found[1]:
+            if not found[1] and not DIGITS.fullmatch(found[3]):
                 yield _parse(found)
 
 
@@ -137,6 +142,8 @@ def _substitute(found: re.Match[str], attributes: Mapping[str, Attributes]) -> s
 
 
 def _look_up(found: re.Match[str], attributes: Mapping[str, Attributes]) -> Any:
+    if DIGITS.fullmatch(found[3]):
+        return hashlib.sha256(found[3].encode()).hexdigest()[:8]
     address, name = _parse(found)
     if name not in attributes.get(address, {}):
         raise TemplateError(f"the local run does not know {found[0]}")
@@ -153,6 +160,8 @@ def _parse(found: re.Match[str]) -> tuple[str, str]:
 def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
     for section, prefix in (("data", "data."), ("resource", "")):
         for type_, named in document.get(section, {}).items():
+            if type_ == TERRAFORMS_OWN:
+                continue
             for name, body in named.items():
                 address = f"{prefix}{type_}.{name}"
                 if unsupported := sorted(UNSUPPORTED_ARGUMENTS & body.keys()):

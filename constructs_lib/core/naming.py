@@ -2,15 +2,29 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
+from constructs_lib.validation.references import is_unresolved
 from constructs_lib.validation.regions import partition
 
-from cdktf import DefaultTokenResolver, StringConcat, TerraformStack, Tokenization
+from cdktf import (
+    DefaultTokenResolver,
+    Fn,
+    StringConcat,
+    TerraformLocal,
+    TerraformResource,
+    TerraformStack,
+    Token,
+    Tokenization,
+)
 from cdktf_cdktf_provider_aws.data_aws_caller_identity import DataAwsCallerIdentity
 from cdktf_cdktf_provider_aws.data_aws_partition import DataAwsPartition
 from cdktf_cdktf_provider_aws.data_aws_region import DataAwsRegion
 from constructs import Construct, IConstruct
+
+# of a hash, in a name
+DIGITS = 8
 
 _deploy_targets: "WeakKeyDictionary[IConstruct, DeployTarget]" = WeakKeyDictionary()
 
@@ -38,6 +52,8 @@ class DeployTarget(Construct):
         self.region: str = known_region or DataAwsRegion(self, "region").region
         # What the names of services end in.
         self.dns_suffix: str = partition(known_region)[1] if known_region else partition_data.dns_suffix
+        self.fixed: list[str] = [self.partition, self.account, self.region, self.dns_suffix]
+        """References whose values never change, for as long as the stack stays where it is."""
 
     @classmethod
     def of(cls, scope: IConstruct) -> "DeployTarget":
@@ -56,6 +72,12 @@ class DeployTarget(Construct):
         """Return the ARN of a regional resource, for instance `arn("sqs", "name")`."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
+    def without_fixed(self, text: str) -> str:
+        """Return the text without the references whose values never change."""
+        for reference in self.fixed:
+            text = text.replace(reference, "")
+        return text
+
     def log_group_arn(self, name: str) -> str:
         return self.arn("logs", f"log-group:{name}")
 
@@ -65,10 +87,40 @@ def variant_prefix(endpoint: str, variant: str) -> str:
     return f"{endpoint}.{variant}"
 
 
-def content_hash(scope: IConstruct, content: object) -> str:
-    """Return 8 hex digits that change with the content; references count by what they refer to."""
-    text = json.dumps(content, sort_keys=True)
+def address(resource: TerraformResource) -> str:
+    """Return the address as `depends_on` and `replace_triggered_by` want it, which take no expressions."""
+    return f"{resource.terraform_resource_type}.{resource.friendly_unique_id}"
+
+
+def content_name(scope: Construct, id_: str, prefix: str, content: object) -> str:
+    """Return the prefix and 8 hex digits that change with the content.
+
+    Where it holds references, such as an image tag from a variable, Terraform makes the digits, from their values:
+    what they refer to stays the same when the value changes, and AWS refuses a second thing of one name. The values
+    then are a local named after `id_`.
+    """
+    text, references = json.dumps(content, sort_keys=True), list(_references(scope, content))
     if "${TfToken" in text:
         resolver = DefaultTokenResolver(StringConcat())
         text = Tokenization.resolve(text, scope=scope, preparing=False, resolver=resolver)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+    literal = hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    if not references:
+        return f"{prefix}-{literal}"
+    values = TerraformLocal(scope, f"{id_}-content", [literal, *dict.fromkeys(references)])
+    # Without `nonsensitive` the value of an SSM parameter would hide the name in each plan, and what a postcondition
+    # says of it. So few digits of a hash give nothing away.
+    digits = Fn.substr(Fn.nonsensitive(Fn.sha256(Fn.jsonencode(values.as_list))), 0, DIGITS)
+    return f"{prefix}-{Token.as_string(digits)}"
+
+
+def _references(scope: IConstruct, content: object) -> Iterator[str]:
+    """Yield each text in the content whose value only Terraform knows, and which may change."""
+    if isinstance(content, str):
+        if is_unresolved(content) and is_unresolved(DeployTarget.of(scope).without_fixed(content)):
+            yield content
+    elif isinstance(content, Mapping):
+        for key in sorted(content):
+            yield from _references(scope, content[key])
+    elif isinstance(content, Sequence):
+        for item in content:
+            yield from _references(scope, item)

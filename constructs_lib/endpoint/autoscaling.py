@@ -41,8 +41,7 @@ class InstanceAutoscaling(Construct):
     """Target tracking on requests, instances added while the work queue falls behind, other ranges by the clock.
 
     Requests are counted as concurrent ones per instance, a metric of 10 seconds' resolution, or, where
-    `invocations_per_instance_per_minute` is set, as that. Nothing is created for a fixed number of instances, or where
-    SageMaker itself scales.
+    `invocations_per_instance_per_minute` is set, as that. Nothing is created for a fixed number of instances.
     """
 
     def __init__(
@@ -71,6 +70,7 @@ class InstanceAutoscaling(Construct):
             dimension=INSTANCES,
             minimum=capacity.min_instances,
             maximum=capacity.max_instances,
+            instance_type=capacity.instance_type,
             schedule=capacity.schedule,
         )
         invocations = capacity.invocations_per_instance_per_minute
@@ -165,6 +165,7 @@ class AsyncAutoscaling(Construct):
             dimension=INSTANCES,
             minimum=capacity.min_instances,
             maximum=capacity.max_instances,
+            instance_type=capacity.instance_type,
             schedule=capacity.schedule,
         )
         # Asynchronous endpoints report no invocations; these metrics are the endpoint's, not a variant's.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from constructs_lib.core.naming import content_hash
+from constructs_lib.core.naming import content_name
 from constructs_lib.settings import (
     AsyncCapacity,
     Capacity,
@@ -59,10 +59,11 @@ def make_endpoint_configuration(
     else:
         arguments = rest
     scaled = [*_scaled("production_variants", production), *_scaled("shadow_production_variants", shadows)]
+    id_ = _construct_id(settings.capacity)
     return SagemakerEndpointConfiguration(
         scope,
-        _construct_id(settings.capacity),
-        name=f"{name}-{content_hash(scope, [identity, rest])}",
+        id_,
+        name=content_name(scope, id_, name, [identity, rest]),
         production_variants=[_production(variant, models[variant.name]) for variant in production],
         shadow_production_variants=[_shadow(variant, models[variant.name]) for variant in shadows] or None,
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True, ignore_changes=scaled or None),
@@ -124,19 +125,12 @@ def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[
             container_startup_health_check_timeout_in_seconds=capacity.startup_timeout_seconds,
             inference_ami_version=capacity.inference_ami_version,
         ),
-        **(_instance_arguments(capacity) if isinstance(capacity, InstanceCapacity) else {}),
+        **({"routing_config": _routing(capacity)} if isinstance(capacity, InstanceCapacity) else {}),
     }
 
 
-def _instance_arguments(capacity: InstanceCapacity) -> dict[str, Any]:
-    arguments: dict[str, Any] = {"routing_config": [{"routing_strategy": capacity.routing_strategy}]}
-    if capacity.managed_scaling:
-        arguments["managed_instance_scaling"] = {
-            "status": "ENABLED",
-            "min_instance_count": capacity.min_instances,
-            "max_instance_count": capacity.max_instances,
-        }
-    return arguments
+def _routing(capacity: InstanceCapacity) -> list[dict[str, str]]:
+    return [{"routing_strategy": capacity.routing_strategy}]
 
 
 def _scaled(argument: str, variants: Sequence[ServingVariant]) -> Iterator[str]:

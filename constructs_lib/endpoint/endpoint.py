@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from constructs_lib.core.iam import ServiceRole, Statement
-from constructs_lib.core.naming import DeployTarget, content_hash
+from constructs_lib.core.naming import DeployTarget, content_name
 from constructs_lib.endpoint.autoscaling import make_autoscaling
 from constructs_lib.endpoint.configuration import make_endpoint_configuration
 from constructs_lib.endpoint.execution_role import make_execution_role
 from constructs_lib.endpoint.models import ModelSource, make_sources
-from constructs_lib.endpoint.rollback import RollbackAlarms, deployment_config
+from constructs_lib.endpoint.rollback import RollbackAlarms, deployment_config, runs_on
 from constructs_lib.settings import AsyncCapacity, EndpointSettings, ExistingEndpoint, ServerlessCapacity
 from constructs_lib.validation.checker import require_valid
 
@@ -77,6 +77,9 @@ class ModelEndpoint(Construct):
             name=name,
             endpoint_config_name=configuration.name,
             deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
+            lifecycle=TerraformResourceLifecycle(
+                postcondition=[runs_on(name, configuration, alarms.names if alarms else ())]
+            ),
             # Named in plain text: the log group, which SageMaker would create without retention, and the alarms.
             depends_on=[log_group, *(alarms.alarms if alarms else []), *depends_on],
         )
@@ -132,7 +135,7 @@ class ModelEndpoint(Construct):
         return SagemakerModel(
             self,
             f"model{source.id}",
-            name=f"{self.name}-{content_hash(self, [source.identity, arguments, role])}",
+            name=content_name(self, f"model{source.id}", self.name, [source.identity, arguments, role]),
             execution_role_arn=self.role.arn,
             primary_container=source.render(),
             lifecycle=TerraformResourceLifecycle(create_before_destroy=True),

@@ -9,6 +9,8 @@ from constructs_lib.settings import AsyncCapacity, EndpointSettings, VpcSettings
 
 from constructs import Construct
 
+LOGS_AND_METRICS = "write-logs-and-metrics"
+
 
 def make_execution_role(
     scope: Construct,
@@ -35,7 +37,7 @@ def make_execution_role(
     watch = [Statement(actions=["cloudwatch:DescribeAlarms"], resources=alarm_arns)] if alarm_arns else []
     policies: dict[str, Iterable[Statement]] = {
         "pull-image": _pull(arn for source in sources for arn in source.repository_arns),
-        "write-logs-and-metrics": _write_logs(deploy_target, log_group),
+        LOGS_AND_METRICS: _write_logs(deploy_target, log_group),
         "read-model": _once(statement for source in sources for statement in source.reads),
         "read-token": _once(statement for source in sources for statement in source.secrets),
         "exchange-objects": _exchange(deploy_target, settings),
@@ -47,7 +49,8 @@ def make_execution_role(
     }
     for policy_name, statements in policies.items():
         if rendered := list(statements):
-            role.allow(policy_name, *rendered)
+            # The rest changes with model and configuration, and what serves until they have taken over needs the old.
+            role.allow(policy_name, *rendered, follows_content=policy_name != LOGS_AND_METRICS)
     return role
 
 

@@ -89,8 +89,9 @@ def _hub_source(scope: Construct, name: str, model: HuggingFaceModel, id_: str) 
     prebuilt = DataAwsSagemakerPrebuiltEcrImage(
         scope, f"image{id_}", repository_name=HUGGING_FACE_REPOSITORY, image_tag=model.image_tag
     )
-    deploy_target = DeployTarget.of(scope)
-    repository_arn = _repository_arn(deploy_target, prebuilt.registry_id, deploy_target.region, HUGGING_FACE_REPOSITORY)
+    deploy_target, registry = DeployTarget.of(scope), prebuilt.registry_id
+    deploy_target.fixed.append(registry)  # a region's own
+    repository_arn = _repository_arn(deploy_target, registry, deploy_target.region, HUGGING_FACE_REPOSITORY)
     container: dict[str, Any] = {"image": prebuilt.registry_path}
     reads: list[Statement] = []
     dependencies: list[ITerraformDependable] = []

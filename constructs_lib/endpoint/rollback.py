@@ -7,12 +7,14 @@ from constructs_lib.core.naming import variant_prefix
 from constructs_lib.settings import Deployment
 from constructs_lib.validation.endpoint_relations import step_wait_seconds
 
+from cdktf import Op, Postcondition, TerraformSelf
 from cdktf_cdktf_provider_aws.cloudwatch_metric_alarm import CloudwatchMetricAlarm
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import (
     SagemakerEndpointDeploymentConfig,
     SagemakerEndpointDeploymentConfigAutoRollbackConfiguration,
     SagemakerEndpointDeploymentConfigAutoRollbackConfigurationAlarms,
 )
+from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import SagemakerEndpointConfiguration
 from constructs import Construct
 
 TRAFFIC_TYPES = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
@@ -82,6 +84,28 @@ def deployment_config(deployment: Deployment, alarm_names: Sequence[str]) -> Sag
             ]
         ),
         **_update_policy(deployment),
+    )
+
+
+def runs_on(
+    endpoint_name: str, configuration: SagemakerEndpointConfiguration, alarm_names: Sequence[str]
+) -> Postcondition:
+    """Return that an endpoint runs on the configuration that was applied.
+
+    Terraform's AWS provider takes an update that SageMaker rolled back for done (provider issue 46663); Terraform would
+    go on to delete the model and the configuration that the endpoint then runs on. These keep their names until an
+    update succeeds, and the settings of before would take the same names again.
+    """
+    running = TerraformSelf.get_string("endpoint_config_name")
+    alarms = f"at the alarms {', '.join(alarm_names)} and " if alarm_names else ""
+    return Postcondition(
+        condition=Op.eq(running, configuration.name),
+        error_message=(
+            f"SageMaker rolled the update of {endpoint_name} back: it runs on {running}, not on {configuration.name}. "
+            f"Nothing that it runs on was deleted. Look {alarms}at its FailureReason and logs, mend the cause, and "
+            "apply again. To go back to the settings of before, change an environment variable of the model with them, "
+            'since their names are still in use: docs/operations.md, "Deployments".'
+        ),
     )
 
 

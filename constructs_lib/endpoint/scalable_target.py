@@ -1,11 +1,12 @@
 """One number that Application Auto Scaling owns: its range, what moves it within the range, what moves the range."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from constructs_lib.core.naming import variant_prefix
+from constructs_lib.core.naming import address, variant_prefix
 from constructs_lib.settings import ScheduledCapacity
 
-from cdktf import TerraformResourceLifecycle
+from cdktf import DataResource, ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicy,
     AppautoscalingPolicyStepScalingPolicyConfiguration,
@@ -29,7 +30,13 @@ PROVISIONED_CONCURRENCY = "sagemaker:variant:DesiredProvisionedConcurrency"
 
 
 class ScalableTarget:
-    """A variant's instances, or its provisioned concurrency, in the scope of its autoscaling."""
+    """A variant's instances, or its provisioned concurrency, in the scope of its autoscaling.
+
+    SageMaker refuses another instance type for a variant that is registered (guide, "Endpoint autoscaling": update or
+    delete endpoints that use autoscaling), so with a new one Terraform takes all of it away, updates the endpoint, and
+    registers the variant again. The type is kept by the variant's name: its place in the endpoint configuration
+    changes when another variant goes.
+    """
 
     def __init__(
         self,
@@ -41,9 +48,13 @@ class ScalableTarget:
         dimension: str,
         minimum: int,
         maximum: int,
+        instance_type: str | None = None,
         schedule: Sequence[ScheduledCapacity] = (),
     ) -> None:
+        """`instance_type` is None where there is none: on serverless capacity."""
         self._scope = scope
+        hardware = DataResource(scope, "hardware", input={"instance_type": instance_type}) if instance_type else None
+        self._triggers = [address(hardware)] if hardware else None
         self._prefix = endpoint_name
         self._variant_prefix = variant_prefix(endpoint_name, variant_name)
         self.target = AppautoscalingTarget(
@@ -55,10 +66,12 @@ class ScalableTarget:
             min_capacity=minimum,
             max_capacity=maximum,
             # The schedule moves the range; an apply between two of its entries must leave it where it is.
-            lifecycle=TerraformResourceLifecycle(ignore_changes=["min_capacity", "max_capacity"]) if schedule else None,
+            lifecycle=self._lifecycle(ignore_changes=["min_capacity", "max_capacity"] if schedule else None),
             # The resource id is plain text; the variant must exist before it can be registered.
             depends_on=[endpoint],
         )
+        # One after the other: a target takes no two updates at once (ConcurrentUpdateException).
+        self._previous: ITerraformDependable = self.target
         self._schedule(schedule)
 
     def track(
@@ -79,27 +92,16 @@ class ScalableTarget:
             scale_in_cooldown=scale_in_cooldown_seconds,
             scale_out_cooldown=scale_out_cooldown_seconds,
         )
-        AppautoscalingPolicy(
-            self._scope,
-            "policy",
-            name=f"{self._prefix}-{name}",
-            policy_type="TargetTrackingScaling",
-            service_namespace=self.target.service_namespace,
-            scalable_dimension=self.target.scalable_dimension,
-            resource_id=self.target.resource_id,
-            target_tracking_scaling_policy_configuration=configuration,
+        self._policy(
+            "policy", name, type_="TargetTrackingScaling", target_tracking_scaling_policy_configuration=configuration
         )
 
     def add_while(self, name: str, *, instances: int, cooldown_seconds: int) -> AppautoscalingPolicy:
         """Return a policy that adds so many instances each time an alarm calls it, and never takes any away."""
-        return AppautoscalingPolicy(
-            self._scope,
+        return self._policy(
             name,
-            name=f"{self._prefix}-{name}",
-            policy_type="StepScaling",
-            service_namespace=self.target.service_namespace,
-            scalable_dimension=self.target.scalable_dimension,
-            resource_id=self.target.resource_id,
+            name,
+            type_="StepScaling",
             step_scaling_policy_configuration=AppautoscalingPolicyStepScalingPolicyConfiguration(
                 adjustment_type="ChangeInCapacity",
                 metric_aggregation_type="Maximum",
@@ -142,10 +144,30 @@ class ScalableTarget:
             alarm_actions=[policy.arn],
         )
 
+    def _policy(self, id_: str, name: str, *, type_: str, **configuration: Any) -> AppautoscalingPolicy:
+        policy = AppautoscalingPolicy(
+            self._scope,
+            id_,
+            name=f"{self._prefix}-{name}",
+            policy_type=type_,
+            service_namespace=self.target.service_namespace,
+            scalable_dimension=self.target.scalable_dimension,
+            resource_id=self.target.resource_id,
+            lifecycle=self._lifecycle(),
+            depends_on=[self._previous],
+            **configuration,
+        )
+        self._previous = policy
+        return policy
+
+    def _lifecycle(self, ignore_changes: Sequence[str] | None = None) -> TerraformResourceLifecycle | None:
+        if self._triggers is None and ignore_changes is None:
+            return None
+        return TerraformResourceLifecycle(replace_triggered_by=self._triggers, ignore_changes=ignore_changes)
+
     def _schedule(self, schedule: Sequence[ScheduledCapacity]) -> None:
-        previous: list[AppautoscalingScheduledAction] = []
         for entry in schedule:
-            action = AppautoscalingScheduledAction(
+            self._previous = AppautoscalingScheduledAction(
                 self._scope,
                 f"schedule-{entry.name}",
                 name=f"{self._variant_prefix}-{entry.name}",
@@ -158,10 +180,9 @@ class ScalableTarget:
                 scalable_target_action=AppautoscalingScheduledActionScalableTargetAction(
                     min_capacity=str(entry.min_instances), max_capacity=str(entry.max_instances)
                 ),
-                # One after the other: a target takes no two updates at once (ConcurrentUpdateException).
-                depends_on=previous or None,
+                lifecycle=self._lifecycle(),
+                depends_on=[self._previous],
             )
-            previous = [action]
 
 
 def _predefined(name: str) -> AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification:

@@ -8,7 +8,7 @@ from typing import Any
 from constructs_lib.core.build import build_folder
 from constructs_lib.core.findings import accept
 from constructs_lib.core.iam import ServiceRole, Statement
-from constructs_lib.core.naming import DeployTarget
+from constructs_lib.core.naming import DeployTarget, address
 from constructs_lib.function.packaging import package_handler
 from constructs_lib.function.signing import SignedCode
 from constructs_lib.settings import FunctionSettings, VpcSettings
@@ -97,6 +97,10 @@ class BatchInferenceFunction(Construct):
     def fqn(self) -> str:
         """Address of the last thing that the function is made of: what `depends_on=[function]` means."""
         return self._last.fqn
+
+    def depend_on_rights(self) -> None:
+        """Have all that is granted until now before the code that uses it; what is granted no more goes after it."""
+        self.function.depends_on = [address(policy) for policy in self.role.policies]
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"
@@ -210,8 +214,11 @@ class BatchInferenceFunction(Construct):
 
 
 def _snap_start(settings: FunctionSettings) -> LambdaFunctionSnapStart | None:
-    """The provider takes a block that is gone for one that was left alone: only `None` turns it off again."""
-    if settings.alias is None:
+    """Return no block unless asked: the provider drops one that says `None` when it reads the function, and would plan
+    a change of it, and a version, forever. But it takes a block that is gone for one that was left alone, so only
+    `None` turns off what was on.
+    """
+    if settings.snap_start is None:
         return None
     return LambdaFunctionSnapStart(apply_on="PublishedVersions" if settings.snap_start else "None")
 

@@ -6,6 +6,7 @@ from constructs_lib.settings import IdempotencySettings
 from constructs_lib.validation.checker import require_name, require_valid
 from constructs_lib.validation.limits import TABLE_NAME
 
+from cdktf import TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.dynamodb_table import (
     DynamodbTable,
     DynamodbTableAttribute,
@@ -51,6 +52,8 @@ class IdempotencyTable(Construct):
             ttl=DynamodbTableTtl(attribute_name=EXPIRY, enabled=True),
             point_in_time_recovery=DynamodbTablePointInTimeRecovery(enabled=True),
             server_side_encryption=DynamodbTableServerSideEncryption(enabled=True, kms_key_arn=settings.kms_key_arn),
+            # Without settings it goes once the function no longer uses it: not before, as Terraform has it else.
+            lifecycle=TerraformResourceLifecycle(create_before_destroy=True),
         )
         self.name = self.table.name
 

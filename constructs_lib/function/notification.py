@@ -76,7 +76,7 @@ class NotificationFunction(Construct):
             "function",
             name=name,
             settings=replace(
-                settings, reserved_concurrency=None, alias=None, provisioned_concurrency=None, snap_start=False
+                settings, reserved_concurrency=None, alias=None, provisioned_concurrency=None, snap_start=None
             ),
             handler_settings=handler_settings,
             entry="handler.notify.handler",
@@ -102,6 +102,7 @@ class NotificationFunction(Construct):
         )
         results.grant_send(role)
         dead_letters.grant_send(role)
+        self.function.depend_on_rights()
         failures = LambdaFunctionEventInvokeConfig(
             self,
             "failures",

@@ -102,9 +102,6 @@ class InstanceCapacity(Hardware):
     """Add instances when the work queue falls behind, whatever the endpoint's own metric says; by default not."""
     schedule: tuple[ScheduledCapacity, ...] = ()
     """Scaling ranges by the clock; by default the range is the same at all times."""
-    managed_scaling: bool = False
-    """Have SageMaker itself scale between `min_instances` and `max_instances`, of which a change is deployed as a new
-    endpoint configuration; by default Application Auto Scaling does."""
     routing_strategy: str = "LEAST_OUTSTANDING_REQUESTS"
     """Which instance a request goes to: `LEAST_OUTSTANDING_REQUESTS` or `RANDOM`; by default the one with fewest
     outstanding requests."""
@@ -126,11 +123,8 @@ class InstanceCapacity(Hardware):
 
     @property
     def is_scaled(self) -> bool:
-        """Whether Application Auto Scaling moves the count of instances, so that no apply may set it.
-
-        Where SageMaker itself scales, the range is part of the configuration, and so is the count.
-        """
-        return not self.managed_scaling and _is_scaled(self)
+        """Whether Application Auto Scaling moves the count of instances, so that no apply may set it."""
+        return _is_scaled(self)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,8 @@ class CodeSigning(Settings):
     profile_name: str
     """Signing profile, of the platform `AWSLambda-SHA384-ECDSA`, that signs."""
     location: str
-    """`s3://bucket/prefix/`, of a bucket with versioning that exists, where the zip is put and signed."""
+    """`s3://bucket/prefix/`, of a bucket with versioning that exists, where the zip is put and signed. AWS Signer's
+    zips, below `signed/`, stay there when the function goes: give them a lifecycle rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +73,9 @@ class FunctionSettings(Settings):
     the newest code and no versions are kept."""
     provisioned_concurrency: int | None = None
     """With `alias`: sandboxes kept warm, and paid for; by default none."""
-    snap_start: bool = False
-    """With `alias`: start sandboxes from a snapshot taken after initialization; by default they start cold."""
+    snap_start: bool | None = None
+    """With `alias`: start sandboxes from a snapshot taken after initialization; by default they start cold. False turns
+    off what was on: leave it out again once that is applied, since Terraform's provider never finds it done."""
     vpc: VpcSettings | None = None
     """Network to run in; by default Lambda's own. docs/network.md lists what it must reach."""
     role: ExistingRole | None = None

@@ -65,5 +65,6 @@ Payload = codecs.Payload
 RecordFailure = codecs.RecordFailure
 RequestTooLargeError = codecs.RequestTooLargeError
 UnexpectedResponseError = codecs.UnexpectedResponseError
+codec_for = codecs.codec_for
 Record = records.Record
 Target = records.Target

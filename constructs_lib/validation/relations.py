@@ -101,7 +101,7 @@ def _alias_relations(settings: FunctionSettings) -> Iterator[Relation]:
         if provisioned is not None:
             yield Relation("provisioned_concurrency", provisioned, "None without alias", reason)
         if settings.snap_start:
-            yield Relation("snap_start", True, "False without alias", reason)
+            yield Relation("snap_start", True, "None without alias", reason)
     if settings.snap_start:
         if provisioned is not None:
             yield Relation("provisioned_concurrency", provisioned, "None with snap_start", "Lambda SnapStart")
@@ -185,7 +185,6 @@ def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Rela
 
 def instance_capacity_relations(settings: InstanceCapacity) -> Iterator[Relation]:
     yield from _range_relations(settings)
-    yield from _managed_scaling_relations(settings)
     for position, entry in enumerate(settings.schedule):
         if entry.min_instances < 1:
             name, reason = f"schedule[{position}].min_instances", "only asynchronous endpoints scale to zero"
@@ -216,21 +215,6 @@ def _range_relations(settings: InstanceCapacity | AsyncCapacity) -> Iterator[Rel
         if name in names[:position]:
             reason = "each is an action of its own"
             yield Relation(f"schedule[{position}].name", name, "another name than those before it", reason)
-
-
-def _managed_scaling_relations(settings: InstanceCapacity) -> Iterator[Relation]:
-    """Yield what Application Auto Scaling would do, of instances that SageMaker itself scales."""
-    if not settings.managed_scaling:
-        return
-    others: dict[str, object] = {
-        "schedule": (),
-        "queue_scaling": None,
-        "invocations_per_instance_per_minute": None,
-    }
-    for name, unset in others.items():
-        if (value := getattr(settings, name)) != unset:
-            reason = "SageMaker itself scales the instances"
-            yield Relation(name, value, f"{unset} with managed_scaling", reason)
 
 
 def scheduled_capacity_relations(settings: ScheduledCapacity) -> Iterator[Relation]:

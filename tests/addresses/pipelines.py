@@ -204,7 +204,7 @@ PACKAGE = PipelineSettings(
             model_data_urls=("s3://company-models/package/model.tar.gz",),
             environment={"MODEL": "large"},
         ),
-        capacity=replace(INSTANCES, managed_scaling=True),
+        capacity=INSTANCES,
         shadow=Variant(name="candidate", capacity=INSTANCES, model=SCORER),
         data_capture=DataCapture(
             location="s3://company-audit/captured/", sampling_percent=10, requests=False, kms_key_arn=KEY

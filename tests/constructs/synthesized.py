@@ -25,9 +25,9 @@ class Synthesized:
         return f"{kind}.{self._logical_id(kind, part)}"
 
     def policies(self, role: str) -> dict[str, list[dict[str, Any]]]:
-        """Return the statements of a role's inline policies by policy name."""
+        """Return the statements of a role's inline policies by policy name, without the hash of what they say."""
         return {
-            policy["name"]: json.loads(policy["policy"])["Statement"]
+            re.sub(r"-([0-9a-f]{8}|\$\{substr\(.*\)\})$", "", policy["name"]): json.loads(policy["policy"])["Statement"]
             for name, policy in self.all("aws_iam_role_policy").items()
             if f"{role}_role_" in name
         }

@@ -139,13 +139,13 @@ def test_a_schedule_moves_the_range_and_an_apply_leaves_it_there(synth_pipeline:
     }
     assert night["scalable_target_action"] == {"min_capacity": "1", "max_capacity": "2"}
     assert "timezone" not in night
-    assert "depends_on" not in day
+    assert day["depends_on"] == [reference]
     assert night["depends_on"] == [synthesized.reference("aws_appautoscaling_scheduled_action", "day")]
 
 
 def test_without_a_schedule_a_changed_range_is_applied(synth_pipeline: Synth) -> None:
     target = synth_pipeline(endpoint=_endpoint(INSTANCES)).one("aws_appautoscaling_target")
-    assert "lifecycle" not in target
+    assert "ignore_changes" not in target["lifecycle"]
 
 
 def test_a_schedule_alone_makes_scaling_the_owner_of_the_count(synth_pipeline: Synth) -> None:
@@ -163,11 +163,6 @@ def test_the_queue_feeds_as_much_as_the_schedules_largest_range_takes(synth_pipe
 
     assert concurrency(INSTANCES) == 6 * 4 // 2
     assert concurrency(replace(INSTANCES, schedule=(DAY, NIGHT))) == 10 * 4 // 2
-
-
-def test_sagemakers_own_scaling_is_left_alone(synth_pipeline: Synth) -> None:
-    synthesized = synth_pipeline(endpoint=_endpoint(replace(INSTANCES, managed_scaling=True)))
-    assert _resources(synthesized) == set()
 
 
 def test_warm_serverless_containers_scale_by_their_utilization(synth_pipeline: Synth) -> None:
@@ -307,20 +302,6 @@ def test_a_fixed_number_of_asynchronous_instances_is_not_scaled(synth_pipeline: 
             replace(INSTANCES, queue_scaling=QueueScaling(age_seconds=345_600)),
             "queue_scaling.age_seconds = 345600: must be less than queue.message_retention_seconds, 345600 seconds "
             "(no message grows so old)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, invocations_per_instance_per_minute=60),
-            "invocations_per_instance_per_minute = 60: must be None with managed_scaling "
-            "(SageMaker itself scales the instances)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, schedule=(DAY,)),
-            f"schedule = ({DAY!r},): must be () with managed_scaling (SageMaker itself scales the instances)",
-        ),
-        (
-            replace(INSTANCES, managed_scaling=True, queue_scaling=QueueScaling(age_seconds=60)),
-            f"queue_scaling = {QueueScaling(age_seconds=60)!r}: must be None with managed_scaling "
-            "(SageMaker itself scales the instances)",
         ),
         (
             replace(INSTANCES, scale_in_cooldown_seconds=3601),

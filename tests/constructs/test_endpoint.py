@@ -219,11 +219,20 @@ def test_the_endpoints_role_has_these_rights_and_no_others(synth_pipeline: Synth
     }
 
 
-@pytest.mark.parametrize(("role", "service"), [("function", "lambda"), ("endpoint", "sagemaker")])
-def test_a_role_can_be_assumed_by_its_service_alone(smallest: Synthesized, role: str, service: str) -> None:
-    document = json.loads(smallest.one("aws_iam_role", f"{role}_role")["assume_role_policy"])
+@pytest.mark.parametrize(
+    ("role", "service", "condition"),
+    [
+        ("function", "lambda", {}),
+        ("endpoint", "sagemaker", {"Condition": {"StringEquals": {"aws:SourceAccount": "ACCOUNT"}}}),
+    ],
+)
+def test_a_role_can_be_assumed_by_its_service_alone(
+    smallest: Synthesized, role: str, service: str, condition: dict[str, object]
+) -> None:
+    document = json.loads(smallest.readable(smallest.one("aws_iam_role", f"{role}_role")["assume_role_policy"]))
+    principal = {"Service": f"{service}.amazonaws.com"}
     assert document["Statement"] == [
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": f"{service}.amazonaws.com"}}
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principal, **condition}
     ]
 
 

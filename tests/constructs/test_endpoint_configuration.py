@@ -10,19 +10,6 @@ from tests.constructs.conftest import Synth
 from tests.constructs.endpoints import CONFIGURATION, GREEN, INSTANCES, KEY, VPC, endpoint_with
 
 
-def test_a_changed_range_of_sagemakers_own_scaling_is_deployed_with_the_count_it_starts_from(
-    synth_pipeline: Synth,
-) -> None:
-    names = set()
-    for least, most in ((2, 4), (4, 8)):
-        capacity = replace(INSTANCES, managed_scaling=True, min_instances=least, max_instances=most)
-        configuration = synth_pipeline(endpoint=endpoint_with(capacity=capacity)).one(CONFIGURATION)
-        names.add(configuration["name"])
-        assert configuration["lifecycle"] == {"create_before_destroy": True}
-        assert configuration["production_variants"][0]["initial_instance_count"] == least
-    assert len(names) == 2
-
-
 def test_warm_containers_that_begin_to_scale_take_nothing_over_from_a_configuration_without_any(
     synth_pipeline: Synth,
 ) -> None:
@@ -46,7 +33,6 @@ def test_warm_containers_that_begin_to_scale_take_nothing_over_from_a_configurat
         endpoint_with(weight=2),
         endpoint_with(capacity=replace(INSTANCES, volume_gib=64)),
         endpoint_with(capacity=replace(INSTANCES, routing_strategy="RANDOM")),
-        endpoint_with(capacity=replace(INSTANCES, managed_scaling=True)),
         endpoint_with(data_capture=DataCapture(location="s3://audit/")),
         endpoint_with(volume_key_arn=KEY),
         endpoint_with(more_variants=(GREEN,)),

@@ -91,17 +91,6 @@ def test_the_hardware_of_a_variant_is_what_was_asked_for(synth_pipeline: Synth) 
     }
 
 
-def test_sagemaker_scales_by_itself_where_settings_say_so(synth_pipeline: Synth) -> None:
-    synthesized = synth_pipeline(endpoint=endpoint_with(capacity=replace(INSTANCES, managed_scaling=True)))
-    configuration = synthesized.one(CONFIGURATION)
-    assert configuration["production_variants"][0]["managed_instance_scaling"] == {
-        "status": "ENABLED",
-        "min_instance_count": 1,
-        "max_instance_count": 4,
-    }
-    assert synthesized.all("aws_appautoscaling_target") == {}
-
-
 def test_warm_serverless_containers_are_kept(synth_pipeline: Synth) -> None:
     fixed = ServerlessCapacity(provisioned_concurrency=2)
     scaled = replace(fixed, max_provisioned_concurrency=5)

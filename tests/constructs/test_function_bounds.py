@@ -70,7 +70,7 @@ def test_targets_codecs_and_layers_are_checked(synth_pipeline: Synth, changes: d
         ),
         (
             FunctionSettings(snap_start=True),
-            "function.snap_start = True: must be False without alias (Lambda does it for published versions alone)",
+            "function.snap_start = True: must be None without alias (Lambda does it for published versions alone)",
         ),
         (
             FunctionSettings(alias="live", snap_start=True, provisioned_concurrency=2),

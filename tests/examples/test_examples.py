@@ -146,6 +146,14 @@ def test_several_models_have_rights_on_their_own_endpoint_only(example: Example)
         assert resource.endswith(f":endpoint/support-{pipeline}")
 
 
+def test_own_codec_comes_from_a_layer_of_its_name(example: Example) -> None:
+    stack = example("own_codec")
+    (layer,) = stack.one("aws_lambda_function")["layers"]
+    folder = ROOT / "examples" / "layers" / layer.split(":")[6]
+    module, _, function = environment(stack, "function")["CODEC"].partition(":")
+    assert f"def {function}(_: HandlerSettings)" in (folder / "python" / f"{module}.py").read_text()
+
+
 def test_bring_your_own_creates_no_queue_and_no_endpoint_and_no_role(example: Example) -> None:
     stack = example("bring_your_own")
     created = set(stack.document["resource"])

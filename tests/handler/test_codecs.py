@@ -8,7 +8,7 @@ import pytest
 
 from handler.codecs import MalformedRecordError
 from tests.handler.aws import Answer, LocalAws
-from tests.handler.codecs import TENSOR, encoded, make_codec, parse
+from tests.handler.codecs import TENSOR, encoded, items_of, make_codec, parse
 from tests.handler.conftest import Build, FakeContext, make_event, returned
 
 
@@ -208,4 +208,4 @@ def test_only_the_configured_codec_is_loaded() -> None:
 
 @pytest.mark.parametrize("answer", [b'\xef\xbb\xbf["a"]', '["a"]'.encode("utf-16"), '["a"]'.encode("utf-16-le")])
 def test_a_json_answer_may_be_in_any_encoding_of_unicode(answer: bytes) -> None:
-    assert make_codec("huggingface").decode(answer, 1) == ["a"]
+    assert make_codec("huggingface").decode(answer, "", items_of(1)) == ["a"]

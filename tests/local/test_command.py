@@ -20,9 +20,9 @@ def test_without_arguments_the_defaults_apply() -> None:
 
 def test_every_option_is_passed_on() -> None:
     line = "--messages m --count 5 --seed 7 --poison 1 --app a.b --stack c --pipeline p --template t --report r --keep"
-    assert parse(line.split()) == Options(
+    assert parse([*line.split(), "--layer", "l", "--model", "n"]) == Options(
         messages=Path("m"), count=5, seed=7, poison=1, app="a.b", stack="c", pipeline="p", template=Path("t"),
-        report=Path("r"), keep=True,
+        report=Path("r"), keep=True, layer=Path("l"), model=Path("n"),
     )  # fmt: skip
 
 
@@ -89,11 +89,14 @@ def test_a_bad_argument_is_explained(arguments: list[str], message: str) -> None
     [
         ("", "FILE holds no messages"),
         ('{"inputs": "a"}\n\nno JSON\n', "FILE line 3 is not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[1]", 'FILE line 1 must be an object with "inputs", a text that is not empty'),
-        ('{"text": "a"}', 'FILE line 1 must be an object with "inputs", a text that is not empty'),
-        ('{"inputs": ""}', 'FILE line 1 must be an object with "inputs", a text that is not empty'),
+        ("[1]", 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
+        ('{"text": "a"}', 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
+        ('{"inputs": ""}', 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
         ('{"inputs": "\\ud800"}', 'FILE line 1: "inputs" is not valid Unicode'),
         ('{"inputs": "a", "expected": 1}', 'FILE line 1: "expected" must be a text'),
+        ('{"inputs": "a", "poison": 1}', 'FILE line 1: "poison" must be a text that says why it can never be scored'),
+        ('{"body": ""}', 'FILE line 1: "body" is empty, which SQS does not take'),
+        ('{"body": "a", "poison": "b"}', "FILE holds no messages that can be scored"),
         (b"\xff", "FILE is not UTF-8: invalid start byte at byte 0"),
     ],
 )

@@ -2,6 +2,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -14,22 +15,28 @@ from handler.endpoint import Endpoint
 from handler.faults import Fault, classify
 from handler.records import Record
 from handler.settings import HandlerSettings
+from local.containers import Container, container_for
 from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector, InjectedFault
-from local.model import LanguageModel
+from local.model import RefusedError
+from tests.handler.codecs import make_codec
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 
+def settings_for(codec: str) -> HandlerSettings:
+    return HandlerSettings(endpoint_name="e", dead_letter_queue_url="d", codec=codec)
+
+
 @pytest.fixture(scope="module")
-def model() -> LanguageModel:
-    return LanguageModel()
+def container() -> Container:
+    return container_for(settings_for("huggingface"))
 
 
 @pytest.fixture
-def endpoint(model: LanguageModel) -> Iterator[EndpointServer]:
-    with EndpointServer(model) as server:
+def endpoint(container: Container) -> Iterator[EndpointServer]:
+    with EndpointServer(container) as server:
         server.account = Account("123456789012", "eu-central-1", {"language"}, authorize=lambda: None)
         yield server
 
@@ -66,19 +73,69 @@ def test_a_single_text_gives_a_list_of_one(client: "SageMakerRuntimeClient") -> 
     assert [result["label"] for result in invoke(client, {"inputs": "¿Dónde está mi pedido?"})] == ["es"]
 
 
-def test_instances_are_answered_with_predictions(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
-    answer = invoke(
-        client, {"instances": [{"inputs": "Wo bleibt meine Bestellung?"}, {"inputs": "Where is my order?"}]}
-    )
-    assert [prediction["label"] for prediction in answer["predictions"]] == ["de", "en"]
-    assert [(invocation.records, invocation.refused) for invocation in endpoint.invocations] == [(2, False)]
+def answered(codec: str, body: str) -> str:
+    answer, content_type = container_for(settings_for(codec)).answer(body.encode(), "")
+    assert content_type == make_codec(codec).accept
+    return answer.decode()
 
 
-@pytest.mark.parametrize("instance", [{}, "text", {"inputs": ""}, {"inputs": ["a", "b"]}])
-def test_an_instance_without_a_text_is_refused(client: "SageMakerRuntimeClient", instance: object) -> None:
-    with pytest.raises(ClientError) as error:
-        invoke(client, {"instances": [{"inputs": "Where is my order?"}, instance]})
-    assert error.value.response["Error"]["Code"] == "ModelError"
+DE, EN = "Wo bleibt meine Bestellung?", "Where is my order?"
+TENSOR = '{"inputs": [{"name": "x", "shape": %s, "datatype": "%s", "data": %s}]}'
+
+
+@pytest.mark.parametrize(
+    ("codec", "body", "answer"),
+    [
+        ("instances", f'{{"instances": [{{"inputs": "{DE}"}}, [1, 2]]}}',
+         '{"predictions": [{"label": "de", "score": 0.996397}, 0.736367]}'),
+        ("jsonlines", f'{{"inputs": "{EN}"}}\n\n{{"features": [1, 2]}}\n',
+         '{"label": "en", "score": 0.996355}\n0.736367\n'),
+        ("csv", "1,2\n-3,0.5,8\n", "0.736367\n0.441865"),
+        ("csv-row", "1,2\n-3,0.5,8", "0.736367,0.441865"),
+        ("single", DE, '{"label": "de", "score": 0.996397}'),
+        ("single", f'"{DE}"', '{"label": "de", "score": 0.996397}'),
+        ("single", "[1, 2]", "0.736367"),
+        ("kserve", TENSOR % ("[2]", "BYTES", f'["{DE}", "{EN}"]'),
+         '{"model_name": "local", "outputs": [{"name": "label", "datatype": "BYTES", "shape": [2], "data": ["de", "en"]'
+         '}, {"name": "score", "datatype": "FP32", "shape": [2], "data": [0.996397, 0.996355]}]}'),
+        ("kserve", TENSOR % ("[2, 2]", "FP32", "[1, 2, 1, 2]"),
+         '{"model_name": "local", "outputs": [{"name": "score", "datatype": "FP32", "shape": [2], '
+         '"data": [0.736367, 0.736367]}]}'),
+        ("kserve", TENSOR % ("[1, 2]", "INT64", "[[1, 2]]"),
+         '{"model_name": "local", "outputs": [{"name": "score", "datatype": "FP32", "shape": [1], "data": [0.736367]}]}'
+        ),
+    ],
+)  # fmt: skip
+def test_each_codecs_requests_are_answered_in_its_format(codec: str, body: str, answer: str) -> None:
+    assert answered(codec, body) == answer
+
+
+@pytest.mark.parametrize(
+    ("codec", "body", "detail"),
+    [
+        ("huggingface", "[]", 'the request must be a JSON object with "inputs"'),
+        ("instances", '{"instances": 1}', 'the request must be a JSON object with "instances", a list'),
+        *(
+            ("instances", f'{{"instances": [{{"inputs": "a text"}}, {instance}]}}', detail)
+            for instance, detail in (
+                ("{}", 'a record must be {"inputs": "a text"}, {"features": [numbers]}, or a list of numbers'),
+                ('{"inputs": ""}', "an input is empty"),
+                ('{"inputs": ["a", "b"]}', "each input must be a text, not list"),
+                ("[]", "a row is empty"),
+                ("[1, null]", "a row must hold numbers, not 'None'"),
+            )
+        ),
+        ("csv", "1,2\n1,two", "a row must hold numbers, not 'two'"),
+        ("csv", "1e999", "a row must hold numbers, not '1e999'"),
+        ("kserve", '{"inputs": []}', 'the request must have "inputs" with one tensor'),
+        ("kserve", '{"inputs": [{}]}', 'a tensor must have "shape" and "data", which are lists'),
+        ("kserve", TENSOR % ("[1, 2]", "BYTES", '["a", "b"]'), "a record must be one text"),
+    ],
+)
+def test_what_a_container_does_not_take_it_refuses(codec: str, body: str, detail: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        container_for(settings_for(codec)).answer(body.encode(), "")
+    assert str(error.value) == detail
 
 
 def test_what_the_model_refuses_is_a_model_error(client: "SageMakerRuntimeClient", endpoint: EndpointServer) -> None:
@@ -118,14 +175,14 @@ class Always(FaultInjector):
     ],
 )
 def test_an_injected_fault_is_what_the_handler_takes_it_for(
-    model: LanguageModel, monkeypatch: pytest.MonkeyPatch, injected: InjectedFault, fault: Fault
+    container: Container, monkeypatch: pytest.MonkeyPatch, injected: InjectedFault, fault: Fault
 ) -> None:
     settings = HandlerSettings(
         endpoint_name="language", dead_letter_queue_url="q", result_target="q", request_timeout_seconds=1
     )
     codec = codec_for(settings)
     items = [codec.parse(Record(str(number), "", "", 1, "arn"), Payload('{"inputs": "text"}')) for number in range(3)]
-    with EndpointServer(model, Always(injected)) as server:
+    with EndpointServer(container, Always(injected)) as server:
         server.account = Account("123456789012", "eu-central-1", {"language"}, authorize=lambda: None)
         for name, value in {
             "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": server.url,
@@ -150,14 +207,14 @@ def test_an_unknown_endpoint_is_answered_as_sagemaker_does(client: "SageMakerRun
     )
 
 
-def test_a_denial_is_asked_for_once_and_always_given(model: LanguageModel) -> None:
+def test_a_denial_is_asked_for_once_and_always_given(container: Container) -> None:
     asked = []
 
     def authorize() -> str:
         asked.append(1)
         return "User: x is not authorized to perform: sagemaker:InvokeEndpoint"
 
-    with EndpointServer(model) as server:
+    with EndpointServer(container) as server:
         server.account = Account("123456789012", "eu-central-1", {"language"}, authorize)
         request = urllib.request.Request(
             f"{server.url}/endpoints/language/invocations",
@@ -179,3 +236,19 @@ def test_an_unsigned_request_is_refused(endpoint: EndpointServer) -> None:
         urllib.request.urlopen(f"{endpoint.url}/endpoints/language/invocations", data=b'{"inputs": "text"}')
     with error.value:
         assert error.value.headers["x-amzn-errortype"] == "MissingAuthenticationTokenException"
+
+
+@pytest.mark.parametrize(
+    ("codec", "changes", "body", "answer"),
+    [
+        ("instances", {"request_key": "inputs", "response_key": ""}, b'{"inputs": [[1, 2, 3, 4]]}', b"["),
+        ("instances", {"request_key": "", "response_key": "scores"}, b"[[1, 2, 3, 4]]", b'{"scores": ['),
+        ("csv", {"csv_header": "a,b,c,d"}, b"a,b,c,d\n1,2,3,4", b"0."),
+    ],
+)
+def test_the_container_keeps_to_the_settings_of_the_codec(
+    codec: str, changes: dict[str, str], body: bytes, answer: bytes
+) -> None:
+    written, _ = container_for(replace(settings_for(codec), **changes)).answer(body, "")  # type: ignore[arg-type]
+    assert written.startswith(answer)
+    assert written.count(b"\n") == 0

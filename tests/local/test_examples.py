@@ -41,6 +41,15 @@ def test_of_several_pipelines_the_one_named_runs_alone(run_locally: RunLocally, 
     assert "support-language" not in output
 
 
+def test_rows_of_numbers_are_scored_for_a_codec_that_takes_them(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "xgboost_csv_autoscaling", "--count", 100, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"]) == (90, 90, 0)
+    assert report["dead_lettered"] == {"total": 10, "malformed": 10}
+    assert (report["accuracy"], report["accuracy_by_language"]) == (None, {})
+    assert "Serve the model" in output
+    assert "a logistic regression, http://127.0.0.1:" in output
+
+
 def test_locked_down_runs_and_lists_the_arguments_without_effect(run_locally: RunLocally, tmp_path: Path) -> None:
     report, output = run(run_locally, tmp_path, "locked_down", "--count", 100, "--poison", 0.1)
     assert report["succeeded"] == 90
@@ -73,13 +82,7 @@ def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: 
         (
             "async_scale_to_zero",
             "the stack calls can't run on the embedded AWS: its endpoint is asynchronous, and the local one is not; "
-            "its codec is single, and the local model takes huggingface and instances; "
             "its results go to eventbridge, and the local run receives them from sqs",
-        ),
-        (
-            "xgboost_csv_autoscaling",
-            "the stack payments can't run on the embedded AWS: "
-            "its codec is csv-row, and the local model takes huggingface and instances",
         ),
         ("several_models", "--pipeline must name one: the stack support has language, sentiment, topic"),
     ],

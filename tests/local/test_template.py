@@ -33,6 +33,7 @@ def load(tmp_path: Path) -> Callable[..., Template]:
         ("${aws_sqs_queue.work.url}", "https://sqs/work"),
         ("arn:${data.aws_partition.here.partition}:sqs:${aws_sqs_queue.work.url}", "arn:aws:sqs:https://sqs/work"),
         ("$${aws:username} and %%{if}", "${aws:username} and %{if}"),
+        ("e-${substr(nonsensitive(sha256(jsonencode(local.e_model-content))), 0, 8)}", "e-9921a84a"),
         ({"a": [{"b": "${aws_sqs_queue.work.url}"}, 1, True]}, {"a": [{"b": "https://sqs/work"}, 1, True]}),
     ],
 )
@@ -82,6 +83,11 @@ def test_the_dev_stack_can_be_ordered(template: Path) -> None:
 def test_terraforms_own_arguments_are_not_the_resources(load: Callable[..., Template]) -> None:
     meta = {"//": {}, "depends_on": [], "lifecycle": {}, "provider": "aws", "name": "n"}
     assert load(resource={"aws_a": {"x": meta}}).blocks["aws_a.x"].arguments == {"name": "n"}
+
+
+def test_a_resource_of_terraforms_own_is_none(load: Callable[..., Template]) -> None:
+    template = load(resource={"terraform_data": {"type": {"input": {"instance_type": "ml.m5.xlarge"}}}})
+    assert template.ordered() == []
 
 
 def test_a_reference_into_nothing_is_an_error(load: Callable[..., Template]) -> None:

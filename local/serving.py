@@ -1,0 +1,100 @@
+"""The parts of a run that depend on the pipeline's codec: its layers, the container that answers, and the messages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from handler.settings import HandlerSettings
+from local.alone import Alone
+from local.bodies import Bodies, OwnBodies, bodies_for
+from local.containers import CONTAINERS, Container, container_for
+from local.errors import UsageError
+from local.layers import CONTAINER_FILE, MESSAGES_FILE, Layer, layers_of
+from local.messages import Sample, generated_rows, read_samples
+from local.options import Options
+from local.own_container import OwnContainer
+from local.template import Template
+
+ROW_CODECS = "csv", "csv-row"
+# Settings of the handler, all of them texts, that tell what requests and answers look like.
+SHAPES = "codec", "request_key", "response_key", "csv_header"
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Layers, container and messages that speak the format of the pipeline's codec."""
+
+    codec: str
+    layers: Sequence[Layer]
+    container: Container
+    samples: Sequence[Sample]
+
+    def bodies(self, max_request_bytes: int, alone: Alone) -> Bodies:
+        """Return the forms of messages, good ones and poison; those of the user's own codec by an example."""
+        if self.codec in CONTAINERS:
+            return bodies_for(self.codec)
+        example = next((sample.body for sample in self.samples if sample.body and not sample.poison), None)
+        if example is None:
+            raise UsageError(f'messages for the codec {self.codec} must be lines {{"body": …}}')
+        return OwnBodies(example, max_request_bytes, alone.refuses)
+
+
+def serving_of(template: Template, options: Options, samples: Sequence[Sample]) -> Serving:
+    """Return the parts that the template's codec needs; `samples` are those of the file that the options name.
+
+    Raises UsageError if a codec of the user's own lacks its layer, its container or its messages.
+    """
+    settings, layers = _codec_settings(template), layers_of(template, options)
+    codec = settings.codec
+    if ":" in codec and not layers:
+        raise UsageError(
+            f"the layer of the codec {codec} was not found: name its folder or zip by --layer, or put it, by the "
+            "layer's name, into a folder layers beside the app"
+        )
+    for layer in layers:
+        layer.content()  # raises for one that Lambda could not use
+    return Serving(codec, layers, _container(settings, layers, options), _samples(codec, layers, options, samples))
+
+
+def _codec_settings(template: Template) -> HandlerSettings:
+    """Return the settings that tell what requests and answers look like; the others are not known yet."""
+    variables = _variables(template)
+    known = {name: variables[name.upper()] for name in SHAPES if name.upper() in variables}
+    return replace(HandlerSettings(endpoint_name="", dead_letter_queue_url=""), **known)  # type: ignore[arg-type]
+
+
+def _variables(template: Template) -> Mapping[str, str]:
+    for block in template.of_type("aws_lambda_function"):
+        variables = block.arguments.get("environment", {}).get("variables", {})
+        if "ENDPOINT_NAME" in variables:
+            return {name: str(value) for name, value in variables.items()}
+    return {}
+
+
+def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Options) -> Container:
+    codec = settings.codec
+    files = [options.model, *(layer.beside(CONTAINER_FILE) for layer in reversed(layers))]
+    if options.model or ":" in codec:
+        for file in filter(None, files):
+            return OwnContainer(file)
+        raise UsageError(
+            f"only you know what a container answers to the codec {codec}: name a Python file with "
+            "answer(body: bytes, content_type: str) -> tuple[bytes, str] by --model, or put it as "
+            f"{CONTAINER_FILE} beside the layer's python/"
+        )
+    return container_for(settings)
+
+
+def _samples(codec: str, layers: Sequence[Layer], options: Options, samples: Sequence[Sample]) -> Sequence[Sample]:
+    """Return the samples of the user's file; without one, those that the codec takes."""
+    if options.messages == Options.messages:
+        if codec in ROW_CODECS:
+            return generated_rows(options.seed)
+        if ":" in codec:
+            file = next(filter(None, (layer.beside(MESSAGES_FILE) for layer in reversed(layers))), None)
+            if file is None:
+                raise UsageError(
+                    f"only you know the messages of the codec {codec}: name a file with a line "
+                    f'{{"body": …}} for each by --messages, or put it as {MESSAGES_FILE} beside the layer\'s python/'
+                )
+            return read_samples(file)
+    return samples
