@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from constructs_lib.core.iam import ServiceRole, key_statements, object_statement
+from constructs_lib.composition.own_parts import OwnParts
+from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.endpoint import ExistingModelEndpoint, ModelEndpoint
 from constructs_lib.function.event_source import QueueEventSource
@@ -14,7 +15,6 @@ from constructs_lib.messaging.queue import MessageQueue, Queue
 from constructs_lib.messaging.results import ResultSink
 from constructs_lib.monitoring.metrics import WatchedPipeline
 from constructs_lib.monitoring.monitoring import PipelineMonitoring
-from constructs_lib.own_parts import OwnParts
 from constructs_lib.settings import EndpointSettings, PipelineSettings
 from constructs_lib.settings.handler import HandlerSettings
 from constructs_lib.validation.checker import SettingsError, Violation
@@ -149,6 +149,7 @@ class InferencePipeline(Construct):
             settings=settings,
             notifications=topics.arns if topics else None,
             queue_name=self.queue.name,
+            reads=self._read_inputs() if topics else (),
             depends_on=topics.dependencies if topics else (),
         )
 
@@ -191,12 +192,20 @@ class InferencePipeline(Construct):
         self.dead_letter_queue.grant_send(role)
         if self.table is not None:
             self.table.grant_remember(role)
-        if location := self.settings.inference.input_location:
-            deploy_target = DeployTarget.of(self)
-            read = object_statement(deploy_target, "s3:GetObject", location)
-            keys = key_statements(self.settings.bucket_key_arns, "s3", deploy_target, "Decrypt")
-            role.allow("read-inputs", read, *keys)
+        if reads := self._read_inputs():
+            role.allow("read-inputs", *reads)
         self.function.depend_on_rights()
+
+    def _read_inputs(self) -> Sequence[Statement]:
+        """Return the rights to the objects that messages may point to; none without such a place."""
+        inference, deploy_target = self.settings.inference, DeployTarget.of(self)
+        if inference.input_location is None:
+            return []
+        locations = dict.fromkeys((inference.input_location, *inference.more_input_locations))
+        return [
+            *(object_statement(deploy_target, "s3:GetObject", location) for location in locations),
+            *key_statements(self.settings.bucket_key_arns, "s3", deploy_target, "Decrypt"),
+        ]
 
     def _watch(self, name: str) -> PipelineMonitoring | None:
         if self.settings.monitoring is None:

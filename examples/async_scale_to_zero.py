@@ -1,7 +1,7 @@
 """Transcripts of calls: minutes of work a message, on GPU instances that run only while there is work.
 
-Send {"s3": "s3://my-calls/incoming/4711.wav"}; the function hands it to the asynchronous endpoint, and a second
-function sends the result on when it is ready.
+Send {"s3": "s3://my-calls/incoming/4711.wav"}; the function hands the object, as it lies there and with its own content
+type, to the asynchronous endpoint, and a second function sends the result on when it is ready.
 """
 
 from constructs_lib import (

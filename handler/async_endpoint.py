@@ -1,6 +1,5 @@
 """One request to an asynchronous SageMaker endpoint: the result comes later, by notification (see `notify`)."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,8 @@ class AsyncEndpoint:
     """Submits records; the result of each is the location of its future output.
 
     Requests are put to S3 under their message ids. So a record that is delivered again overwrites its own request, and
-    the dead letter of a failed inference can point to it. If that is redriven, the same object is submitted again.
+    the dead letter of a failed inference can point to it. If that is redriven, the same object is submitted again. An
+    object that a message points to is a request already: it is submitted where it lies.
     """
 
     def __init__(self, settings: HandlerSettings, codec: Codec) -> None:
@@ -31,15 +31,16 @@ class AsyncEndpoint:
     def score(self, items: Sequence[Item]) -> Sequence[Any]:
         """Submit one item; return its locations. Raises botocore's errors, or one of the codecs' errors."""
         (item,) = items
+        content_type = item.content_type or self._codec.content_type
         locations: dict[str, str] = {}
-        request = self._request(item)
+        request = self._request(item, content_type)
         if "InputLocation" in request:
             locations["inputLocation"] = request["InputLocation"]
         answer = call_once(
             self._runtime.invoke_endpoint_async,
             status=202,
             EndpointName=self._settings.endpoint_name,
-            ContentType=self._codec.content_type,
+            ContentType=content_type,
             Accept=self._codec.accept,
             InferenceId=item.record.message_id,
             InvocationTimeoutSeconds=self._settings.async_invocation_seconds,
@@ -55,14 +56,14 @@ class AsyncEndpoint:
     def close(self) -> None:
         """Keep nothing open: the answers are short."""
 
-    def _request(self, item: Item) -> dict[str, Any]:
+    def _request(self, item: Item, content_type: str) -> dict[str, Any]:
         """Return the argument for the request: its body, or its location on S3."""
         if not item.parts:
-            return {"InputLocation": json.loads(item.record.body)["s3"]}
+            return {"InputLocation": item.location}
         body = encode(self._codec, [item], self._settings.max_request_bytes)
         if self._settings.async_inline and len(body) <= MAX_INLINE_BYTES:
             return {"Body": body}
         location = self._settings.request_location + item.record.message_id
         bucket, key = split_location(location)
-        call_once(self._s3.put_object, Bucket=bucket, Key=key, Body=body, ContentType=self._codec.content_type)
+        call_once(self._s3.put_object, Bucket=bucket, Key=key, Body=body, ContentType=content_type)
         return {"InputLocation": location}

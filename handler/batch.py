@@ -9,7 +9,7 @@ from .backoff import VisibilityBackoff
 from .clients import SENDERS, new_client
 from .codecs import Codec, codec_for
 from .endpoint import Endpoint
-from .entry import Context
+from .entry import Context, account_of
 from .executor import Executor, Scorer
 from .intake import Intake
 from .invocation import Invocation
@@ -42,13 +42,14 @@ class BatchInference:
         """Bring every record of the event to one outcome: succeeded, dead-lettered, or returned to the queue.
 
         Raises ConfigurationError if the deployment is at fault, EndpointDownError if the endpoint is: then Lambda
-        returns the whole batch.
+        returns the whole batch. Raises UnexpectedEventError for an event that is no batch of messages.
         """
-        records = read_records(event)
+        records = self._intake.split(read_records(event))
         invocation = Invocation(
             self._settings,
             records,
             Deadline.within(context.get_remaining_time_in_millis() / 1000, len(records)),
+            account=account_of(context),
             codec=self._codec,
             intake=self._intake,
             executor=self._executor,

@@ -32,7 +32,7 @@ class Endpoint:
         answer = call_once(
             self._client.invoke_endpoint,
             EndpointName=self._name,
-            ContentType=self._codec.content_type,
+            ContentType=items[0].content_type or self._codec.content_type,
             Accept=self._codec.accept,
             Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),

@@ -24,6 +24,11 @@ class Context(Protocol):
     def get_remaining_time_in_millis(self) -> int: ...
 
 
+def account_of(context: Context) -> str:
+    """Return the account that the function is in; nothing if its ARN does not say so."""
+    return f"{context.invoked_function_arn}:::::".split(":")[4]
+
+
 def once_a_sandbox(create: Callable[[HandlerSettings], T]) -> Callable[[], T]:
     """Return a function that creates an object from the environment on its first call, and returns the same on each.
 

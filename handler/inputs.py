@@ -1,76 +1,129 @@
-"""Bodies that are too large for a message: the message {"s3": "s3://bucket/key"} points to an object instead."""
+"""Objects that messages point to: they are read, or asynchronous endpoints are told where they lie."""
 
-import json
-import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from .clients import UnreadableAnswerError, call_once, new_client, read_body, split_location
 from .codecs import MalformedRecordError, Payload, RequestTooLargeError
+from .envelopes import Pointer, usable_type
 from .faults import InputUnavailableError
-from .records import Record
 from .settings import HandlerSettings
 
-_POINTER = re.compile(r'\s*\{\s*"s3"\s*:\s*"[^"]*"\s*\}\s*')
+# SageMaker: InvokeEndpointAsync, the largest input
+MAX_ASYNC_BYTES = 1024**3
+# The type that S3 gives to an object if whoever puts it names none.
+_NO_TYPE = "binary/octet-stream"
+# zlib: a gzip stream with its header, in the largest window
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class Submitted(NamedTuple):
+    """An object that an asynchronous endpoint reads itself: it holds a whole request."""
+
+    location: str
+    content_type: str = ""
+    """The object's own; empty if it has none, or is a request that the handler put there."""
 
 
 class Inputs:
-    """Reads the objects that records point to, all of them below one location."""
+    """Reads the objects that records point to, all of them in the places that the settings name."""
 
     def __init__(self, settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> None:
-        self._location = settings.input_location
-        self._encoded = settings.request_location if settings.asynchronous else ""
+        places = settings.input_location, *settings.more_input_locations
+        self._places = tuple(filter(None, places))
+        self._owners = settings.input_bucket_owners
+        self._is_asynchronous = settings.asynchronous
+        self._requests = settings.request_location if settings.asynchronous else ""
         self._max_request_bytes = settings.max_request_bytes
         self._pool = pool
-        if self._location:
+        if self._places:
             self._client = new_client("s3", read_timeout_seconds=10, total_max_attempts=2)
 
-    def is_encoded(self, record: Record) -> bool:
-        """Whether the record points to a request, as the dead letter of a failed asynchronous inference does.
+    def fetch(self, pointer: Pointer, account: str) -> Future[Payload | Submitted] | Submitted:
+        """Start reading an object; `account` owns its bucket, unless the settings name another.
 
-        Raises MalformedRecordError if its location is not one that S3 can have.
+        Raises MalformedRecordError if it is in no place that a record may point to. The future raises that,
+        RequestTooLargeError or InputUnavailableError.
         """
-        if not self._encoded or not _POINTER.fullmatch(record.body):
-            return False
-        location = _location(record.body)
-        if location.startswith(self._encoded) and not location.isascii():
+        location = pointer.location
+        is_submitted = self._is_asynchronous and not pointer.is_body
+        if is_submitted and not location.isascii():
             raise MalformedRecordError(f"{location!a} can't be named in a request")
-        return location.startswith(self._encoded)
+        if is_submitted and location.startswith(self._requests):
+            return Submitted(location)
+        if not self._places:
+            raise MalformedRecordError(f"the message points to {location}, and there is no input_location")
+        if not location.startswith(self._places):
+            raise MalformedRecordError(f"{location} is not below {' or '.join(self._places)}")
+        return self._pool().submit(self._head if is_submitted else self._read, location, account)
 
-    def request(self, record: Record) -> Future[Payload] | None:
-        """Start reading the object that a record points to; return None if its body is not a pointer.
-
-        The future raises MalformedRecordError, RequestTooLargeError or InputUnavailableError.
-        """
-        if not self._location or not _POINTER.fullmatch(record.body):
-            return None
-        return self._pool().submit(self._read, record.body)
-
-    def _read(self, pointer: str) -> Payload:
-        location = _location(pointer)
-        if not location.startswith(self._location):
-            raise MalformedRecordError(f"{location} is not below {self._location}")
-        bucket, key = split_location(location)
+    def _read(self, location: str, account: str) -> Payload:
+        answer = self._call(self._client.get_object, location, account)
+        size = answer.get("ContentLength", 0)
+        if size > self._max_request_bytes:
+            answer["Body"].close()
+            raise RequestTooLargeError(f"{location} has {size} bytes, a request may have {self._max_request_bytes}")
         try:
-            answer = call_once(self._client.get_object, Bucket=bucket, Key=key)
-            size = answer.get("ContentLength", 0)
-            if size > self._max_request_bytes:
-                answer["Body"].close()
-                raise RequestTooLargeError(f"{location} has {size} bytes, a request may have {self._max_request_bytes}")
             content = read_body(answer["Body"], self._max_request_bytes)
-            return Payload(content, answer.get("ContentType") or "", location)
-        except (ClientError, BotoCoreError, UnreadableAnswerError) as error:
+        except (BotoCoreError, UnreadableAnswerError) as error:
+            raise InputUnavailableError(f"{location}: {error}") from error
+        if _is_compressed(answer):
+            content = _inflated(content, self._max_request_bytes, location)
+        return Payload(content, _type_of(answer), location)
+
+    def _head(self, location: str, account: str) -> Submitted:
+        """Return an object that is to be submitted where it lies."""
+        answer = self._call(self._client.head_object, location, account)
+        size = answer.get("ContentLength", 0)
+        if size > MAX_ASYNC_BYTES:
+            raise RequestTooLargeError(f"{location} has {size} bytes, asynchronous endpoints take {MAX_ASYNC_BYTES}")
+        if _is_compressed(answer):
+            raise MalformedRecordError(f"{location} is compressed, and asynchronous endpoints get it as it lies there")
+        return Submitted(location, _type_of(answer))
+
+    def _call(self, operation: Callable[..., Any], location: str, account: str) -> dict[str, Any]:
+        """Call S3 about an object. A bucket of another account than is expected counts as not readable."""
+        bucket, key = split_location(location)
+        owner = self._owners.get(bucket, account)
+        try:
+            expected: dict[str, Any] = {"ExpectedBucketOwner": owner} if owner else {}
+            return call_once(operation, Bucket=bucket, Key=key, **expected)
+        except ClientError as error:
+            denied = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") == 403
+            whose = f", in a bucket that account {owner} owns" if denied and owner else ""
+            raise InputUnavailableError(f"{location}{whose}: {error}") from error
+        except (BotoCoreError, UnreadableAnswerError) as error:
             raise InputUnavailableError(f"{location}: {error}") from error
 
 
-def _location(pointer: str) -> str:
-    """Return the location in a pointer. Raises MalformedRecordError if S3 can't have such a key."""
+def _type_of(answer: Mapping[str, Any]) -> str:
+    """Return the object's content type, or nothing if it has none that a request can have."""
+    content_type = usable_type(answer.get("ContentType"))
+    return "" if content_type == _NO_TYPE else content_type
+
+
+def _is_compressed(answer: Mapping[str, Any]) -> bool:
+    """Whether its Content-Encoding has gzip; it may have words of the upload beside that, for instance aws-chunked."""
+    encodings = (answer.get("ContentEncoding") or "").lower().split(",")
+    return "gzip" in [encoding.strip() for encoding in encodings]
+
+
+def _inflated(content: bytes, max_bytes: int, name: str) -> bytes:
+    """Return what was compressed with gzip. No more than `max_bytes` is ever inflated."""
+    inflated = bytearray()
     try:
-        location: str = json.loads(pointer)["s3"]
-    except ValueError as error:
-        raise MalformedRecordError(f"the pointer is not JSON: {error}") from error
-    if not location.isprintable():  # for instance half of a surrogate pair, which a request can't contain
-        raise MalformedRecordError(f"{location!a} holds what is not printable")
-    return location
+        while content:
+            stream = zlib.decompressobj(_GZIP)
+            inflated += stream.decompress(content, max_bytes + 1 - len(inflated))
+            if len(inflated) > max_bytes:
+                raise RequestTooLargeError(f"{name} inflates to more than {max_bytes} bytes")
+            if not stream.eof:
+                raise MalformedRecordError(f"{name} is not gzip: it has no end")
+            content = stream.unused_data
+    except zlib.error as error:
+        raise MalformedRecordError(f"{name} is not gzip: {error}") from error
+    return bytes(inflated)

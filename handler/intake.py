@@ -1,4 +1,4 @@
-"""Admission of records: each is parsed, checked against the limits, and claimed in the idempotency table."""
+"""Admission of records: each is opened, parsed, checked against the limits, and claimed in the idempotency table."""
 
 import re
 import time
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .clients import SENDERS
 from .codecs import Codec, CodecError, Item, MalformedRecordError, Payload, RequestTooLargeError
+from .envelopes import BucketTest, Envelopes, Pointer
 from .faults import Fault, InputUnavailableError
 from .microbatch import request_bytes
 from .records import Reason, Record, Target
@@ -15,7 +16,7 @@ from .settings import HandlerSettings
 
 if TYPE_CHECKING:
     from .idempotency import Memory
-    from .inputs import Inputs
+    from .inputs import Inputs, Submitted
 
 # SageMaker: InvokeEndpoint. Patterns are compiled when they are first needed: most cold starts need none.
 _TARGETS = {
@@ -46,9 +47,18 @@ class Remembered(NamedTuple):
 
     record: Record
     result: Any
+    location: str
+    """The object on S3 that it was read from; empty if there is none."""
 
 
-Admission = Item | Unfit | Unready | Remembered
+class Blank(NamedTuple):
+    """A record that has nothing to score: S3's test of a bucket's notifications."""
+
+    record: Record
+    bucket: str
+
+
+Admission = Item | Unfit | Unready | Remembered | Blank
 
 
 class Intake:
@@ -58,29 +68,35 @@ class Intake:
         self._settings = settings
         self._codec = codec
         self._pool = _new_pool()
+        self._envelopes = Envelopes(settings)
         self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
         self._copies = 2 if settings.send_lone_record_twice else 1  # of a record that is alone in a request
 
-    def admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
+    def split(self, records: Iterable[Record]) -> list[Record]:
+        """Return the records that messages hold: one each, except for notifications of several objects."""
+        return self._envelopes.split(records)
+
+    def admit(self, records: Iterable[Record], seconds: float, until: float, *, account: str) -> Iterator[Admission]:
         """Yield an admission for each record; records to be scored are claimed for so many seconds.
 
-        `until` is the moment of the monotonic clock after which S3 and the table are not waited for. Raises
-        ConfigurationError if the idempotency table can't be used.
+        `until` is the moment of the monotonic clock after which S3 and the table are not waited for. Buckets belong to
+        the account, unless the settings say otherwise. Raises ConfigurationError if the idempotency table can't be
+        used.
         """
         is_done = False
         try:
-            yield from self._admit(records, seconds, until)
+            yield from self._admit(records, seconds, until, account)
             is_done = True
         finally:
             if not is_done or time.monotonic() >= until:
                 self._pool.shutdown(wait=False, cancel_futures=True)  # its threads may still be busy
                 self._pool = _new_pool()
 
-    def _admit(self, records: Iterable[Record], seconds: float, until: float) -> Iterator[Admission]:
-        inputs = [(record, self._inputs.request(record) if self._inputs else None) for record in records]
-        admissions = (self._examine(record, pending, until) for record, pending in inputs)
+    def _admit(self, records: Iterable[Record], seconds: float, until: float, account: str) -> Iterator[Admission]:
+        contents = [(record, self._content(record, account)) for record in records]
+        admissions = (self._examine(record, content, until) for record, content in contents)
         if self._memory is None:
             yield from admissions
             return
@@ -94,15 +110,27 @@ class Intake:
             elif claim.fault:
                 yield Unready(admission.record, claim.fault, claim.fault.value)
             else:
-                yield Remembered(admission.record, claim.result)
+                yield Remembered(admission.record, claim.result, _location_of(admission))
 
-    def _examine(self, record: Record, pending: Future[Payload] | None, until: float) -> Admission:
+    def _content(self, record: Record, account: str) -> "Payload | _Fetched | Unfit | Blank":
+        """Open a message, and start reading the object that it points to."""
         try:
-            if self._inputs and self._inputs.is_encoded(record):
-                return Item(record, ())
-            payload = Payload(record.body) if pending is None else pending.result(max(0.0, until - time.monotonic()))
-            item = self._codec.parse(record, payload)
-            target = self._target_of(record)
+            content = self._envelopes.open(record.body)
+            if isinstance(content, BucketTest):
+                return Blank(record, content.bucket)
+            if not isinstance(content, Pointer):
+                return content
+            if self._inputs is None:
+                raise MalformedRecordError(f"the message points to {content.location}, and there is no input_location")
+            return _Fetched(content, self._inputs.fetch(content, account))
+        except MalformedRecordError as error:
+            return Unfit(record, Reason.MALFORMED, str(error))
+
+    def _examine(self, record: Record, content: "Payload | _Fetched | Unfit | Blank", until: float) -> Admission:
+        if isinstance(content, (Unfit, Blank)):
+            return content
+        try:
+            item, target = self._item(record, content, until), self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
             return Unfit(record, reason, str(error))
@@ -114,6 +142,15 @@ class Intake:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
         return item if target == item.target else item._replace(target=target)
+
+    def _item(self, record: Record, content: "Payload | _Fetched", until: float) -> Item:
+        if isinstance(content, Payload):
+            return self._codec.parse(record, content)
+        location, fetched = content.pointer.location, content.result(until)
+        if not isinstance(fetched, Payload):
+            return Item(record, (), content_type=fetched.content_type, location=location)
+        payload = self._envelopes.offloaded(fetched) if content.pointer.is_body else fetched
+        return self._codec.parse(record, payload)._replace(location=location)
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:
@@ -130,6 +167,21 @@ class Intake:
             named.get("TargetVariant", self._target.variant),
             of_record=True,
         )
+
+
+class _Fetched(NamedTuple):
+    """An object that is being read, or that is submitted as it is."""
+
+    pointer: Pointer
+    answer: "Future[Payload | Submitted] | Submitted"
+
+    def result(self, until: float) -> "Payload | Submitted":
+        answer = self.answer
+        return answer.result(max(0.0, until - time.monotonic())) if isinstance(answer, Future) else answer
+
+
+def _location_of(admission: Admission) -> str:
+    return admission.location if isinstance(admission, Item) else ""
 
 
 def _new_pool() -> ThreadPoolExecutor:

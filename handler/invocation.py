@@ -12,7 +12,7 @@ from .backoff import VisibilityBackoff
 from .codecs import Codec, Item
 from .executor import Executor
 from .faults import TREATMENTS, Fault
-from .intake import Intake, Remembered, Unfit, Unready
+from .intake import Blank, Intake, Remembered, Unfit, Unready
 from .metrics import Metrics
 from .microbatch import MicroBatch, cut
 from .records import BatchResponse, Ledger, Reason, Record
@@ -51,6 +51,7 @@ class Invocation:
         records: Sequence[Record],
         deadline: Deadline,
         *,
+        account: str,
         codec: Codec,
         intake: Intake,
         executor: Executor,
@@ -60,10 +61,14 @@ class Invocation:
         dead_letters: Transport,
         backoff: VisibilityBackoff,
     ) -> None:
-        """Keep the records, and the parts that `batch` holds from one invocation to the next."""
+        """Keep the records, and the parts that `batch` holds from one invocation to the next.
+
+        `account` is the function's own.
+        """
         self._settings = settings
         self._records = {record.message_id: record for record in records}
         self._deadline = deadline
+        self._account = account
         self._codec = codec
         self._intake = intake
         self._executor = executor
@@ -78,6 +83,8 @@ class Invocation:
         self._metrics = Metrics()
         self._result_of: dict[str, Any] = {}
         """Results by message id, of this invocation or remembered from an earlier one."""
+        self._location_of: dict[str, str] = {}
+        """Objects that records were read from, by message id."""
         self._claimed: list[str] = []
         """Message ids of the records that this invocation is to score."""
         self._dead_letter_entries: list[Entry] = []
@@ -177,8 +184,10 @@ class Invocation:
         seconds = max(0.0, self._deadline.deliver - now)
         until = now + (self._deadline.launch - now) / 2  # the rest of the time is for the records that are ready
         held: set[str] = set()
-        for admission in self._intake.admit(self._records.values(), seconds, until):
+        for admission in self._intake.admit(self._records.values(), seconds, until, account=self._account):
             record = admission.record
+            if isinstance(admission, (Item, Remembered)) and admission.location:
+                self._location_of[record.message_id] = admission.location
             if isinstance(admission, Item):
                 self._claimed.append(record.message_id)  # held ones too: their claims are to be released
             if record.group in held:
@@ -187,8 +196,17 @@ class Invocation:
                 yield admission
             elif isinstance(admission, Remembered):
                 self._take_results([record], [admission.result])
+            elif isinstance(admission, Blank):
+                self._acknowledge(admission)
             elif not self._refuse(admission):
                 held.add(record.group)
+
+    def _acknowledge(self, admission: Blank) -> None:
+        """Count a record as succeeded, although there is nothing to score and no result."""
+        message_id = admission.record.message_id
+        self._ledger.succeed(message_id)
+        self._metrics.bucket_tests += 1
+        logger.info("the bucket %s sends its notifications here", admission.bucket, extra={"message_ids": [message_id]})
 
     def _refuse(self, admission: Unfit | Unready) -> bool:
         """Dead-letter the record or return it; return whether its message group may go on."""
@@ -246,7 +264,8 @@ class Invocation:
         if self._settings.asynchronous:
             return accepted_event(record, self._settings.endpoint_name, result)
         try:
-            return result_entry(record, result, self._settings, self._sink)
+            location = self._location_of.get(record.message_id, "")
+            return result_entry(record, result, self._settings, self._sink, input_location=location)
         except (ResultTooLargeError, RecursionError) as error:
             self._refuse(Unfit(record, Reason.RESULT_TOO_LARGE, str(error)))
             return None

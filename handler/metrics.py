@@ -25,6 +25,7 @@ class Metrics:
         self._records_per_request: list[int] = []
         self._faults: Counter[Fault] = Counter()
         self.bisections = 0
+        self.bucket_tests = 0
         self.sink_seconds = 0.0
         self.scoring_seconds = 0.0
 
@@ -58,6 +59,8 @@ class Metrics:
             "HandlerOverhead": round(1000 * max(0.0, overhead), 3),
             "ColdStart": int(cold),
         }
+        if self.bucket_tests:  # a metric is paid for, and hardly any month has one
+            values["BucketTests"] = self.bucket_tests
         for start in range(0, len(self._latencies_ms) or 1, MAX_VALUES):
             part = slice(start, start + MAX_VALUES)
             if self._latencies_ms:

@@ -6,7 +6,8 @@ from .codecs import Codec, Item
 from .records import Target
 
 MicroBatch = list[Item]
-_Key = tuple[str, Target, int]
+_Key = tuple[str, str, Target, int]
+"""Common to the items of a micro-batch: group key, content type, target, and most records."""
 
 
 def request_bytes(codec: Codec, item: Item, copies: int = 1) -> int:
@@ -39,7 +40,7 @@ def cut(
     home: dict[str, _Key] = {}  # the kind of the micro-batch with the latest record of each message group
     for item in sorted(items, key=_length) if sort_by_length else items:
         cap = _record_cap(item, min(max_records_per_request, codec.max_records), max_receive_count)
-        key, group = (item.group_key, item.target, cap), item.record.group
+        key, group = (item.group_key, item.content_type, item.target, cap), item.record.group
         if group and home.get(group, key) != key and home[group] in piles:
             yield from piles.pop(home[group]).rest()
         pile = piles.setdefault(key, _Pile(cap, max_request_bytes))

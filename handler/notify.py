@@ -11,7 +11,7 @@ from . import garbage  # noqa: F401 - first: it pauses collection for the import
 from .clients import SENDERS, new_client, split_location
 from .codecs import Item, RecordFailure, UnexpectedResponseError, codec_for, read_results
 from .entry import Context, once_a_sandbox
-from .records import Reason, Record
+from .records import Reason, Record, UnexpectedEventError, other_than_records
 from .settings import MIB, HandlerSettings
 from .sinks import (
     Entry,
@@ -24,6 +24,7 @@ from .sinks import (
     event,
     read,
     result_entry,
+    result_head,
     transport_for,
 )
 
@@ -57,8 +58,10 @@ class Notifications:
         """Send the result or the dead letter of each notification; a repeated one is sent again under the same id.
 
         Raises NotDeliveredError if one was not understood or was not taken by its sink; all others are sent before.
-        Raises ConfigurationError if the deployment is at fault.
+        Raises ConfigurationError if the deployment is at fault, UnexpectedEventError if there are no notifications.
         """
+        if found := other_than_records(notifications):
+            raise UnexpectedEventError('notifications of an SNS topic, {"Records": [{"Sns": …}]}', found)
         until = time.monotonic() + 0.9 * context.get_remaining_time_in_millis() / 1000
         pool = ThreadPoolExecutor(SENDERS)
         results = Outbox(self._results, pool, until)
@@ -93,7 +96,9 @@ class Notifications:
             raise _NotUnderstoodError(f"a notification is not this endpoint's: {location} is not below {place}")
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
-        pointer = event(record, {"endpoint": self._settings.endpoint_name, "resultLocation": location})
+        read_from = self._input_location(message)
+        head = result_head(self._settings.endpoint_name, read_from)
+        pointer = event(record, {**head, "resultLocation": location})
         if answer.get("ContentLength", 0) > min(self._results.max_entry_bytes, MAX_READ_BYTES):
             answer["Body"].close()
             return pointer
@@ -102,11 +107,16 @@ class Notifications:
             (result,) = read_results(self._codec, content, answer.get("ContentType") or "", [Item(record, ())])
             if isinstance(result, RecordFailure):
                 raise _FailedError(Reason.MODEL_ERROR, result.detail)
-            return result_entry(record, result, self._settings, self._results)
+            return result_entry(record, result, self._settings, self._results, input_location=read_from)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error
         except ResultTooLargeError:
             return pointer
+
+    def _input_location(self, message: Mapping[str, Any]) -> str:
+        """Return the object that the record's message pointed to; nothing if the handler had put the request there."""
+        location = _requested(message)
+        return "" if location.startswith(self._settings.request_location) else location
 
     def _queue_arn(self, context: Context) -> str:
         """Return the work queue's ARN, which is in the function's own account and region."""
@@ -151,15 +161,21 @@ def _lacking(message: Mapping[str, Any]) -> Iterator[str]:
 
 def _record(message: Mapping[str, Any], queue_arn: str) -> Record:
     """Return the record as far as it is known. Its body points to the request, so that it can be redriven."""
-    parameters = message.get("requestParameters")
-    location = parameters.get("inputLocation") if isinstance(parameters, dict) else None
+    location = _requested(message)
     return Record(
         message_id=message["inferenceId"],
         receipt_handle="",
-        body=json.dumps({"s3": location}) if isinstance(location, str) and location else _BLANK,
+        body=json.dumps({"s3": location}) if location else _BLANK,
         receive_count=1,
         source_arn=queue_arn,
     )
+
+
+def _requested(message: Mapping[str, Any]) -> str:
+    """Return the location of the request; nothing if it is not known."""
+    parameters = message.get("requestParameters")
+    location = parameters.get("inputLocation") if isinstance(parameters, dict) else None
+    return location if isinstance(location, str) else ""
 
 
 _notifications = once_a_sandbox(Notifications)

@@ -6,8 +6,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypedDict
 
-from .settings import ConfigurationError
-
+# Most names of an unexpected event's members that its error has.
+MAX_NAMES = 10
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -35,6 +35,8 @@ class Record(NamedTuple):
     """Message attributes that are text."""
     trace_header: str = ""
     """AWS X-Ray's trace header, a system attribute of the message."""
+    part_of: str = ""
+    """Id of the message that this is one record of, if it holds several; empty if it is the whole message."""
 
     def __hash__(self) -> int:
         return hash(self.message_id)
@@ -69,25 +71,49 @@ class Reason(StrEnum):
     """The result does not fit into a message."""
 
 
+class UnexpectedEventError(ValueError):
+    """The function was called with another event than it is there for."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        super().__init__(f"the function expects {expected}, and got {found}")
+
+
 def read_records(event: Mapping[str, Any]) -> list[Record]:
     """Return the event's records. If a message was delivered twice in one batch, only the first is returned.
 
-    Raises ConfigurationError if the event is not SQS's.
+    Raises UnexpectedEventError if it is not the event of an SQS event source mapping.
     """
+    if found := _unexpected(event):
+        raise UnexpectedEventError('messages of an SQS queue, {"Records": [{"messageId": "…", "body": "…"}]}', found)
     records: dict[str, Record] = {}
-    for record in _members(event.get("Records") if isinstance(event, Mapping) else None):
+    for record in event["Records"]:
         if record["messageId"] not in records:
             records[record["messageId"]] = _read_record(record)
     return list(records.values())
 
 
-def _members(records: Any) -> list[dict[str, Any]]:
-    if isinstance(records, list) and all(
-        isinstance(record, dict) and isinstance(record.get("messageId"), str) and record["messageId"]
-        for record in records
-    ):
-        return records
-    raise ConfigurationError("the event is not SQS's: it must have Records, a list of objects with a messageId")
+def _unexpected(event: Any) -> str:
+    """Return what is there in the stead of messages; nothing if they are there."""
+    if found := other_than_records(event):
+        return found
+    for record in event["Records"]:
+        if not isinstance(record, Mapping):
+            return f"a record that is a {type(record).__name__}"
+        source = record.get("eventSource", record.get("EventSource", "aws:sqs"))
+        if source != "aws:sqs":
+            return f"a record of {source}"
+        if not isinstance(record.get("messageId"), str) or not record["messageId"]:
+            return "a record whose messageId is no text" if "messageId" in record else "a record without messageId"
+    return ""
+
+
+def other_than_records(event: Any) -> str:
+    """Return what an event is that has no list of records; nothing if it has one."""
+    if not isinstance(event, Mapping):
+        return f"a {type(event).__name__}"
+    if not isinstance(event.get("Records"), list):
+        return f"an object with {', '.join(map(str, list(event)[:MAX_NAMES])) or 'no members'}"
+    return ""
 
 
 def _read_record(record: Mapping[str, Any]) -> Record:
@@ -121,11 +147,14 @@ def _text(of: Mapping[str, Any], name: str) -> str:
 class Ledger:
     """The outcome of each record. A record without one at the end of the invocation is returned to the queue.
 
+    A message that holds several records is returned if one of them is.
+
     Raises RuntimeError if a record gets a second outcome.
     """
 
     def __init__(self, records: Sequence[Record]) -> None:
         self._open = {record.message_id: record for record in records}
+        self._whole = {record.message_id: record.part_of for record in records if record.part_of}
         self.succeeded: list[str] = []
         """Message ids."""
         self.dead_lettered: dict[str, list[str]] = {}
@@ -147,7 +176,8 @@ class Ledger:
 
     def response(self) -> BatchResponse:
         returned = [message_id for ids in self.returned.values() for message_id in ids]
-        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in (*returned, *self._open)]}
+        messages = dict.fromkeys(self._whole.get(message_id, message_id) for message_id in (*returned, *self._open))
+        return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in messages]}
 
     def _close(self, message_id: str) -> None:
         if self._open.pop(message_id, None) is None:

@@ -24,6 +24,8 @@ ACCEPTED: Mapping[str, str] = {
     "single": rf"{_JSON}|text/[\w.-]+",
 }
 """Content types of answers that each codec can decode, as regular expressions; a parameter may follow."""
+ENVELOPES = ("refuse", "as-is", "auto", "sns", "s3", "eventbridge", "cloudevents", "extended-client")
+BODY_ENCODINGS = ("text", "base64")
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
@@ -92,6 +94,15 @@ class HandlerSettings:
     """s3://bucket/prefix/ for results that are over the sink's limit; without it they are dead-lettered."""
     input_location: str = ""
     """s3://bucket/prefix/ that a message {"s3": "s3://…"} may point into; without it no message may."""
+    more_input_locations: tuple[str, ...] = ()
+    """Further places that a message may point into."""
+    input_bucket_owners: Mapping[str, str] = field(default_factory=dict)
+    """Accounts that own those of the buckets that are not of the function's account, by bucket."""
+    envelope: str = "refuse"
+    """Treatment of messages that another service has put into an envelope: one of `ENVELOPES`. `refuse`
+    dead-letters them, `as-is` takes them for data, a name opens this kind, `auto` opens each."""
+    body_encoding: str = "text"
+    """`base64` if a message's body stands for bytes, one of `BODY_ENCODINGS`; objects on S3 are bytes as they are."""
     queue_url: str = ""
     """The work queue's URL. With it, the pause until a returned record is delivered again depends on the fault; without
     it, the queue's visibility timeout applies."""
@@ -217,6 +228,10 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
         yield f"MAX_EVENTS_PER_MESSAGE='{settings.max_events_per_message}': must be 1 with {where}"
     for name, bound in codec_faults(settings):
         yield f"{name.upper()}={_render(getattr(settings, name))!r}: must be {bound}"
+    needing = settings.envelope if settings.envelope in ("s3", "extended-client") else ""
+    if not settings.input_location and (settings.more_input_locations or needing):
+        what = f"ENVELOPE={needing!r} needs it" if needing else "MORE_INPUT_LOCATIONS are further ones"
+        yield f"INPUT_LOCATION is not set, and {what}"
     if settings.asynchronous:
         yield from _asynchronous_relations(settings)
 
@@ -253,19 +268,26 @@ def _shown(default: object) -> str:
 
 
 def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
-    requests, inputs = settings.request_location, settings.input_location
+    requests = settings.request_location
     if not settings.output_location:
         yield "OUTPUT_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
     if not requests:
         yield "REQUEST_LOCATION is not set, and ASYNCHRONOUS='true' needs it"
-    elif inputs and (requests.startswith(inputs) or inputs.startswith(requests)):
-        yield f"INPUT_LOCATION={inputs!r}: must be apart from REQUEST_LOCATION={requests!r}, which holds requests"
+    for inputs in filter(None, (settings.input_location, *settings.more_input_locations) if requests else ()):
+        if requests.startswith(inputs) or inputs.startswith(requests):
+            name = "INPUT_LOCATION" if inputs == settings.input_location else "MORE_INPUT_LOCATIONS"
+            yield f"{name}={inputs!r}: must be apart from REQUEST_LOCATION={requests!r}, which holds requests"
     for name in ("target_model", "inference_component_name", "target_variant", "targets_from_messages"):
         if value := getattr(settings, name):
             yield f"{name.upper()}={_render(value)!r}: asynchronous endpoints take no target (InvokeEndpointAsync)"
 
 
-_CHOICES = {"log_level": LOG_LEVELS, "result_sink": RESULT_SINKS}
+_CHOICES = {
+    "body_encoding": BODY_ENCODINGS,
+    "envelope": ENVELOPES,
+    "log_level": LOG_LEVELS,
+    "result_sink": RESULT_SINKS,
+}
 
 
 def _render(value: object) -> str:
@@ -281,12 +303,20 @@ def _parse(f: Field[Any], text: str) -> object:
         if not low <= number <= high:
             raise ValueError(f"must be {low} to {high}")
         return number
-    if f.name in ("parameters", "request_members"):
+    if f.name in ("parameters", "request_members", "input_bucket_owners"):
         members = json.loads(text)
         if not isinstance(members, dict):
             raise ValueError("must be a JSON object")
         return members
+    if f.name == "more_input_locations":
+        return _locations(json.loads(text))
     return text
+
+
+def _locations(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) and LOCATION.fullmatch(one) for one in values):
+        raise ValueError("must be a JSON list of s3://bucket/ or s3://bucket/prefix/, with a slash last")
+    return tuple(values)
 
 
 def _check_text(f: Field[Any], text: str) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from local.errors import UsageError
 from local.template import Template
 
+# Settings of envelopes with which a message may be without one.
+BARE = "refuse", "as-is", "auto", "extended-client"
+
 
 def require_runnable(template: Template) -> None:
     """Raise UsageError naming all obstacles, if there are any."""
@@ -25,5 +28,13 @@ def _obstacles(template: Template) -> Iterator[str]:
             yield f"the endpoint {name} exists already, elsewhere"
         if not (role := block.arguments.get("role", "")).startswith("${"):
             yield f"the role {role} exists already, elsewhere"
-        if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
-            yield f"its results go to {sink}, and the local run receives them from sqs"
+        yield from _obstacles_of_handler(variables)
+
+
+def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
+    if (envelope := variables.get("ENVELOPE", "refuse")) not in BARE:
+        yield f"its messages come in the envelope {envelope}, and the local run sends them bare"
+    if variables.get("BODY_ENCODING", "text") != "text":
+        yield "its messages are in base64, and those of the local run are text"
+    if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
+        yield f"its results go to {sink}, and the local run receives them from sqs"

@@ -42,11 +42,12 @@ class ModelEndpoint(Construct):
         settings: EndpointSettings,
         notifications: tuple[str, str] | None = None,
         queue_name: str | None = None,
+        reads: Sequence[Statement] = (),
         depends_on: Sequence[ITerraformDependable] = (),
     ) -> None:
         """`notifications` are the ARNs of the success and error topics of an asynchronous endpoint; `queue_name` is
-        the work queue's, for `queue_scaling`; `depends_on` holds what must exist before the
-        endpoint, such as the topics.
+        the work queue's, for `queue_scaling`; `reads` are rights to asynchronous requests that lie elsewhere than in
+        `request_location`; `depends_on` holds what must exist before the endpoint, such as the topics.
 
         Raises SettingsError if settings are out of bounds.
         """
@@ -67,6 +68,7 @@ class ModelEndpoint(Construct):
             log_group=log_group.name_input or "",
             alarm_names=alarms.names if alarms else [],
             topic_arns=notifications or (),
+            reads=reads,
         )
         configuration = make_endpoint_configuration(
             self, name=name, settings=settings, models=self._make_models(sources), notifications=notifications or ()

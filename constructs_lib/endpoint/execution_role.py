@@ -21,8 +21,12 @@ def make_execution_role(
     log_group: str,
     alarm_names: Sequence[str],
     topic_arns: Sequence[str],
+    reads: Sequence[Statement] = (),
 ) -> ServiceRole:
-    """Create the role. `name` is the endpoint's; the alarms roll deployments back, the topics are for notifications."""
+    """Create the role. `name` is the endpoint's; the alarms roll deployments back, the topics are for notifications.
+
+    `reads` are the rights to asynchronous requests that others put.
+    """
     role = ServiceRole(
         scope,
         "role",
@@ -40,7 +44,7 @@ def make_execution_role(
         LOGS_AND_METRICS: _write_logs(deploy_target, log_group),
         "read-model": _once(statement for source in sources for statement in source.reads),
         "read-token": _once(statement for source in sources for statement in source.secrets),
-        "exchange-objects": _exchange(deploy_target, settings),
+        "exchange-objects": [*_exchange(deploy_target, settings), *reads],
         "notify": publish,
         "capture-data": _capture(deploy_target, settings),
         "use-keys": _use_keys(deploy_target, settings),

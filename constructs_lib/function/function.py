@@ -93,14 +93,14 @@ class BatchInferenceFunction(Construct):
         if settings.alias is not None:
             self._make_alias(settings.alias)
 
+    def depend_on_rights(self) -> None:
+        """Have all that is granted until now before the code that uses it; what is granted no more goes after it."""
+        self.function.depends_on = [address(policy) for policy in self.role.policies]
+
     @property
     def fqn(self) -> str:
         """Address of the last thing that the function is made of: what `depends_on=[function]` means."""
         return self._last.fqn
-
-    def depend_on_rights(self) -> None:
-        """Have all that is granted until now before the code that uses it; what is granted no more goes after it."""
-        self.function.depends_on = [address(policy) for policy in self.role.policies]
 
     def _make_log_group(self) -> CloudwatchLogGroup:
         log_group_name = f"/aws/lambda/{self.name}"

@@ -43,8 +43,10 @@ else:
 HANDLER_PACKAGE = Path(handler.__file__).parent
 """Folder of what ships in the function's zip."""
 
+BODY_ENCODINGS = settings.BODY_ENCODINGS
 BOUNDS = settings.BOUNDS
 CODECS = settings.CODECS
+ENVELOPES = settings.ENVELOPES
 KIB = settings.KIB
 LOCATION = settings.LOCATION
 LOG_LEVELS = settings.LOG_LEVELS

@@ -55,9 +55,20 @@ class InferenceSettings(Settings):
     accept_any_result: bool = False
     """Whether results are accepted that look like an error ({"error": …}, null) or like another codec's answer
     ({"predictions": …}, {"outputs": …}); by default they fail their request."""
+    envelope: str | None = None
+    """Envelopes that other services put around a message: `sns`, `s3`, `eventbridge`, `cloudevents` or
+    `extended-client` opens this kind, also within one of SNS; `auto` opens each; `refuse` dead-letters each; `as-is`
+    takes each for data. By default `refuse`, and `as-is` for a codec of your own. docs/inputs.md has the details."""
+    body_encoding: str = "text"
+    """`base64` if the bodies of messages stand for bytes; by default they are text."""
     input_location: str | None = None
     """`s3://bucket/prefix/`, of a bucket that exists, that a message {"s3": "s3://…"} may point into; by default none
     may."""
+    more_input_locations: tuple[str, ...] = ()
+    """Further places that a message may point into; by default there are none."""
+    input_bucket_owners: Mapping[str, str] = field(default_factory=dict)
+    """Accounts that own the buckets of inputs, by the bucket's name; by default each is owned by the account that the
+    function is in, and one that another account owns is not read."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; by default they are in the
     order they came in."""

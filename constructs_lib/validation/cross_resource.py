@@ -13,6 +13,7 @@ from constructs_lib.settings import (
     EventSourceSettings,
     ExistingEndpoint,
     FunctionSettings,
+    InferenceSettings,
     InstanceCapacity,
     PipelineSettings,
     QueueSettings,
@@ -128,10 +129,19 @@ def _async_violations(path: str, settings: PipelineSettings) -> Iterator[Violati
         if value:
             bound = f"{False if value is True else None} with an asynchronous endpoint"
             yield Violation(path, name, value, bound, "InvokeEndpointAsync takes no target")
-    inputs, requests = inference.input_location or "", capacity.request_location
-    if inputs and (inputs.startswith(requests) or requests.startswith(inputs)):
-        bound = f"apart from endpoint.capacity.request_location, {requests}"
-        yield Violation(path, "inference.input_location", inputs, bound, "what lies there is a whole request")
+    requests = capacity.request_location
+    for name, inputs in _input_locations(inference):
+        if inputs.startswith(requests) or requests.startswith(inputs):
+            bound = f"apart from endpoint.capacity.request_location, {requests}"
+            yield Violation(path, name, inputs, bound, "what lies there is a whole request")
+
+
+def _input_locations(inference: InferenceSettings) -> Iterator[tuple[str, str]]:
+    """Yield each place that messages may point into, after the name of its setting."""
+    if inference.input_location is not None:
+        yield "inference.input_location", inference.input_location
+    for position, location in enumerate(inference.more_input_locations):
+        yield f"inference.more_input_locations[{position}]", location
 
 
 def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:

@@ -36,6 +36,7 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     customer keys: the pipeline's own one wherever none is set.
     visibility timeout: 6 x function timeout + batching window (Lambda's advice).
     task: that of the endpoint's models, where it is known.
+    envelope: as it is for a codec of one's own, which may take it; refused by the others.
     requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
     maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
     pollers, and none for asynchronous endpoints, which queue requests themselves.
@@ -49,7 +50,12 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     return replace(
         settings,
         queue=replace(queue, visibility_timeout_seconds=_or(queue.visibility_timeout_seconds, advised)),
-        inference=replace(inference, requests_in_flight=in_flight, task=inference.task or settings.endpoint.task),
+        inference=replace(
+            inference,
+            requests_in_flight=in_flight,
+            task=inference.task or settings.endpoint.task,
+            envelope=inference.envelope or ("as-is" if ":" in inference.codec else "refuse"),
+        ),
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
         monitoring=_monitoring(settings),
     )

@@ -36,7 +36,18 @@ from constructs_lib.settings import (
     Variant,
     VpcSettings,
 )
-from constructs_lib.settings.handler import BOUNDS, CODECS, KIB, LOCATION, LOG_LEVELS, MIB, OWN_CODEC, RESULT_SINKS
+from constructs_lib.settings.handler import (
+    BODY_ENCODINGS,
+    BOUNDS,
+    CODECS,
+    ENVELOPES,
+    KIB,
+    LOCATION,
+    LOG_LEVELS,
+    MIB,
+    OWN_CODEC,
+    RESULT_SINKS,
+)
 
 
 @dataclass(frozen=True)
@@ -223,7 +234,10 @@ RULES: dict[type, tuple[Rule, ...]] = {
             f"one of {', '.join(CODECS)}, or module:function",
             "the handler's codecs",
         ),
+        OneOf("envelope", ENVELOPES, "the handler's envelopes"),
+        OneOf("body_encoding", BODY_ENCODINGS, "the handler's encodings"),
         _location("input_location"),
+        _location("more_input_locations"),
         Pattern("target_model", r"[!-~][ -~]{0,1023}", "1 to 1024 printable characters", "SageMaker TargetModel"),
         _sagemaker_name("inference_component_name", "InferenceComponentName"),
         _sagemaker_name("more_inference_components", "InferenceComponentName"),

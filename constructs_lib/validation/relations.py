@@ -151,6 +151,26 @@ def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
         reason = "only messages name others than inference_component_name"
         shown = settings.more_inference_components
         yield Relation("more_inference_components", shown, "none without targets_from_messages", reason)
+    yield from _input_relations(settings)
+
+
+def _input_relations(settings: InferenceSettings) -> Iterator[Relation]:
+    if settings.input_location is None:
+        if settings.envelope in ("s3", "extended-client"):
+            reason = f"the envelope {settings.envelope} points to objects"
+            yield Relation("input_location", None, "s3://bucket/prefix/", reason)
+        if settings.more_input_locations:
+            shown = settings.more_input_locations
+            yield Relation("more_input_locations", shown, "none without input_location", "they are further ones")
+    locations = settings.input_location or "", *settings.more_input_locations
+    buckets = sorted({location.removeprefix("s3://").partition("/")[0] for location in locations if location})
+    for bucket, account in settings.input_bucket_owners.items():
+        name = f"input_bucket_owners.{bucket}"
+        if bucket not in buckets and not any("${" in location for location in locations):
+            bound = f"one of {', '.join(buckets)}" if buckets else "a bucket of input_location"
+            yield Relation(name, bucket, bound, "only those are read")
+        if not re.fullmatch(r"\d{12}", account) and "${" not in account:
+            yield Relation(name, account, "an account id of 12 digits", "AWS account ids")
 
 
 def results_relations(settings: ResultsSettings) -> Iterator[Relation]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 WARNINGS: Mapping[str, str] = {
     "batch-over-memory": "the inputs of a batch may fill half of the function's memory",
     "batch-over-payload": "a full batch of the largest messages is over what Lambda hands to one invocation",
+    "bucket-events-refused": "S3 may send to the queue, and its notifications are dead-lettered",
     "dead-letters-expire": "dead letters are kept no longer than messages",
     "few-receives": "a message has fewer receives than Lambda advises",
     "filters-delete": "Lambda deletes the messages that fit no filter",

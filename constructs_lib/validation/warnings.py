@@ -9,6 +9,7 @@ from constructs_lib.settings import (
     HuggingFaceModel,
     PipelineSettings,
     ServerlessCapacity,
+    ServicePrincipal,
 )
 from constructs_lib.settings.base import did_you_mean
 from constructs_lib.settings.handler import MIB, request_timeout_seconds
@@ -57,9 +58,21 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
     yield from _concurrency_warnings(settings)
     yield from _size_warnings(settings)
     yield from _filter_warnings(settings.event_source)
+    yield from _sender_warnings(settings)
     if settings.queue.max_receive_count < 5:
         text = f"queue.max_receive_count is {settings.queue.max_receive_count}: Lambda advises at least 5"
         yield SettingsWarning("few-receives", text)
+
+
+def _sender_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
+    services = [sender.service for sender in settings.queue.senders if isinstance(sender, ServicePrincipal)]
+    envelope = settings.inference.envelope
+    if any(service.startswith("s3.") for service in services) and envelope not in ("s3", "auto", "as-is"):
+        yield SettingsWarning(
+            "bucket-events-refused",
+            f"queue.senders has Amazon S3, and inference.envelope is {envelope}: its notifications are dead-lettered; "
+            "s3 has their objects scored",
+        )
 
 
 def _time_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
@@ -115,7 +128,8 @@ def _size_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
             f"{REAL_TIME_PAYLOAD_BYTES}",
         )
     held = source.batch_size * inference.max_request_bytes
-    if inference.input_location is not None and held > settings.function.memory_mib * MIB // 2:
+    reads = inference.input_location is not None and settings.endpoint.async_capacity is None
+    if reads and held > settings.function.memory_mib * MIB // 2:
         yield SettingsWarning(
             "batch-over-memory",
             f"event_source.batch_size x inference.max_request_bytes is {held} bytes: the function holds the inputs of "

@@ -85,6 +85,10 @@ class Item(NamedTuple):
     """Whether it shares a request with no other item."""
     target: Target = Target()
     """The model behind the endpoint; only items with the same target may share a request."""
+    content_type: str = ""
+    """The request's content type, if it is another one than the codec's; only items with the same may share one."""
+    location: str = ""
+    """The object on S3 that the record was read from, or that holds the whole request; empty if there is none."""
 
     @property
     def size(self) -> int:

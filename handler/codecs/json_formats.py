@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from ..ignored import IgnoredMembers
 from ..records import Record
 from ..settings import HandlerSettings
 from .base import (
@@ -26,6 +27,7 @@ from .base import (
 )
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
+_INSTANCES_FIRST = re.compile(rb'\{[ \t\n\r]*"instances"')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
@@ -67,6 +69,7 @@ class HuggingFaceCodec(Framed):
         self._has_lists = task in _TASKS_WITH_LISTS
         self._bare = bare
         self._any_result = any_result
+        self._ignored = IgnoredMembers('"inputs"')
 
     def parse(self, record: Record, payload: Payload) -> Item:
         piece = _lone_inputs(payload.text)
@@ -74,13 +77,15 @@ class HuggingFaceCodec(Framed):
             return Item(record, (piece,), self._default_group)
         body = load_record(payload.text)
         if not isinstance(body, dict) or "inputs" not in body:
-            raise MalformedRecordError('the body must be a JSON object with "inputs"')
+            hint = "; it is JSON within a JSON text, encoded twice" if _is_encoded_twice(body) else ""
+            raise MalformedRecordError(f'the body must be a JSON object with "inputs"{hint}')
         inputs, parameters = body["inputs"], body.get("parameters")
         is_chat = _is_chat(inputs)
         if parameters is not None and not isinstance(parameters, dict):
             raise MalformedRecordError('"parameters" must be an object')
         group_key = compact({**self.parameters, **parameters}) if parameters else self._default_group
         to_bytes(group_key)
+        self._ignored.note(body.keys() - {"inputs", "parameters"})
         return Item(record, (to_bytes(compact(inputs)),), group_key, alone=is_chat)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
@@ -109,6 +114,10 @@ class HuggingFaceCodec(Framed):
                 answer  # some pipelines (question-answering, fill-mask) take the result of a lone input out of a list
             )
         return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
+
+
+def _is_encoded_twice(body: Any) -> bool:
+    return isinstance(body, str) and body.lstrip().startswith(("{", "["))
 
 
 def _is_chat(inputs: Any) -> bool:
@@ -187,6 +196,12 @@ class InstancesCodec(_AnyJson):
             others = "".join(f"{compact(name)}:{compact(value)}," for name, value in members.items())
             self._frame = f"{{{others}{compact(request_key)}:[".encode(), b",", b"]}"
 
+    def parse(self, record: Record, payload: Payload) -> Item:
+        item = super().parse(record, payload)
+        if _INSTANCES_FIRST.match(item.parts[0]) and _is_request(load_record(payload.text)):
+            raise MalformedRecordError('the body is a request, {"instances": [ … ]}, and must be one instance of it')
+        return item
+
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return self._frame
 
@@ -197,6 +212,10 @@ class InstancesCodec(_AnyJson):
         if not isinstance(response, dict):
             raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
         return self._checked(listed(response.get(self._response_key)), len(items))
+
+
+def _is_request(body: Any) -> bool:
+    return isinstance(body, dict) and list(body) == ["instances"] and isinstance(body["instances"], list)
 
 
 class JsonLinesCodec(_AnyJson):
@@ -222,7 +241,10 @@ def _escaped(text: str) -> str:
 
 
 class SingleCodec(Framed):
-    """One record per request, its body unchanged; the response as JSON if it is JSON, otherwise as text."""
+    """One record per request, its bytes unchanged and with the content type of their object, if it has one.
+
+    The response is JSON if it can be, otherwise text.
+    """
 
     content_type = accept = "application/json"
     max_records = 1
@@ -237,9 +259,9 @@ class SingleCodec(Framed):
             if not isinstance(body, dict):
                 raise MalformedRecordError("the body must be a JSON object, to which request_members are added")
             return Item(record, (to_bytes(compact({**self._members, **body})),))
-        if not payload.text.strip():
+        if not payload.content.strip():
             raise MalformedRecordError("the body must not be empty")
-        return Item(record, (payload.content,))
+        return Item(record, (payload.content,), content_type=payload.content_type)
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b"", b"", b""

@@ -118,6 +118,7 @@ def _is_item_of(record: Record, item: object) -> bool:
         isinstance(item, Item)
         and item.record is record
         and isinstance(item.group_key, str)
+        and isinstance(item.content_type, str)
         and isinstance(item.parts, tuple)
         and bool(item.parts)
         and all(isinstance(part, bytes) for part in item.parts)

@@ -11,6 +11,7 @@ from .events import (
     event,
     result_entry,
     result_event,
+    result_head,
 )
 from .outbox import HELD, Entry, NotSentError, Outbox, Transport
 from .sqs import SqsTransport
@@ -30,6 +31,7 @@ __all__ = [
     "read",
     "result_entry",
     "result_event",
+    "result_head",
     "transport_for",
 ]
 

@@ -29,18 +29,25 @@ class ResultTooLargeError(ValueError):
     """The result is over the sink's limit, and there is no overflow location for it."""
 
 
-def result_event(record: Record, endpoint_name: str, result: Any) -> Entry:
-    """Return the result as a CloudEvent 1.0."""
-    return event(record, {"endpoint": endpoint_name, "result": result})
+def result_event(record: Record, endpoint_name: str, result: Any, input_location: str = "") -> Entry:
+    """Return the result as a CloudEvent 1.0, which names the object that the record was read from, if there is one."""
+    return event(record, {**result_head(endpoint_name, input_location), "result": result})
 
 
-def result_entry(record: Record, result: Any, settings: HandlerSettings, transport: Transport) -> Entry:
+def result_head(endpoint_name: str, input_location: str) -> dict[str, str]:
+    """Return the data that a result's event has beside the result."""
+    return {"endpoint": endpoint_name, **({"inputLocation": input_location} if input_location else {})}
+
+
+def result_entry(
+    record: Record, result: Any, settings: HandlerSettings, transport: Transport, *, input_location: str = ""
+) -> Entry:
     """Return an event with the result. If it is over the sink's limit, return one with its overflow location.
 
     Raises ResultTooLargeError if there is no such location, or if the result is nested too deeply.
     """
     try:
-        entry = result_event(record, settings.endpoint_name, result)
+        entry = result_event(record, settings.endpoint_name, result, input_location)
         size, limit = transport.size(entry), transport.max_entry_bytes
         if size <= limit:
             return entry
@@ -50,7 +57,8 @@ def result_entry(record: Record, result: Any, settings: HandlerSettings, transpo
         overflow = Overflow(location, to_json(result))
     except RecursionError as error:
         raise ResultTooLargeError("the result is nested too deeply") from error
-    return event(record, {"endpoint": settings.endpoint_name, "resultLocation": location})._replace(overflow=overflow)
+    head = result_head(settings.endpoint_name, input_location)
+    return event(record, {**head, "resultLocation": location})._replace(overflow=overflow)
 
 
 def accepted_event(record: Record, endpoint_name: str, locations: Mapping[str, str]) -> Entry:

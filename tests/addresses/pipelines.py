@@ -107,7 +107,14 @@ STEADY = PipelineSettings(
             max_instances=2,
         ),
     ),
-    inference=InferenceSettings(codec="single"),
+    inference=InferenceSettings(
+        codec="single",
+        envelope="s3",
+        body_encoding="base64",
+        input_location="s3://company-inputs/calls/",
+        more_input_locations=("s3://partner-inputs/",),
+        input_bucket_owners={"partner-inputs": "210987654321"},
+    ),
     monitoring=MonitoringSettings(),
 )
 

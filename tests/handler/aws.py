@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+ACCOUNT = "123456789012"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -95,9 +97,13 @@ class LocalAws:
     objects: dict[str, bytes] = field(default_factory=dict)
     """S3's objects by "bucket/key"."""
     content_types: dict[str, str] = field(default_factory=dict)
-    """Content types of the objects that were put, by "bucket/key"."""
+    """Content types of the objects, by "bucket/key"."""
+    encodings: dict[str, str] = field(default_factory=dict)
+    """Content encodings of the objects that have one, by "bucket/key"."""
+    owners: dict[str, str] = field(default_factory=dict)
+    """Accounts that own the buckets that are not the function's account's."""
     refuse_object: Callable[[str, str], Answer | None] = lambda method, name: None
-    """Called with "PUT" or "GET" and "bucket/key"; returns None to go on, or an Answer to fail the call."""
+    """Called with "PUT", "GET" or "HEAD" and "bucket/key"; returns None to go on, or an Answer to fail the call."""
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     """For a `dynamodb` hook to keep its items in."""
     dynamodb: Callable[[str, dict[str, Any]], dict[str, Any] | Answer] = lambda operation, call: {}
@@ -202,7 +208,7 @@ class LocalAws:
                 refusals.append(refusal)
         return refusals
 
-    def serve_object(self, method: str, name: str, body: bytes, content_type: str) -> Answer:
+    def serve_object(self, method: str, name: str, body: bytes, content_type: str, expected_owner: str) -> Answer:
         with self.lock:
             refusal = self.refuse_object(method, name)
             if refusal:
@@ -210,8 +216,12 @@ class LocalAws:
             if method == "PUT":
                 self.objects[name], self.content_types[name] = body, content_type
                 return Answer()
+            if expected_owner and expected_owner != self.owners.get(name.partition("/")[0], ACCOUNT):
+                return service_error(403, "AccessDenied", "Access Denied")
             if name in self.objects:
-                return Answer(body=self.objects[name])
+                content_type = self.content_types.get(name, "binary/octet-stream")
+                headers = {"Content-Type": content_type, "Content-Encoding": self.encodings.get(name, "")}
+                return Answer(body=self.objects[name], headers=headers)
             return service_error(404, "NoSuchKey", "The specified key does not exist.")
 
     def serve_dynamodb(self, operation: str, call: dict[str, Any]) -> Answer:
@@ -266,6 +276,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve_object()
 
+    def do_HEAD(self) -> None:
+        self._serve_object()
+
     def handle_expect_100(self) -> bool:
         """Flush the answer: botocore waits for it before it sends an object."""
         ready = super().handle_expect_100()
@@ -285,7 +298,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve_object(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         name = unquote(urlsplit(self.path).path).removeprefix("/")
-        answer = self.aws.serve_object(self.command, name, body, self.headers.get("Content-Type", ""))
+        content_type, owner = (self.headers.get(key, "") for key in ("Content-Type", "x-amz-expected-bucket-owner"))
+        answer = self.aws.serve_object(self.command, name, body, content_type, owner)
         time.sleep(answer.delay_seconds)
         self._answer(_in_xml(answer, "{}"))
 
@@ -308,7 +322,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.error:
             self.send_header("x-amzn-ErrorType", answer.error)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(b"" if self.command == "HEAD" else answer.body)
         self.wfile.flush()
         for _ in range(1_000_000 if answer.endless else 0):
             self.wfile.write(answer.body)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from handler.settings import ConfigurationError
 from tests.handler.aws import Answer, LocalAws, fails_on, model_error, scored, service_error
 from tests.handler.conftest import (
     SUCCEEDED,
@@ -218,11 +217,3 @@ def test_a_record_of_odd_types_concerns_no_other(
     event = make_event(texts(3))
     event["Records"][1].update(odd)
     assert outcomes(aws, inference(), event) == each((0, 2), SUCCEEDED) | {"m1": outcome}
-
-
-@pytest.mark.parametrize(
-    "event", [{"key1": "value1"}, {"Records": None}, {"Records": [{"body": "a"}]}, {"Records": [{"messageId": 5}]}, []]
-)
-def test_an_event_that_is_not_sqss_is_refused_in_words(inference: Build, event: Any) -> None:
-    with pytest.raises(ConfigurationError, match="the event is not SQS's: it must have Records, a list of objects"):
-        inference().process(event, FakeContext())

@@ -59,6 +59,11 @@ def test_what_is_rendered_is_read_back_equal() -> None:
         task="fill-mask",
         accept_any_result=True,
         max_response_bytes=6,
+        envelope="auto",
+        body_encoding="base64",
+        input_location="s3://inputs/",
+        more_input_locations=("s3://others/", "s3://others/more/"),
+        input_bucket_owners={"others": "210987654321"},
     )
     assert HandlerSettings.from_environment(settings.to_environment()) == settings
 
@@ -120,6 +125,34 @@ def test_the_code_before_refuses_the_new_variables() -> None:
         (
             {"INPUT_LOCATION": "bucket"},
             "INPUT_LOCATION='bucket': must be s3://bucket/ or s3://bucket/prefix/, with a slash last",
+        ),
+        (
+            {"ENVELOPE": "soap", "BODY_ENCODING": "hex"},
+            "ENVELOPE='soap': must be one of refuse, as-is, auto, sns, s3, eventbridge, cloudevents, extended-client; "
+            "BODY_ENCODING='hex': must be one of text, base64",
+        ),
+        *(
+            (
+                {"MORE_INPUT_LOCATIONS": value},
+                f"MORE_INPUT_LOCATIONS={value!r}: must be a JSON list of s3://bucket/ or s3://bucket/prefix/, "
+                "with a slash last",
+            )
+            for value in ('["s3://bucket"]', '"s3://bucket/"', "[7]")
+        ),
+        ({"INPUT_BUCKET_OWNERS": "[]"}, "INPUT_BUCKET_OWNERS='[]': must be a JSON object"),
+        ({"ENVELOPE": "s3"}, "INPUT_LOCATION is not set, and ENVELOPE='s3' needs it"),
+        (
+            {"MORE_INPUT_LOCATIONS": '["s3://bucket/"]'},
+            "INPUT_LOCATION is not set, and MORE_INPUT_LOCATIONS are further ones",
+        ),
+        (
+            {
+                **ASYNCHRONOUS,
+                "INPUT_LOCATION": "s3://inputs/",
+                "MORE_INPUT_LOCATIONS": '["s3://payloads/in/a/", "s3://bbb/"]',
+            },
+            "MORE_INPUT_LOCATIONS='s3://payloads/in/a/': must be apart from REQUEST_LOCATION='s3://payloads/in/', "
+            "which holds requests",
         ),
         ({"ASYNCHRONOUS": "yes"}, "ASYNCHRONOUS='yes': must be true or false"),
         (

@@ -84,6 +84,11 @@ def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: 
             "the stack calls can't run on the embedded AWS: its endpoint is asynchronous, and the local one is not; "
             "its results go to eventbridge, and the local run receives them from sqs",
         ),
+        (
+            "images_from_s3",
+            "the stack pictures can't run on the embedded AWS: "
+            "its messages come in the envelope s3, and the local run sends them bare",
+        ),
         ("several_models", "--pipeline must name one: the stack support has language, sentiment, topic"),
     ],
 )

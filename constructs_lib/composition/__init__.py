@@ -1,0 +1,1 @@
+"""Parts of a pipeline that exist elsewhere in the stack."""
