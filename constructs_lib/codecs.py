@@ -25,6 +25,7 @@ from constructs_lib.settings.handler import (
     RequestTooLargeError,
     Target,
     UnexpectedResponseError,
+    codec_for,
 )
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "RequestTooLargeError",
     "Target",
     "UnexpectedResponseError",
+    "codec_for",
 ]

@@ -114,4 +114,5 @@ def main(python: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    # absolute, but not resolved: an environment's python is a link to one outside of it
+    main(str(Path(sys.argv[1]).absolute()))

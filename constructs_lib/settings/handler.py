@@ -67,5 +67,6 @@ Payload = codecs.Payload
 RecordFailure = codecs.RecordFailure
 RequestTooLargeError = codecs.RequestTooLargeError
 UnexpectedResponseError = codecs.UnexpectedResponseError
+codec_for = codecs.codec_for
 Record = records.Record
 Target = records.Target
