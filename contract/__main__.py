@@ -91,7 +91,7 @@ def _serve(server: Server, model: str, cases: Sequence[Case], front: Front, inst
     shutil.rmtree(folder, ignore_errors=True)
     python = python_of(server)
     command = [str(python), str(ROOT / "contract" / "apps" / f"serve_{server.name}.py"), model, str(port)]
-    environment = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}", **server.environment}
+    environment = {"PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
     try:
         with running(command, environment, folder, Probe(port, server.probe, server.ready_seconds)):
             print(f"  {model}: ready after {time.monotonic() - started:.0f} s", flush=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import combinations, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from handler.records import Record
 from handler.settings import HandlerSettings
 
 FOLDER = Path(__file__).parents[1] / "tests" / "contract" / "recorded"
-GOOD, BAD = 3, 2
+GOOD, BAD = 2, 2
 MOST_ERROR_CHARACTERS = 120
 Recording = dict[str, Any]
 
@@ -65,12 +66,11 @@ def _text(recording: Recording) -> str:
 
 
 def few(case: Case) -> list[str]:
-    """Return a few records, bad ones between good ones."""
-    good, bad = case.records.good, case.records.bad[:BAD]
-    bodies = [good(number) for number in range(GOOD)]
-    for place, body in enumerate(bad):
-        bodies.insert(2 * place + 1, body)
-    return bodies
+    """Return a few records, bad ones between good ones; good ones alone if the codec does not fit."""
+    good = [case.records.good(number) for number in range(GOOD)]
+    if case.expected is Expected.NOTHING:
+        return good
+    return [body for pair in zip_longest(good, case.records.bad[:BAD]) for body in pair if body is not None]
 
 
 def codec_of(case: Case) -> Codec:
@@ -86,7 +86,7 @@ def _record(case: Case, runner: Runner, body: str) -> dict[str, Any]:
 
 
 def _exchanges(case: Case, front: Front, bodies: Sequence[str]) -> Iterator[Exchange]:
-    """Yield an exchange for every run of records, as they may share a request, and for each record sent twice."""
+    """Yield an exchange for every choice of records that may share a request, and for each record sent twice."""
     codec = codec_of(case)
     seen = set()
     for items in _requests(codec, list(_items(codec, bodies))):
@@ -105,12 +105,12 @@ def _items(codec: Codec, bodies: Sequence[str]) -> Iterator[Item]:
 
 
 def _requests(codec: Codec, items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """Yield every choice of items that may share a request, and each item twice."""
+    yield from ([item] for item in items)
     for key in dict.fromkeys(item.group_key for item in items):
         shared = [item for item in items if item.group_key == key and not item.alone]
-        for start in range(len(shared)):
-            ends = range(start + 1, min(len(shared), start + codec.max_records) + 1)
-            yield from (shared[start:end] for end in ends)
-    yield from ([item] for item in items if item.alone)
+        for size in range(2, min(len(shared), codec.max_records) + 1):
+            yield from combinations(shared, size)
     if codec.max_records > 1:
         yield from ((item, item) for item in items if not item.alone)
 

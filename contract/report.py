@@ -19,11 +19,11 @@ def lines(outcome: Outcome) -> Iterator[str]:
     """Yield what one pair came to: a line in all, and a line a batch if it is not as it must be."""
     case, total = outcome.case, outcome.total
     mark = "ok " if outcome.is_met else "NOT"
-    needs = f"; needs: {case.needs}" if case.needs else ""
-    yield f"  {mark} {case.model:<20} {settings_text(case):<44} {outcome.verdict:<12} {_counts(total)}{needs}"
-    if case.needs and outcome.verdict == case.expected:
-        yield "      it is right now: take `needs` out of contract/cases.py"
-    if case.needs and total.details:
+    needs = f"; {_lacks(case)}" if _lacks(case) else ""
+    yield f"  {mark} {_model(case):<23} {settings_text(case):<72} {outcome.verdict:<12} {_counts(total)}{needs}"
+    if _lacks(case) and outcome.verdict == case.expected:
+        yield "      it is right now: take `needs` and `defect` out of contract/cases.py"
+    if _lacks(case) and total.details:
         yield f"      {total.details[0][:240]}"
     if outcome.is_met:
         return
@@ -70,9 +70,9 @@ def _row(case: Case) -> list[str] | None:
     if recording is None:
         return None
     outcome = recording["outcome"]
-    verdict = f"needs: {case.needs}; today {outcome['verdict']}" if case.needs else outcome["verdict"]
+    verdict = f"{_lacks(case)}; today {outcome['verdict']}" if _lacks(case) else outcome["verdict"]
     counts = [f"{outcome[name]:,}" for name in ("scored", "dead_lettered", "requests")]
-    model, settings = case.model, f"`{settings_text(case)}`"
+    model, settings = _model(case), f"`{settings_text(case)}`"
     return [TITLES[case.server], recording["version"], model, settings, verdict, *counts, recording["date"]]
 
 
@@ -102,6 +102,16 @@ def _counts(tally: Tally) -> str:
         f"({reasons})" if reasons else "",
     ]
     return " ".join((", ".join(filter(None, parts[:-1])), parts[-1])).rstrip()
+
+
+def _lacks(case: Case) -> str:
+    """Return what stands between a pair and its outcome, in words."""
+    lacks = {"needs": case.needs, "defect": case.defect}
+    return "; ".join(f"{name}: {text}" for name, text in lacks.items() if text)
+
+
+def _model(case: Case) -> str:
+    return f"{case.model}, {case.note}" if case.note else case.model
 
 
 def _text(value: object) -> str:

@@ -1,7 +1,6 @@
 """Model servers that are installed and run."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -13,13 +12,26 @@ class Server:
     title: str
     package: str
     """The package whose version is stated."""
-    probe: str
-    """Path that answers 200 when the server is ready."""
     download_mib: int
     disk_mib: int
+    probe: str = "/ping"
+    """Path that answers 200 when the server is ready."""
     ready_seconds: float = 180
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables that the server needs."""
 
 
-SERVERS = (Server("mlflow", "MLflow scoring server", "mlflow", "/ping", download_mib=270, disk_mib=850),)
+SERVERS = (
+    Server("mlflow", "MLflow scoring server", "mlflow", download_mib=270, disk_mib=850),
+    Server(
+        "huggingface",
+        "Hugging Face inference toolkit",
+        "sagemaker-huggingface-inference-toolkit",
+        download_mib=450,
+        disk_mib=1720,
+    ),
+    Server("mlserver", "MLServer", "mlserver", download_mib=150, disk_mib=530, probe="/v2/health/ready"),
+    Server("torchserve", "TorchServe, SageMaker's PyTorch handler", "torchserve", download_mib=330, disk_mib=1150),
+    Server("fastapi", "FastAPI, an app of one's own", "fastapi", download_mib=8, disk_mib=45),
+    Server("litserve", "LitServe", "litserve", download_mib=15, disk_mib=70),
+    Server("ray", "Ray Serve", "ray", download_mib=110, disk_mib=495),
+    Server("bentoml", "BentoML", "bentoml", download_mib=45, disk_mib=190, probe="/readyz"),
+)

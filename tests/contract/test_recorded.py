@@ -14,7 +14,7 @@ from tests.handler.conftest import FakeContext, build_inference, local_aws, make
 
 RECORDED = [case for case in CASES if recordings.file_of(case).exists()]
 MOST_RECEIVES = 5
-MOST_BYTES = 16_384
+MOST_BYTES = 12_000
 
 
 @pytest.fixture
@@ -75,8 +75,10 @@ def test_recorded_answers_give_each_record_its_own_result(aws: LocalAws, case: C
     else:
         found = results_of(aws, case, bodies)
     wanted = {f"m{number}": record["result"] for number, record in enumerate(records) if "result" in record}
-    if case.needs:
-        assert found == {}, "it gives results now: take `needs` out of contract/cases.py, and run `make contract`"
+    if case.needs or case.defect:
+        right = found.keys() == wanted.keys() and all(agree(found[id_], wanted[id_]) for id_ in found)
+        assert not right, "it is right now: take `needs` and `defect` out of contract/cases.py, and run `make contract`"
+        assert case.defect or found == {}
         return
     assert unknown == [], "record these requests: make contract"
     assert found.keys() == wanted.keys()
@@ -86,8 +88,8 @@ def test_recorded_answers_give_each_record_its_own_result(aws: LocalAws, case: C
 @pytest.mark.parametrize("case", RECORDED, ids=lambda case: case.name)
 def test_every_recorded_pair_was_as_it_must_be_and_is_small(case: Case) -> None:
     outcome = recording_of(case)["outcome"]
-    assert outcome["differs"] == 0
-    assert case.needs or outcome["verdict"] == case.expected
+    assert case.defect or outcome["differs"] == 0
+    assert case.needs or case.defect or outcome["verdict"] == case.expected
     assert recordings.file_of(case).stat().st_size <= MOST_BYTES
 
 
