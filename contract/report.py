@@ -18,7 +18,7 @@ TITLES = {server.name: server.title for server in SERVERS}
 def lines(outcome: Outcome) -> Iterator[str]:
     """Yield what one pair came to: a line in all, and a line a batch if it is not as it must be."""
     case, total = outcome.case, outcome.total
-    mark = "ok " if outcome.is_met else "NOT"
+    mark = "ok " if outcome.verdict == case.expected else "gap" if outcome.is_met else "NOT"
     needs = f"; {_lacks(case)}" if _lacks(case) else ""
     yield f"  {mark} {_model(case):<23} {settings_text(case):<72} {outcome.verdict:<12} {_counts(total)}{needs}"
     if _lacks(case) and outcome.verdict == case.expected:
