@@ -5,7 +5,7 @@ PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local benchmarks tests tools
+CHECKED := main.py examples constructs_lib handler local benchmarks contract tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -26,7 +26,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo soak bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ soak: .venv/.ready ## send 100,000 messages through the local run while faults a
 
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
+
+contract: .venv/.ready ## hold the handler against real model servers (installs them once); ARGS=mlflow for one
+	@$(RUN) -m contract $(ARGS)
 
 test: .venv/.ready check ## all checks and tests
 	$(RUN) -m pytest
