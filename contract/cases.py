@@ -135,10 +135,7 @@ MLFLOW_NAMED = Records(
     member("predictions"),
 )
 MLFLOW_TYPED = Records(
-    lambda n: json.dumps({"inputs": f"text number {n}"}),
-    ('{"inputs": {"text": "a"}}',),
-    lambda body: json.dumps({"inputs": [json.loads(body)["inputs"]]}),
-    member("predictions"),
+    lambda n: json.dumps(f"text number {n}"), ('{"text": "a"}',), named("inputs"), member("predictions")
 )
 MLFLOW_WHOLE = Records(
     lambda n: json.dumps({"instances": [row(n)]}), ('{"instances": [[1.0]]}', '{"rows": []}', "7"), same, whole
@@ -154,7 +151,7 @@ MLFLOW = (
         Records(csv_row, ("1.0,2.0", "a,b,c,d"), lambda body: f"a,b,c,d\n{body}\n", member("predictions"), CSV),
         needs="a CSV header line, and an answer in JSON",
     ),
-    Case("mlflow", "typed", {"codec": "huggingface"}, MLFLOW_TYPED, needs="response key `predictions`"),
+    Case("mlflow", "typed", {"codec": "instances", "request_key": "inputs"}, MLFLOW_TYPED),
     *wrong("mlflow", "sklearn", {"csv-row": LINES, "jsonlines": ROWS, "huggingface": TEXTS, "kserve": TENSORS}),
 )
 
@@ -298,13 +295,14 @@ FASTAPI = (
     Case(
         "fastapi",
         "scores",
-        {"codec": "huggingface"},
-        replace(UPPER_LIST, read=member("scores")),
-        needs="response key `scores`",
-        defect="the whole answer of a lone record is its result",
+        {"codec": "instances", "request_key": "inputs", "response_key": "scores"},
+        Records(lambda n: json.dumps(words(n)), ("7", '{"a": 1}'), named("inputs"), member("scores")),
     ),
     Case(
-        "fastapi", "bare", {"codec": "instances"}, replace(SIZES, alone="[{}]".format, read=whole), needs="bare lists"
+        "fastapi",
+        "bare",
+        {"codec": "instances", "request_key": "", "response_key": ""},
+        replace(SIZES, alone="[{}]".format, read=whole),
     ),
     *wrong("fastapi", "instances", {"huggingface": TEXTS, "jsonlines": SIZES, "csv": LINES, "kserve": TENSORS}),
     *wrong("fastapi", "rows", {"csv-row": LINES, "instances": ROWS, "jsonlines": ROWS, "huggingface": TEXTS}),
@@ -339,8 +337,8 @@ TORCH_ROWS = Records(csv_row, ("1.0,2.0", "1.0,2.0,3.0,4.0,5.0"), lambda body: f
 TORCH_LISTS = replace(TORCH_ROWS, good=json_row, bad=("[1.0, 2.0]", '["a"]'), alone="[{}]".format)
 TORCHSERVE = (
     Case("torchserve", "one-output", {"codec": "csv"}, TORCH_ROWS),
-    Case("torchserve", "two-outputs", {"codec": "csv"}, TORCH_ROWS, needs="a lone record sent twice"),
-    Case("torchserve", "one-output", {"codec": "instances"}, TORCH_LISTS, needs="bare lists"),
+    Case("torchserve", "two-outputs", {"codec": "csv", "send_lone_record_twice": True}, TORCH_ROWS),
+    Case("torchserve", "one-output", {"codec": "instances", "request_key": "", "response_key": ""}, TORCH_LISTS),
     *wrong("torchserve", "two-outputs", {"csv-row": LINES, "huggingface": TEXTS, "jsonlines": ROWS, "kserve": TENSORS}),
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 from contract.cases import Case, Expected
 from contract.front import Exchange, Front
 from contract.run import NOTHING, Outcome, Runner
-from handler.codecs import Codec, Item, MalformedRecordError, codec_for
+from handler.codecs import Codec, Item, MalformedRecordError, Payload, codec_for
 from handler.records import Record
 from handler.settings import HandlerSettings
 
@@ -105,7 +105,7 @@ def _exchanges(case: Case, front: Front, bodies: Sequence[str]) -> Iterator[Exch
 def _items(codec: Codec, bodies: Sequence[str]) -> Iterator[Item]:
     for number, body in enumerate(bodies):
         try:
-            yield codec.parse(Record(str(number), "", body, 1, ""))
+            yield codec.parse(Record(str(number), "", body, 1, ""), Payload(body))
         except MalformedRecordError:
             continue
 

@@ -27,7 +27,6 @@ from .base import (
 )
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
-_INSTANCES_FIRST = re.compile(rb'\{[ \t\n\r]*"instances"')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
 
 
@@ -190,7 +189,9 @@ class InstancesCodec(_AnyJson):
         any_result: bool = False,
     ) -> None:
         super().__init__(any_result=any_result)
-        self._response_key = response_key
+        self._request_key, self._response_key = request_key, response_key
+        # The way that a whole request begins, which is no record: its records would be nested once more.
+        self._request = re.compile(rb"\{\s*" + re.escape(compact(request_key).encode())) if request_key else None
         self._frame = b"[", b",", b"]"
         if request_key:
             others = "".join(f"{compact(name)}:{compact(value)}," for name, value in members.items())
@@ -198,12 +199,18 @@ class InstancesCodec(_AnyJson):
 
     def parse(self, record: Record, payload: Payload) -> Item:
         item = super().parse(record, payload)
-        if _INSTANCES_FIRST.match(item.parts[0]) and _is_request(load_record(payload.text)):
-            raise MalformedRecordError('the body is a request, {"instances": [ … ]}, and must be one instance of it')
+        if self._request and self._request.match(item.parts[0]) and self._is_request(load_record(payload.text)):
+            form = f'{{"{self._request_key}": [ … ]}}'
+            raise MalformedRecordError(f"the body is a request, {form}, and must be one record of it")
         return item
 
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return self._frame
+
+    def _is_request(self, body: Any) -> bool:
+        return (
+            isinstance(body, dict) and list(body) == [self._request_key] and isinstance(body[self._request_key], list)
+        )
 
     def decode(self, body: bytes, content_type: str, items: Sequence[Item]) -> Sequence[Any]:
         response = load_response(body)
@@ -212,10 +219,6 @@ class InstancesCodec(_AnyJson):
         if not isinstance(response, dict):
             raise UnexpectedResponseError(f'the response must be an object with "{self._response_key}"')
         return self._checked(listed(response.get(self._response_key)), len(items))
-
-
-def _is_request(body: Any) -> bool:
-    return isinstance(body, dict) and list(body) == ["instances"] and isinstance(body["instances"], list)
 
 
 class JsonLinesCodec(_AnyJson):

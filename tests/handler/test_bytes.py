@@ -259,7 +259,7 @@ def test_members_beside_inputs_are_logged_once_by_name_and_the_record_is_scored(
 
 
 TWICE = 'the body must be a JSON object with "inputs"; it is JSON within a JSON text, encoded twice'
-WRAPPED = 'the body is a request, {"instances": [ … ]}, and must be one instance of it'
+WRAPPED = 'the body is a request, {"instances": [ … ]}, and must be one record of it'
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import base64
 import json
 import logging
-import time
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -482,25 +481,6 @@ def test_a_body_of_the_extended_client_is_a_body(aws: LocalAws, inference: Build
     assert aws.dead_letters()["m1"]["detail"] == (
         "the body on S3 is an SNS notification, and envelopes there are not opened"
     )
-
-
-def test_plain_messages_are_recognized_at_no_cost_worth_naming() -> None:
-    settings = HandlerSettings(endpoint_name="e", dead_letter_queue_url="d")
-    envelopes, body = Envelopes(settings), json.dumps({"inputs": "a text of some words " * 10})
-
-    def seconds() -> float:
-        started = time.perf_counter()
-        for _ in range(10_000):
-            envelopes.open(body)
-        return time.perf_counter() - started
-
-    def parsing() -> float:
-        started = time.perf_counter()
-        for _ in range(10_000):
-            json.loads(body)
-        return time.perf_counter() - started
-
-    assert min(seconds() for _ in range(5)) < 2 * min(parsing() for _ in range(5))
 
 
 def test_a_bucket_test_is_told_apart() -> None:
