@@ -104,7 +104,7 @@ def runs_on(
             f"SageMaker rolled the update of {endpoint_name} back: it runs on {running}, not on {configuration.name}. "
             f"Nothing that it runs on was deleted. Look {alarms}at its FailureReason and logs, mend the cause, and "
             "apply again. To go back to the settings of before, change an environment variable of the model with them, "
-            'since their names are still in use: docs/operations.md, "Deployments".'
+            'since their names are still in use: docs/operations.md, "What an automatic rollback leaves".'
         ),
     )
 

@@ -127,7 +127,7 @@ ROLLED_BACK = (
     "SageMaker rolled the update of dev-language back: it runs on ${self.endpoint_config_name}, not on ${CONFIG.name}. "
     "Nothing that it runs on was deleted. Look ALARMSat its FailureReason and logs, mend the cause, and apply again. "
     "To go back to the settings of before, change an environment variable of the model with them, since their names "
-    'are still in use: docs/operations.md, "Deployments".'
+    'are still in use: docs/operations.md, "What an automatic rollback leaves".'
 )
 
 
