@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -34,10 +35,17 @@ def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequenc
         if error.errno not in OUTPUT_ERRORS:
             raise
         print(f"error: the output: {error.strerror}", file=sys.stderr)
+        _give_up_output()
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _give_up_output() -> None:
+    """Have what is left in the output's buffer go nowhere: at its exit Python would fail on it once more."""
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,6 +1,7 @@
 """What `make diff`, `deploy` and `destroy` say, in a line, of what is missing."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -175,7 +176,9 @@ def test_cdktf_asks_no_registry_and_runs_what_was_checked() -> None:
 def test_nodes_certificates_are_the_systems_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NODE_USE_SYSTEM_CA", raising=False)
     for given, expected in (({}, "1"), ({"NODE_USE_SYSTEM_CA": "0"}, "0")):
-        recipe = f"--eval=show:;@{sys.executable} -c 'import os; print(os.environ[\"NODE_USE_SYSTEM_CA\"])'"
+        recipe = (
+            f"--eval=show:;@{shlex.quote(sys.executable)} -c 'import os; print(os.environ[\"NODE_USE_SYSTEM_CA\"])'"
+        )
         assert _make(recipe, "show", **given).stdout.strip() == expected
 
 
