@@ -70,9 +70,7 @@ class InferencePipeline(Construct):
         settings = self._own.complete(self, settings)
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
-        if (owner := _pipelines_by_name(self).setdefault(name.lower(), self)) is not self:
-            bound, reason = f"another name than that of {owner.node.path}", "one account and region; IAM ignores case"
-            raise SettingsError([Violation(self.node.path, "name", name, bound, reason)])
+        self._claim_name(name)
         self.settings = derive(settings)
         for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
             Annotations.of(self).add_warning(str(warning))
@@ -102,6 +100,12 @@ class InferencePipeline(Construct):
         )
         self.monitoring = self._watch(name)
         self._output()
+
+    def _claim_name(self, name: str) -> None:
+        """Raises SettingsError if another pipeline of the stack has the name."""
+        if (owner := _pipelines_by_name(self).setdefault(name.lower(), self)) is not self:
+            bound, reason = f"another name than that of {owner.node.path}", "one account and region; IAM ignores case"
+            raise SettingsError([Violation(self.node.path, "name", name, bound, reason)])
 
     @property
     def dead_letter_queue(self) -> Queue:

@@ -1,4 +1,4 @@
-"""What `make diff`, `deploy` and `destroy` need: credentials, a stack of that name, its state and its provider.
+"""Requirements of `make diff`, `deploy` and `destroy`: credentials, a stack of that name, its state and its provider.
 
 `python -m tools.preflight STACK` synthesizes the app into cdktf.out and has Terraform initialize the stack there. What
 is missing is told in one line, where cdktf-cli would end in a stack trace.

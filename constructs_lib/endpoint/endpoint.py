@@ -17,6 +17,7 @@ import jsii
 from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
 from cdktf_cdktf_provider_aws.sagemaker_endpoint import SagemakerEndpoint
+from cdktf_cdktf_provider_aws.sagemaker_endpoint_configuration import SagemakerEndpointConfiguration
 from cdktf_cdktf_provider_aws.sagemaker_model import SagemakerModel
 from constructs import Construct
 
@@ -73,21 +74,30 @@ class ModelEndpoint(Construct):
         configuration = make_endpoint_configuration(
             self, name=name, settings=settings, models=self._make_models(sources), notifications=notifications or ()
         )
-        self.endpoint = SagemakerEndpoint(
-            self,
-            "endpoint",
-            name=name,
-            endpoint_config_name=configuration.name,
-            deployment_config=deployment_config(settings.deployment, alarms.names) if alarms else None,
-            lifecycle=TerraformResourceLifecycle(
-                postcondition=[runs_on(name, configuration, alarms.names if alarms else ())]
-            ),
-            # Named in plain text: the log group, which SageMaker would create without retention, and the alarms.
-            depends_on=[log_group, *(alarms.alarms if alarms else []), *depends_on],
-        )
+        # Named in plain text: the log group, which SageMaker would create without retention, and the alarms.
+        named = [log_group, *(alarms.alarms if alarms else [])]
+        self.endpoint = self._make_endpoint(configuration, alarms, [*named, *depends_on])
         self._make_autoscaling(queue_name)
         self.dependencies: Sequence[ITerraformDependable] = [self.endpoint]
         self.name_output = self.endpoint.name
+
+    def _make_endpoint(
+        self,
+        configuration: SagemakerEndpointConfiguration,
+        alarms: RollbackAlarms | None,
+        depends_on: list[ITerraformDependable],
+    ) -> SagemakerEndpoint:
+        return SagemakerEndpoint(
+            self,
+            "endpoint",
+            name=self.name,
+            endpoint_config_name=configuration.name,
+            deployment_config=deployment_config(self.settings.deployment, alarms.names) if alarms else None,
+            lifecycle=TerraformResourceLifecycle(
+                postcondition=[runs_on(self.name, configuration, alarms.names if alarms else ())]
+            ),
+            depends_on=depends_on,
+        )
 
     @property
     def fqn(self) -> str:

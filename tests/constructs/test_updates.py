@@ -1,4 +1,4 @@
-"""What an apply does to an endpoint that serves and a function that works: in which order, and what it never does."""
+"""Updates of an endpoint that serves and a function that works: their order, and steps that never happen."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What pyproject.toml says of the package, against what is tested and written down."""
+"""The package as pyproject.toml describes it, against the versions that are tested and the pages."""
 
 import json
 import re

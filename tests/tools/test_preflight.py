@@ -1,4 +1,4 @@
-"""What `make diff`, `deploy` and `destroy` say, in a line, of what is missing."""
+"""Missing tools and credentials, which `make diff`, `deploy` and `destroy` name in a line."""
 
 import os
 import shlex
