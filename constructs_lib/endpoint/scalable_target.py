@@ -6,7 +6,7 @@ from typing import Any
 from constructs_lib.core.naming import address, variant_prefix
 from constructs_lib.settings import ScheduledCapacity
 
-from cdktf import DataResource, ITerraformDependable, TerraformResourceLifecycle
+from cdktf import ITerraformDependable, TerraformResource, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.appautoscaling_policy import (
     AppautoscalingPolicy,
     AppautoscalingPolicyStepScalingPolicyConfiguration,
@@ -53,7 +53,7 @@ class ScalableTarget:
     ) -> None:
         """`instance_type` is None where there is none: on serverless capacity."""
         self._scope = scope
-        hardware = DataResource(scope, "hardware", input={"instance_type": instance_type}) if instance_type else None
+        hardware = _hardware(scope, instance_type) if instance_type else None
         self._triggers = [address(hardware)] if hardware else None
         self._prefix = endpoint_name
         self._variant_prefix = variant_prefix(endpoint_name, variant_name)
@@ -183,6 +183,13 @@ class ScalableTarget:
                 lifecycle=self._lifecycle(),
                 depends_on=[self._previous],
             )
+
+
+def _hardware(scope: Construct, instance_type: str) -> TerraformResource:
+    # The library's own DataResource runs `terraform version` while it synthesizes; a synth must need no Terraform.
+    hardware = TerraformResource(scope, "hardware", terraform_resource_type="terraform_data")
+    hardware.add_override("input", {"instance_type": instance_type})
+    return hardware
 
 
 def _predefined(name: str) -> AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_the_door_opens_where_the_path_has_a_space(fast: dict[str, bytes], tmp_p
     written = {path.parent.name: path.read_text() for path in out.glob("stacks/*/cdk.tf.json")}
     # The state's path is the folder's, and all that may differ.
     assert {name: text.replace(str(clone), str(ROOT)).encode() for name, text in written.items()} == fast
+
+
+def test_a_synth_needs_no_terraform(fast: dict[str, bytes], tmp_path: Path) -> None:
+    only_node = tmp_path / "bin"
+    only_node.mkdir()
+    (only_node / "node").symlink_to(packaged_node() or shutil.which("node") or "node")
+    assert shutil.which("terraform", path=str(only_node)) is None
+    assert _synth(tmp_path / "out", PATH=str(only_node)) == fast
 
 
 @pytest.mark.parametrize("package", ["@cdktf", "@cdktn"])
