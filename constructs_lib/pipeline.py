@@ -64,6 +64,9 @@ class InferencePipeline(Construct):
 
         Raises SettingsError with everything that is out of bounds, across all resources.
         """
+        if scope.node.try_find_child(id_) is not None:
+            path = f"{scope.node.path}/{id_}".lstrip("/")
+            raise SettingsError([Violation(path, "id", id_, "another id", "a construct beside it has this one")])
         super().__init__(scope, id_)
         self.id = id_
         self._own = OwnParts(queue=queue, dead_letter_queue=dead_letter_queue, role=role, endpoint=endpoint)

@@ -258,6 +258,15 @@ def test_two_pipelines_of_one_id_would_have_the_same_outputs(stack: TerraformSta
     )
 
 
+def test_two_constructs_of_one_id_in_one_place_are_refused_in_words(stack: TerraformStack) -> None:
+    InferencePipeline(stack, "x", name="a", settings=PLAIN)
+    with pytest.raises(SettingsError) as refused:
+        InferencePipeline(stack, "x", name="b", settings=PLAIN)
+    assert str(refused.value) == (
+        "1 setting is out of bounds:\n  own/x id = 'x': must be another id (a construct beside it has this one)"
+    )
+
+
 def test_stacks_of_one_app_may_have_pipelines_of_one_id() -> None:
     app = Testing.app()
     for name in ("one", "two"):
