@@ -4,58 +4,36 @@ import json
 import queue
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
 
 from benchmarks.measure import BenchmarkError
 from benchmarks.worker import REMAINING_MS, event
+from local.loopback import LoopbackServer
 
 
-class RuntimeApi:
+class RuntimeApi(LoopbackServer):
     """Serves on a free port; a context manager."""
 
     def __init__(self) -> None:
-        self._server = _Server(("127.0.0.1", 0), _RequestHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self.address = f"127.0.0.1:{self._server.server_port}"
+        super().__init__(_RequestHandler)
+        self.address = f"127.0.0.1:{self.server_port}"
+        self.answers: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
 
     def first_response(self, timeout: float) -> float:
         """Return the moment it arrived. Raises BenchmarkError if it was an error, or did not come in time."""
         try:
-            moment, path, body = self._server.answers.get(timeout=timeout)
+            moment, path, body = self.answers.get(timeout=timeout)
         except queue.Empty:
             raise BenchmarkError(f"no response in {timeout} s") from None
         if not path.endswith("/response") or json.loads(body) != {"batchItemFailures": []}:
             raise BenchmarkError(f"{path}: {body.decode()}")
         return moment
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self.answers: queue.Queue[tuple[float, str, bytes]] = queue.Queue()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a runtime that was ended."""
-
 
 class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: RuntimeApi
     served = False
     """True once this connection has had its event; a runtime keeps one connection."""
 

@@ -6,10 +6,11 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from local.loopback import LoopbackServer
 
 CONTAINER_SECONDS = 60  # SageMaker: a container has as long for its answer
 MOST_REQUEST_BYTES = MOST_RESPONSE_BYTES = 25 * 1024 * 1024  # SageMaker: real-time endpoints
@@ -55,25 +56,17 @@ class Container:
             connection.close()
 
 
-@dataclass
-class Front:
-    """Serves boto3 on a free port; a context manager. Set `container` to the one that the endpoint runs."""
+class Front(LoopbackServer):
+    """Serves boto3. Set `container` to the one that the endpoint runs."""
 
-    container: Container = field(default_factory=lambda: Container(0))
-    requests: int = 0
-    """Number of requests that reached the container."""
-    queues: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    """Messages that were sent, by the name of their queue."""
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__(_Handler)
+        self.container = Container(0)
+        self.requests = 0
+        """Number of requests that reached the container."""
+        self.queues: dict[str, list[dict[str, Any]]] = {}
+        """Messages that were sent, by the name of their queue."""
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.front = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -103,27 +96,11 @@ class Front:
         with self._lock:
             self.queues.setdefault(queue, []).extend(entries)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    front: Front
-
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: Front
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -142,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(400, "ValidationError", f"1 validation error detected: Value at 'body' failed: {limit}")
         else:
             content_type, accept = self.headers.get("Content-Type", ""), self.headers.get("Accept", "")
-            exchange = self.server.front.invoke(body, content_type, accept)
+            exchange = self.server.invoke(body, content_type, accept)
             if 200 <= exchange.status < 300 and len(exchange.answer) <= MOST_RESPONSE_BYTES:
                 self._answer(200, exchange.answer, {"Content-Type": exchange.answer_type})
             else:
@@ -166,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(400, "BatchRequestTooLong", f"the entries have more than {MOST_ENTRIES_BYTES} bytes")
         else:
             if operation == "SendMessageBatch":
-                self.server.front.send(call["QueueUrl"].rsplit("/", 1)[1], entries)
+                self.server.send(call["QueueUrl"].rsplit("/", 1)[1], entries)
             done = [{"Id": entry["Id"], "MessageId": entry["Id"], "MD5OfMessageBody": _md5(entry)} for entry in entries]
             self._answer(200, json.dumps({"Successful": done, "Failed": []}).encode(), {})
 

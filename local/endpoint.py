@@ -2,20 +2,18 @@
 
 import json
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 from uuid import uuid4
 
 from local.containers import Container
 from local.faults import FaultInjector, InjectedFault
+from local.loopback import LoopbackServer
 
 PATH = re.compile(r"/endpoints/([^/]+)/invocations")
 SERVICE_ERRORS = {
@@ -49,24 +47,18 @@ class Invocation:
     refused: bool
 
 
-class EndpointServer:
-    """Serves a container on a free port of 127.0.0.1; a context manager. Without an account it knows no endpoint."""
+class EndpointServer(LoopbackServer):
+    """Serves a container. Without an account it knows no endpoint."""
 
     def __init__(self, container: Container, faults: FaultInjector | None = None) -> None:
         """`faults` decides which requests get a fault instead of the container's answer; by default none does."""
+        super().__init__(_RequestHandler)
         self.container = container
         self.faults = faults or FaultInjector()
         self.account: Account | None = None
         self.invocations: list[Invocation] = []
         self._denials: list[str | None] = []
         self._authorizing = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _RequestHandler)
-        self._server.endpoint = self
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="endpoint", daemon=True)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     def denial(self, account: Account) -> str | None:
         """Return the access-denied message, if the function may not invoke the endpoint."""
@@ -75,53 +67,32 @@ class EndpointServer:
                 self._denials.append(account.authorize())
             return self._denials[0]
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    endpoint: EndpointServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Ignore a client that is gone because the run was stopped."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
 
 class _RequestHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: _Server
+    server: EndpointServer
 
     def do_POST(self) -> None:
         started = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        account, found = self.server.endpoint.account, PATH.fullmatch(self.path)
+        account, found = self.server.account, PATH.fullmatch(self.path)
         if found is None or account is None:
             self._fail(HTTPStatus.NOT_FOUND, "UnknownOperationException", "")
         elif not self.headers.get("Authorization", "").startswith("AWS4-HMAC-SHA256 "):
             self._fail(HTTPStatus.FORBIDDEN, "MissingAuthenticationTokenException", "Missing Authentication Token")
-        elif denial := self.server.endpoint.denial(account):
+        elif denial := self.server.denial(account):
             self._fail(HTTPStatus.FORBIDDEN, "AccessDeniedException", denial)
         elif (name := unquote(found[1])) not in account.endpoints:
             message = f"Endpoint {name} of account {account.id} not found."
             self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
-        elif fault := self.server.endpoint.faults.draw():
+        elif fault := self.server.faults.draw():
             self._fail_on_purpose(fault, account, name, body)
         else:
             self._predict(account, name, body, started)
 
     def _predict(self, account: Account, name: str, body: bytes, started: float) -> None:
-        container, status, answer, content_type = self.server.endpoint.container, HTTPStatus.OK, b"", ""
+        container, status, answer, content_type = self.server.container, HTTPStatus.OK, b"", ""
         try:
             answer, content_type = container.answer(body, self.headers.get("Content-Type", ""))
         except ValueError as error:
@@ -131,7 +102,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": detail}).encode()
         refused = status is not HTTPStatus.OK
         invocation = Invocation(started, time.monotonic() - started, container.count(body), refused)
-        self.server.endpoint.invocations.append(invocation)
+        self.server.invocations.append(invocation)
         if refused:
             self._model_error(account, name, status, answer.decode())
         else:
@@ -139,7 +110,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
         # A label that is no language: such results would be noticed.
-        results = [{"label": "none", "score": 0.0}] * self.server.endpoint.container.count(body)
+        results = [{"label": "none", "score": 0.0}] * self.server.container.count(body)
         match fault:
             case InjectedFault.MODEL_FAILED:
                 self._model_error(account, name, HTTPStatus.INTERNAL_SERVER_ERROR, '{"error": "worker died"}')
