@@ -64,13 +64,12 @@ class InferencePipeline(Construct):
 
         Raises SettingsError with everything that is out of bounds, across all resources.
         """
-        if scope.node.try_find_child(id_) is not None:
-            path = f"{scope.node.path}/{id_}".lstrip("/")
-            raise SettingsError([Violation(path, "id", id_, "another id", "a construct beside it has this one")])
+        _require_free_id(scope, id_)
         super().__init__(scope, id_)
         self.id = id_
         self._own = OwnParts(queue=queue, dead_letter_queue=dead_letter_queue, role=role, endpoint=endpoint)
         settings = self._own.complete(self, settings)
+        # The path is Node's to tell, and costs a call to it: it is asked for only where a violation names it.
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
         self._claim_name(name)
@@ -269,6 +268,13 @@ class _OutputsStandOnce:
         stack = TerraformStack.of(self._pipeline).node
         taken = [name for name in self._names if isinstance(stack.try_find_child(name), TerraformOutput)]
         return [f"output {name} of the stack is this pipeline's too: give yours another name" for name in taken]
+
+
+def _require_free_id(scope: Construct, id_: str) -> None:
+    """Raises SettingsError if a construct beside it has the id: jsii's own error is a traceback of Node's."""
+    if scope.node.try_find_child(id_) is not None:
+        path = f"{scope.node.path}/{id_}".lstrip("/")
+        raise SettingsError([Violation(path, "id", id_, "another id", "a construct beside it has this one")])
 
 
 def _pipelines_by_name(pipeline: InferencePipeline) -> "WeakValueDictionary[str, InferencePipeline]":

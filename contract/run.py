@@ -155,10 +155,8 @@ class Runner:
         tally = Tally(records=len(bodies))
         before = self._front.requests
         results, reasons = _receive(self._front, inference, bodies)
-        tally.requests, tally.reasons = (
-            self._front.requests - before,
-            Counter(text.split(":")[0] for text in reasons.values()),
-        )
+        tally.requests = self._front.requests - before
+        tally.reasons = Counter(text.split(":")[0] for text in reasons.values())
         bad = set(case.records.bad)
         for number, body in enumerate(bodies):
             self._judge(

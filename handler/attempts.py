@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # To isolate k bad records among n by halving takes about 2k x log2(n) requests. The bound on halvings is half the
 # number of records, but at least this; after it, records are returned instead.
-MIN_SPLITS_CAP = 64
+MIN_HALVINGS_CAP = 64
 # Most requests of an invocation in which none has succeeded: for one micro-batch of 32 records, and for many. Halving
 # finds one bad record among 32 with half of the first; a server that fails on everything must not get more.
 FRUITLESS_REQUESTS, MAX_FRUITLESS_REQUESTS, RECORDS_PER_FRUITLESS_REQUEST = 24, 60, 13
@@ -122,8 +122,8 @@ class Requests:
         self._deadline = deadline
         self._metrics = metrics
         self._order = itertools.count()  # breaks ties in the heap
-        self._splits = 0
-        self._max_splits = max(MIN_SPLITS_CAP, records // 2)
+        self._halvings = 0
+        self._max_halvings = max(MIN_HALVINGS_CAP, records // 2)
         self._failed_in_a_row = 0
         """Requests that failed since the last success."""
         self._fruitless_requests = min(
@@ -277,13 +277,13 @@ class Requests:
         attempt.fault, attempt.detail = self._last_fault, _ = fault, detail
         self._failed_in_a_row += 1
         # A part is a retry in itself: its records were sent before.
-        retries = 0 if attempt.halvings and treatment.split else treatment.retries
+        retries = 0 if attempt.halvings and treatment.halve else treatment.retries
         if attempt.tries <= retries:
             pause_ends = time.monotonic() + jittered_seconds(2 * treatment.delay_seconds, attempt.tries)
             heapq.heappush(self._paused, (pause_ends, next(self._order), attempt))
             return
-        if treatment.split and len(attempt.items) > 1 and self._worth_splitting(fault):
-            self._splits += 1
+        if treatment.halve and len(attempt.items) > 1 and self._worth_halving(fault):
+            self._halvings += 1
             self._metrics.bisections += 1
             # The halves go first in the queue. To isolate one bad record before another micro-batch is halved frees the
             # good records around it early, in case the time or the bound on halving runs out.
@@ -320,14 +320,14 @@ class Requests:
             if not attempt.items:
                 self._ready.remove(attempt)
 
-    def _worth_splitting(self, fault: Fault) -> bool:
+    def _worth_halving(self, fault: Fault) -> bool:
         """Decide whether the fault may come from a single record, and not from the endpoint as a whole.
 
         If, after a success, as many requests fail in a row as are allowed while nothing succeeds, a circuit opens:
         records are returned instead of being sent once more in halves.
         """
         circuit_open = self._succeeded and self._failed_in_a_row >= self._fruitless_requests
-        return self._splits < self._max_splits and not (TREATMENTS[fault].circuit and circuit_open)
+        return self._halvings < self._max_halvings and not (TREATMENTS[fault].circuit and circuit_open)
 
     def _give_up(self) -> Iterator[Failed]:
         """Return what is left after too many requests without a success; none is in flight.
@@ -336,8 +336,7 @@ class Requests:
         """
         of_endpoint = TREATMENTS[self._last_fault].dead_letter is not None
         fault = Fault.FAILED_ON_EVERYTHING if of_endpoint else self._last_fault
-        taken = list(iter(self._take, None))
-        for attempt in (*taken, *self._ready, *self._paused_attempts()):
+        for attempt in self._not_running():
             if len(attempt.items) == 1 and attempt.tries:
                 yield Failed(attempt.items[0].record, attempt.fault, attempt.detail, alone=True)
                 continue
@@ -345,9 +344,13 @@ class Requests:
             detail = f"{FAILED_ON_EVERYTHING}: {attempt.detail}" if was_sent else FAILED_ON_EVERYTHING
             yield from (Failed(item.record, fault, detail, alone=True) for item in attempt.items)
 
-    def _abandon(self) -> Iterator[Failed]:
+    def _not_running(self) -> list[Attempt]:
+        """Return every attempt that is in no thread, of micro-batches that were not taken yet too."""
         taken = list(iter(self._take, None))  # first: it may add to those that are ready
-        for attempt in (*taken, *self._ready, *self._paused_attempts()):
+        return [*taken, *self._ready, *self._paused_attempts()]
+
+    def _abandon(self) -> Iterator[Failed]:
+        for attempt in self._not_running():
             alone = len(attempt.items) == 1 and attempt.tries > 0
             yield from (Failed(item.record, attempt.fault, attempt.detail, alone) for item in attempt.items)
         for attempt in self._running.values():
@@ -359,18 +362,13 @@ class Requests:
 
 def _outcomes_of(items: MicroBatch, results: Sequence[Any]) -> Iterator[Scored | Failed]:
     """Yield the results of a request, and the failure of each record that the model refused in its answer."""
-    refused = [(item, result.detail) for item, result in zip(items, results, strict=True) if _is_failure(result)]
-    if not refused:
-        yield Scored(items, results)
-        return
-    kept = [(item, result) for item, result in zip(items, results, strict=True) if not _is_failure(result)]
+    answered = list(zip(items, results, strict=True))
+    kept = [(item, result) for item, result in answered if not isinstance(result, RecordFailure)]
     if kept:
         yield Scored([item for item, _ in kept], [result for _, result in kept])
-    yield from (Failed(item.record, Fault.MODEL_REFUSED, detail, alone=True) for item, detail in refused)
-
-
-def _is_failure(result: Any) -> bool:
-    return isinstance(result, RecordFailure)
+    for item, result in answered:
+        if isinstance(result, RecordFailure):
+            yield Failed(item.record, Fault.MODEL_REFUSED, result.detail, alone=True)
 
 
 def _groups(items: MicroBatch) -> frozenset[str]:

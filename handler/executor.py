@@ -64,9 +64,8 @@ class Executor:
         try:
             return self._endpoint.score(attempt.items)
         finally:
-            attempt.ended = (
-                time.monotonic()
-            )  # measured here: the thread that waits for the answer may be busy admitting records
+            # Measured here: the thread that waits for the answer may be busy admitting records.
+            attempt.ended = time.monotonic()
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._requests_in_flight, thread_name_prefix="inference")

@@ -62,7 +62,7 @@ class Treatment(NamedTuple):
     """Number of times that the same micro-batch is sent again."""
     delay_seconds: float = 0.0
     """Mean pause before the first retry; it doubles with each retry, with full jitter."""
-    split: bool = False
+    halve: bool = False
     """Whether to halve a micro-batch of several records, so that one bad record does not fail the others with it."""
     dead_letter: Reason | None = None
     """Reason with which a record that was sent alone is dead-lettered on its last receive; None: always returned."""
@@ -91,19 +91,19 @@ TREATMENTS = {
     Fault.CONNECTION: Treatment(retries=1, endpoint_down=True),
     # The container may still be working on the request: to send the same again would add to its load.
     Fault.READ_TIMEOUT: Treatment(
-        split=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True, endpoint_down=True
+        halve=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True, endpoint_down=True
     ),
     Fault.CONTAINER_TIMEOUT: Treatment(
-        split=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True
+        halve=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, circuit=True
     ),
-    Fault.MODEL_REFUSED: Treatment(split=True, dead_letter=Reason.MODEL_ERROR, dead_letter_beside_success=True),
+    Fault.MODEL_REFUSED: Treatment(halve=True, dead_letter=Reason.MODEL_ERROR, dead_letter_beside_success=True),
     # Many containers report bad input as 500.
     Fault.MODEL_FAILED: Treatment(
-        retries=1, delay_seconds=0.1, split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True
+        retries=1, delay_seconds=0.1, halve=True, dead_letter=Reason.UNPROCESSABLE, circuit=True
     ),
-    Fault.TOO_LARGE: Treatment(split=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
-    Fault.UNEXPECTED_RESPONSE: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
-    Fault.CODEC_FAILED: Treatment(split=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    Fault.TOO_LARGE: Treatment(halve=True, dead_letter=Reason.TOO_LARGE, dead_letter_at_once=True),
+    Fault.UNEXPECTED_RESPONSE: Treatment(halve=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
+    Fault.CODEC_FAILED: Treatment(halve=True, dead_letter=Reason.UNPROCESSABLE, circuit=True),
     # Not one request of the invocation succeeded, and these records were not sent alone any more.
     Fault.FAILED_ON_EVERYTHING: Treatment(
         of_each=True, dead_letter=Reason.UNPROCESSABLE, backoff_floor_seconds=60.0, endpoint_down=True

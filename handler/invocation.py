@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -278,26 +278,26 @@ class Invocation:
         """
         started = time.monotonic()
         self._send_results_of_groups()
-        refused: dict[str, list[str]] = {}
-        for entry, error in self._results.close():
-            if error is None:
-                self._ledger.succeed(entry.message_id)
-            else:
-                refused.setdefault(error, []).append(entry.message_id)
-                fault = Fault.GROUP_HELD if error == HELD else Fault.NOT_SENT
-                self._return(self._records[entry.message_id], fault)
-        _log_by_error("result not sent: %s", refused)
+        for entry in self._acknowledged(self._results, "result not sent: %s"):
+            self._ledger.succeed(entry.message_id)
         for entry in self._dead_letter_entries:
             self._dead_letters.add(entry)
-        refused = {}
-        for entry, error in self._dead_letters.close():
-            if error is None:
-                self._ledger.dead_letter(entry.message_id, entry.attributes["reason"])
-            else:
-                refused.setdefault(error, []).append(entry.message_id)
-                self._return(self._records[entry.message_id], Fault.NOT_SENT)
-        _log_by_error("dead letter not sent: %s", refused)
+        for entry in self._acknowledged(self._dead_letters, "dead letter not sent: %s"):
+            self._ledger.dead_letter(entry.message_id, entry.attributes["reason"])
         self._metrics.sink_seconds = time.monotonic() - started
+
+    def _acknowledged(self, outbox: Outbox, message: str) -> Iterator[Entry]:
+        """Close the outbox and yield what its sink took; return the records of everything else, and log the errors."""
+        refused: dict[str, list[str]] = {}
+        for entry, error in outbox.close():
+            if error is None:
+                yield entry
+                continue
+            refused.setdefault(error, []).append(entry.message_id)
+            self._return(self._records[entry.message_id], Fault.GROUP_HELD if error == HELD else Fault.NOT_SENT)
+        # A line for each error: a sink that hangs fails for thousands at once.
+        for error, ids in refused.items():
+            logger.warning(message, error, extra={"reason": error, "message_ids": ids})
 
     def _send_results_of_groups(self) -> None:
         """Send the results of each message group up to the first record that is returned."""
@@ -324,9 +324,3 @@ class Invocation:
         writes = memory.remember(scored, pool, until) + memory.release(unscored, pool, until)
         wait(writes, timeout=max(0.0, until - started))
         self._metrics.sink_seconds += time.monotonic() - started
-
-
-def _log_by_error(message: str, refused: Mapping[str, Sequence[str]]) -> None:
-    """Log a line for each error, with the ids of its messages: a sink that hangs fails for thousands at once."""
-    for error, ids in refused.items():
-        logger.warning(message, error, extra={"reason": error, "message_ids": ids})

@@ -64,8 +64,21 @@ def make_endpoint_configuration(
         scope,
         id_,
         name=content_name(scope, id_, name, [identity, rest]),
-        production_variants=[_production(variant, models[variant.name]) for variant in production],
-        shadow_production_variants=[_shadow(variant, models[variant.name]) for variant in shadows] or None,
+        production_variants=[
+            SagemakerEndpointConfigurationProductionVariants(
+                model_name=models[variant.name].name,
+                **_block(variant, SagemakerEndpointConfigurationProductionVariantsRoutingConfig),
+            )
+            for variant in production
+        ],
+        shadow_production_variants=[
+            SagemakerEndpointConfigurationShadowProductionVariants(
+                model_name=models[variant.name].name,
+                **_block(variant, SagemakerEndpointConfigurationShadowProductionVariantsRoutingConfig),
+            )
+            for variant in shadows
+        ]
+        or None,
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True, ignore_changes=scaled or None),
         **arguments,
     )
@@ -81,26 +94,12 @@ def _construct_id(capacity: Capacity) -> str:
     return "configuration-scaled" if scaled else "configuration"
 
 
-def _production(variant: ServingVariant, model: SagemakerModel) -> SagemakerEndpointConfigurationProductionVariants:
+def _block(variant: ServingVariant, routing: type[Any]) -> dict[str, Any]:
+    """Return a variant's arguments for the bindings; each kind of variant has a class of its own for routing."""
     arguments = _variant_arguments(variant)
-    routing = [
-        SagemakerEndpointConfigurationProductionVariantsRoutingConfig(**entry)
-        for entry in arguments.pop("routing_config", [])
-    ]
-    return SagemakerEndpointConfigurationProductionVariants(
-        model_name=model.name, routing_config=routing or None, **arguments
-    )
-
-
-def _shadow(variant: ServingVariant, model: SagemakerModel) -> SagemakerEndpointConfigurationShadowProductionVariants:
-    arguments = _variant_arguments(variant)
-    routing = [
-        SagemakerEndpointConfigurationShadowProductionVariantsRoutingConfig(**entry)
-        for entry in arguments.pop("routing_config", [])
-    ]
-    return SagemakerEndpointConfigurationShadowProductionVariants(
-        model_name=model.name, routing_config=routing or None, **arguments
-    )
+    if "routing_config" in arguments:
+        arguments["routing_config"] = [routing(**entry) for entry in arguments["routing_config"]]
+    return arguments
 
 
 def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def _endpoint_alarms(
             scale=100,
         )
     latency = settings.model_latency_ms
-    assert latency is not None, "derived by chains.derive"
+    assert latency is not None, "derive gives the default"
     yield Alarm(
         kind="model-latency",
         variant=name,

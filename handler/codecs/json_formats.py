@@ -109,9 +109,8 @@ class HuggingFaceCodec(Framed):
         if answer == [] and not self._has_lists:
             raise UnexpectedResponseError("no result came back for 1 record", 0)
         if not isinstance(answer, list) or len(answer) != 1:
-            return (
-                answer  # some pipelines (question-answering, fill-mask) take the result of a lone input out of a list
-            )
+            # Some pipelines (question-answering, fill-mask) take the result of a lone input out of its list.
+            return answer
         return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
 
 
