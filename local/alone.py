@@ -9,7 +9,7 @@ from handler.records import Record
 from handler.settings import ConfigurationError, HandlerSettings
 from local.containers import Container
 from local.errors import UsageError
-from local.messages import UNKNOWN
+from local.messages import UNKNOWN, File
 
 RELATIVE_TOLERANCE = 1e-3
 
@@ -36,11 +36,13 @@ class Alone:
             return False  # a fault of the codec's own: the message goes back to the queue
         return item.size + self._codec.overhead(item.group_key) > self._limit
 
-    def result(self, body: str) -> Any:
-        """Return the message's result as JSON has it; UNKNOWN if it gets none."""
+    def result(self, body: str, file: File | None = None) -> Any:
+        """Return the result of a body, or of a file, as JSON has it; UNKNOWN if it gets none."""
         try:
-            item = self._codec.parse(_record(body), Payload(body))
-            answer, content_type = self._container.answer(self._codec.encode([item]), self._codec.content_type)
+            payload = Payload(file.content, file.content_type) if file else Payload(body)
+            item = self._codec.parse(_record(body), payload)
+            request_type = item.content_type or self._codec.content_type
+            answer, content_type = self._container.answer(self._codec.encode([item]), request_type)
             (result,) = read_results(self._codec, answer, content_type, [item])
         except Exception:  # noqa: BLE001 - the run itself shows what becomes of the message
             return UNKNOWN

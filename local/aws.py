@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
     from types_boto3_sts import STSClient
 
@@ -35,9 +36,12 @@ class Aws:
 
     region: str
     dynamodb: "DynamoDBClient"
+    events: Any
     iam: "IAMClient"
     lambda_: "LambdaClient"
     logs: "CloudWatchLogsClient"
+    s3: "S3Client"
+    sns: Any
     sqs: "SQSClient"
     sts: "STSClient"
 
@@ -48,9 +52,12 @@ class Aws:
         return cls(
             region=region,
             dynamodb=client("dynamodb"),
+            events=client("events"),
             iam=client("iam"),
             lambda_=client("lambda"),
             logs=client("logs"),
+            s3=client("s3"),
+            sns=client("sns"),
             sqs=client("sqs"),
             sts=client("sts"),
         )

@@ -8,6 +8,7 @@ from typing import Any
 from local.aws import Aws
 from local.errors import LocalRunError
 from local.layers import Layer
+from local.messaging_creators import MessagingCreator
 from local.template import Template
 
 # The account of AWS's Deep Learning Containers in most regions. Nothing is pulled here: the account only completes the
@@ -53,9 +54,11 @@ class ResourceCreator:
             "aws_lambda_alias": self._alias,
             "aws_lambda_event_source_mapping": self._event_source_mapping,
             "aws_lambda_function": self._function,
+            "data.aws_sqs_queue": self._existing_queue,
             "aws_sqs_queue": self._queue,
             "aws_sqs_queue_policy": self._queue_policy,
             "aws_sqs_queue_redrive_allow_policy": self._redrive_allow_policy,
+            **MessagingCreator(aws, self._tags).methods,
         }
 
     def creates(self, type_: str) -> bool:
@@ -98,6 +101,12 @@ class ResourceCreator:
         url = sqs.create_queue(QueueName=arguments.pop("name"), Attributes=attributes, tags=tags)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         return {"id": url, "url": url, "arn": arn}
+
+    def _existing_queue(self, arguments: Arguments) -> dict[str, Any]:
+        """Read a queue from elsewhere, which was made before; see `elsewhere`."""
+        url = self._aws.sqs.get_queue_url(QueueName=arguments.pop("name"))["QueueUrl"]
+        attributes = self._aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+        return {"id": url, "url": url, "arn": attributes["QueueArn"]}
 
     def _queue_policy(self, arguments: Arguments) -> dict[str, Any]:
         attributes: Any = {"Policy": arguments.pop("policy")}

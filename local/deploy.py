@@ -18,9 +18,11 @@ NAMED_BY = {
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
     "aws_lambda_function": ("function_name", ""),
+    "aws_lambda_function_event_invoke_config": ("function_name", ""),
+    "aws_lambda_permission": ("statement_id", ""),
     "aws_s3_object": ("key", ""),
     "aws_sns_topic_policy": ("arn", ":"),
-    "aws_sns_topic_subscription": ("endpoint", ""),
+    "aws_sns_topic_subscription": ("topic_arn", ":"),
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }

@@ -35,10 +35,12 @@ class Emulator:
     `aws` has the rights of the account's root.
     """
 
-    def __init__(self, *, region: str, log_file: Path, function_environment: dict[str, str]) -> None:
+    def __init__(
+        self, *, region: str, log_file: Path, function_environment: dict[str, str], account: str = ACCOUNT
+    ) -> None:
         """`function_environment` is given to the functions' processes besides their own variables."""
         self.region = region
-        self.credentials = Credentials(ACCOUNT, secrets.token_hex(20))
+        self.credentials = Credentials(account, secrets.token_hex(20))
         self._log_file = log_file
         self._function_environment = function_environment
         # Its name is known before it exists, so that it is removed whenever the run is interrupted.
@@ -124,9 +126,9 @@ class Emulator:
         return {
             **inherited,
             "AUTH": "true",
-            "AWS_ACCESS_KEY_ID": ACCOUNT,
+            "AWS_ACCESS_KEY_ID": self.credentials.access_key,
             "AWS_SECRET_ACCESS_KEY": self.credentials.secret,
-            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_ACCOUNT_ID": self.credentials.access_key,
             "MINISTACK_REGION": self.region,
             "MINISTACK_HOST": "127.0.0.1",
             "BIND_HOST": "127.0.0.1",

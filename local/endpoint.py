@@ -4,18 +4,20 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import unquote
 from uuid import uuid4
 
+from local.asynchronous import AsyncEndpoint, RefusedRequestError
 from local.containers import Container
 from local.faults import FaultInjector, InjectedFault
 from local.loopback import LoopbackServer
 
-PATH = re.compile(r"/endpoints/([^/]+)/invocations")
+PATH = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
+NO_HEADERS: Mapping[str, str] = {}
 SERVICE_ERRORS = {
     InjectedFault.RATE_EXCEEDED: (HTTPStatus.TOO_MANY_REQUESTS, "ThrottlingException", '{"message": "Rate exceeded"}'),
     InjectedFault.THROTTLED: (HTTPStatus.BAD_REQUEST, "ThrottlingException", '{"message": null}'),
@@ -56,9 +58,30 @@ class EndpointServer(LoopbackServer):
         self.container = container
         self.faults = faults or FaultInjector()
         self.account: Account | None = None
+        self.asynchronous: AsyncEndpoint | None = None
+        """Takes the requests, if the endpoint is asynchronous."""
         self.invocations: list[Invocation] = []
         self._denials: list[str | None] = []
         self._authorizing = threading.Lock()
+
+    @property
+    def unfinished(self) -> int:
+        """Number of requests that were accepted and not answered yet."""
+        return self.asynchronous.unfinished if self.asynchronous else 0
+
+    def ask(self, body: bytes, content_type: str) -> tuple[HTTPStatus, bytes, str]:
+        """Have the container answer a request, and count it; return status, answer and content type."""
+        started, status, answer_type = time.monotonic(), HTTPStatus.OK, "application/json"
+        try:
+            answer, answer_type = self.container.answer(body, content_type)
+        except ValueError as error:
+            status, answer = HTTPStatus.BAD_REQUEST, json.dumps({"error": str(error)}).encode()
+        except Exception as error:  # noqa: BLE001 - the container may be the user's own
+            detail = f"{type(error).__name__}: {error}"
+            status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": detail}).encode()
+        seconds, refused = time.monotonic() - started, status is not HTTPStatus.OK
+        self.invocations.append(Invocation(started, seconds, self.container.count(body), refused))
+        return status, answer, answer_type
 
     def denial(self, account: Account) -> str | None:
         """Return the access-denied message, if the function may not invoke the endpoint."""
@@ -74,7 +97,6 @@ class _RequestHandler(BaseHTTPRequestHandler):
     server: EndpointServer
 
     def do_POST(self) -> None:
-        started = time.monotonic()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         account, found = self.server.account, PATH.fullmatch(self.path)
         if found is None or account is None:
@@ -86,27 +108,36 @@ class _RequestHandler(BaseHTTPRequestHandler):
         elif (name := unquote(found[1])) not in account.endpoints:
             message = f"Endpoint {name} of account {account.id} not found."
             self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
+        elif bool(found[2]) != (self.server.asynchronous is not None):
+            # https://github.com/strands-agents/harness-sdk/issues/1969
+            message = f"Endpoint {name} of account {account.id} does not support this inference type."
+            self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
+        elif self.server.asynchronous:
+            self._queue(name, body)
         elif fault := self.server.faults.draw():
             self._fail_on_purpose(fault, account, name, body)
         else:
-            self._predict(account, name, body, started)
+            self._predict(account, name, body)
 
-    def _predict(self, account: Account, name: str, body: bytes, started: float) -> None:
-        container, status, answer, content_type = self.server.container, HTTPStatus.OK, b"", ""
-        try:
-            answer, content_type = container.answer(body, self.headers.get("Content-Type", ""))
-        except ValueError as error:
-            status, answer = HTTPStatus.BAD_REQUEST, json.dumps({"error": str(error)}).encode()
-        except Exception as error:  # noqa: BLE001 - the container may be the user's own
-            detail = f"{type(error).__name__}: {error}"
-            status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": detail}).encode()
-        refused = status is not HTTPStatus.OK
-        invocation = Invocation(started, time.monotonic() - started, container.count(body), refused)
-        self.server.invocations.append(invocation)
-        if refused:
-            self._model_error(account, name, status, answer.decode())
-        else:
+    def _predict(self, account: Account, name: str, body: bytes) -> None:
+        status, answer, content_type = self.server.ask(body, self.headers.get("Content-Type", ""))
+        if status is HTTPStatus.OK:
             self._answer(HTTPStatus.OK, answer, content_type=content_type)
+        else:
+            self._model_error(account, name, status, answer.decode())
+
+    def _queue(self, name: str, body: bytes) -> None:
+        """Accept a request to an asynchronous endpoint."""
+        assert self.server.asynchronous is not None
+        try:
+            request = self.server.asynchronous.accept(name, dict(self.headers), body)
+        except RefusedRequestError as error:
+            self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", str(error))
+            return
+        places = {"OutputLocation": request.output_location, "FailureLocation": request.failure_location}
+        headers = {f"X-Amzn-SageMaker-{place}": location for place, location in places.items() if location}
+        content = json.dumps({"InferenceId": request.inference_id}).encode()
+        self._answer(HTTPStatus.ACCEPTED, content, headers=headers)
 
     def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
         # A label that is no language: such results would be noticed.
@@ -157,12 +188,15 @@ class _RequestHandler(BaseHTTPRequestHandler):
         error_type: str = "",
         *,
         content_type: str = "application/json",
+        headers: Mapping[str, str] = NO_HEADERS,
         cut_off: bool = False,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("x-amzn-RequestId", str(uuid4()))
+        for header, value in headers.items():
+            self.send_header(header, value)
         if error_type:
             self.send_header("x-amzn-errortype", error_type)
         self.end_headers()

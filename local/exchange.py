@@ -8,17 +8,19 @@ from local.alone import Alone
 from local.display import Ticker
 from local.errors import LocalRunError
 from local.faults import KillSchedule
-from local.messages import Message, SizeLimits, make_messages
+from local.messages import Message, make_messages
 from local.options import Options
 from local.outcome import Disturbance, Outcome
 from local.running_stack import RunningStack
 from local.traffic import Traffic
+from local.wire import Wire
 
 # If the queue is FIFO.
 MESSAGES_PER_GROUP = 20
 POLL_SECONDS = 0.1
 # After so long without an outcome, the queue is asked whether it holds any messages.
 QUIET_SECONDS = 5
+QUIET_ASYNC_SECONDS = 60
 
 
 class Exchange:
@@ -27,6 +29,7 @@ class Exchange:
     def __init__(self, options: Options, stack: RunningStack) -> None:
         self._options = options
         self._stack = stack
+        self._wire = Wire(stack.emulator.aws, stack.pipeline)
         self.messages = self._make_messages()
         requests = options.count // stack.pipeline.mapping["batch_size"]
         self._kills = KillSchedule(options.kills, requests=requests, seed=options.seed)
@@ -60,12 +63,16 @@ class Exchange:
             count=options.count,
             poison_share=options.poison,
             seed=options.seed,
-            limits=SizeLimits(max_request_bytes=limit, max_message_bytes=pipeline.queue.max_message_bytes),
+            limits=self._wire.limits,
             bodies=serving.bodies(limit, alone),
             groups=max(1, options.count // MESSAGES_PER_GROUP) if pipeline.queue.fifo else 0,
         )
         result = functools.cache(alone.result)
-        return [message if message.poison else replace(message, result=result(message.body)) for message in messages]
+        sent = self._wire.prepared(messages)
+        return [
+            message if message.poison else replace(message, result=result(message.body, message.file))
+            for message in sent
+        ]
 
     def _read_failures(self) -> None:
         """Remember the function's last error. Raises LocalRunError for one that will not go away."""
@@ -88,6 +95,9 @@ class Exchange:
             missing = len(self.messages) - self._arrived
             stalled = f"no message came back for {limit:g} s, {missing} are missing"
             raise LocalRunError(f"{stalled}; the function's last error: {self._last_failure}")
+        if self._stack.pipeline.settings.asynchronous:
+            # A second function sends the results, and nothing tells whether it is at work.
+            return quiet > QUIET_ASYNC_SECONDS and not self._stack.endpoint.unfinished
         return quiet > QUIET_SECONDS and not traffic.messages_in_queue()
 
     def _disturbance(self) -> Disturbance | None:

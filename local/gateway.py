@@ -31,6 +31,9 @@ from local.emulator_log import KILLED
 BATCH_ACTIONS = {
     f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 }
+# sns:Publish "grants permission to both publish and publish batch".
+# https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
+BATCH_ACTIONS["sns:PublishBatch"] = "sns:Publish"
 
 KILL_ATTEMPTS = 100
 KILL_PAUSE_SECONDS = 0.005

@@ -44,11 +44,6 @@ class Layer:
             raise UsageError(f"the layer {self.path} has no folder python/ at its top, which is what Lambda looks into")
         return content
 
-    def beside(self, name: str) -> Path | None:
-        """Return the file of this name beside the folder `python/`, if there is one."""
-        file = self.path / name
-        return file if file.is_file() else None
-
 
 def layers_of(template: Template, options: Options) -> list[Layer]:
     """Return those of the function that are in a folder `layers` beside the app, and the layer that the options name.

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import mimetypes
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,17 +15,31 @@ from local.errors import UsageError
 
 UNKNOWN = object()
 """Stand-in for a result that nobody knows."""
+# The first of these that a line has is its form.
+MEMBERS = "file", "body", "inputs"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file that is the content of a message."""
+
+    name: str
+    content: bytes
+    content_type: str
+    """By the end of its name; empty if that says nothing."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A line of the messages file: a text for the codec's own form, or a whole body."""
+    """A line of the messages file: a text for the codec's own form, a whole body, or a file."""
 
     inputs: str = ""
     expected: str | None = None
     """The right label, if the file has it."""
     body: str | None = None
     """Body that is sent as it is; then there is no text."""
+    file: "File | None" = None
+    """File whose content is the message; then there is no text."""
     poison: str = ""
     """Reason that it can never be scored, if the file says so."""
 
@@ -34,13 +49,22 @@ class Message:
     """One message to send."""
 
     body: str
+    """Empty, if its content is a file."""
     expected: str | None = None
     poison: str | None = None
     """Reason that it can never be scored: one of `Poison`, or the file's own."""
     group: str = ""
     """Its message group, on a FIFO queue."""
+    file: File | None = None
     result: Any = UNKNOWN
     """The result of a request with this message alone, if that is known: its own must be the same."""
+    text: str = ""
+    """What is sent: the body, or what stands for it."""
+
+    @property
+    def content(self) -> bytes:
+        """The content, whatever stands for it when it is sent."""
+        return self.file.content if self.file else self.body.encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,27 +76,32 @@ class SizeLimits:
 
 
 def read_samples(path: Path) -> list[Sample]:
-    """Read JSON Lines of {"inputs": "…"} or {"body": …}. Raises UsageError naming the first line that is neither."""
+    """Read JSON Lines of {"inputs": "…"}, {"body": …} or {"file": "…"}, whose paths are relative to this file's folder.
+
+    Raises UsageError naming the first line that is none of them.
+    """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
-    samples = [_read_sample(f"{path} line {number}", line) for number, line in enumerate(lines, 1) if line.strip()]
+    filled = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    samples = [_read_sample(f"{path} line {number}", line, path.parent) for number, line in filled]
     if all(sample.poison for sample in samples):
         raise UsageError(f"{path} holds no messages{' that can be scored' if samples else ''}")
     return samples
 
 
-def _read_sample(place: str, line: str) -> Sample:
+def _read_sample(place: str, line: str, folder: Path) -> Sample:
     try:
         value = json.loads(line)
     except ValueError as error:
         raise UsageError(f"{place} is not JSON: {error}") from error
-    if not isinstance(value, dict) or not ("body" in value or _is_filled(value.get("inputs"))):
-        raise UsageError(f'{place} must be an object with "inputs", a text that is not empty, or with "body"')
-    member = "body" if "body" in value else "inputs"
+    member = next((name for name in MEMBERS if isinstance(value, dict) and name in value), "")
+    if not member or (member != "body" and not _is_filled(value[member])):
+        forms = 'with "inputs", a text that is not empty, with "body", or with "file", a path'
+        raise UsageError(f"{place} must be an object {forms}")
     if any("\ud800" <= character <= "\udfff" for character in to_json(value)):
         raise UsageError(f'{place}: "{member}" is not valid Unicode')
     expected, poison = value.get("expected"), value.get("poison", "")
@@ -82,10 +111,22 @@ def _read_sample(place: str, line: str) -> Sample:
         raise UsageError(f'{place}: "poison" must be a text that says why it can never be scored')
     if member == "inputs":
         return Sample(value["inputs"], expected, poison=poison)
+    if member == "file":
+        return Sample(expected=expected, file=_read_file(place, folder / value["file"]), poison=poison)
     body = value["body"] if isinstance(value["body"], str) else to_json(value["body"])
     if not body:
         raise UsageError(f'{place}: "body" is empty, which SQS does not take')
-    return Sample("", expected, body, poison)
+    return Sample(expected=expected, body=body, poison=poison)
+
+
+def _read_file(place: str, path: Path) -> File:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{place}: {path}: {error.strerror}") from error
+    if not content:
+        raise UsageError(f"{place}: {path} is empty")
+    return File(path.name, content, mimetypes.guess_type(path.name)[0] or "")
 
 
 def _is_filled(inputs: object) -> bool:
@@ -117,15 +158,19 @@ def make_messages(
     makers = _poison_makers(chance, samples, limits, bodies)
     bad = [make() for _, make in zip(range(round(count * poison_share)), itertools.cycle(makers))]
     fit = [sample for sample in samples if not sample.poison]
-    good = [
-        Message(bodies.good(sample.inputs) if sample.body is None else sample.body, sample.expected)
-        for sample in chance.choices(fit, k=count - len(bad))
-    ]
+    good = [_message_of(sample, bodies) for sample in chance.choices(fit, k=count - len(bad))]
     messages = [*bad, *good]
     chance.shuffle(messages)
     if not groups:
         return messages
     return [replace(message, group=f"group-{chance.randrange(groups)}") for message in messages]
+
+
+def _message_of(sample: Sample, bodies: Bodies) -> Message:
+    """Return the sample as a message; its body is the codec's form of a text, or the sample's own."""
+    if sample.file is not None:
+        return Message("", sample.expected, file=sample.file)
+    return Message(bodies.good(sample.inputs) if sample.body is None else sample.body, sample.expected)
 
 
 def _poison_makers(
@@ -141,7 +186,7 @@ def _poison_makers(
 
     def of_file(kind: str) -> Message:
         sample = chance.choice([sample for sample in samples if sample.poison == kind])
-        return Message(bodies.good(sample.inputs) if sample.body is None else sample.body, poison=kind)
+        return replace(_message_of(sample, bodies), poison=kind)
 
     has_room = limits.max_message_bytes - limits.max_request_bytes >= 1024
     kinds = [kind for kind in bodies.kinds if kind is not Poison.TOO_LARGE or has_room]

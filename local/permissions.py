@@ -84,12 +84,13 @@ class RolePermissions:
             yield Permission(self._pipeline.queue.arn, "sqs:ChangeMessageVisibility")
 
     def _needed_for_inference(self) -> Permission:
-        return Permission(self._pipeline.endpoint_arn, "sagemaker:InvokeEndpoint")
+        operation = "InvokeEndpointAsync" if self._pipeline.settings.asynchronous else "InvokeEndpoint"
+        return Permission(self._pipeline.endpoint_arn, f"sagemaker:{operation}")
 
     def _needed_by_handler(self) -> Iterator[Permission]:
         """Yield the need of the function's own calls, besides the endpoint."""
-        for queue in (self._pipeline.results, self._pipeline.dead_letters):
-            yield Permission(queue.arn, "sqs:SendMessage")
+        yield Permission(self._pipeline.sink.arn, self._pipeline.sink.action)
+        yield Permission(self._pipeline.dead_letters.arn, "sqs:SendMessage")
         if table_arn := self._pipeline.idempotency_table_arn:
             for action in ("dynamodb:PutItem", "dynamodb:BatchWriteItem"):
                 yield Permission(table_arn, action)

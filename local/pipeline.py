@@ -1,13 +1,17 @@
 """The pipeline that messages pass through, as the template connects it: every name in it comes from there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from handler.settings import ConfigurationError, HandlerSettings
 from local.deploy import Deployment
 from local.errors import LocalRunError
+from local.sinks import Sink
 from local.template import MAPPING, Attributes, Block
+
+# The stack's own, and those from elsewhere.
+QUEUES = "aws_sqs_queue", "data.aws_sqs_queue"
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class DeployedPipeline:
     endpoint_arn: str
     idempotency_table_arn: str
     """Empty, if the pipeline has no such table."""
-    results: Queue
+    sink: Sink
     dead_letters: Queue
 
     @staticmethod
@@ -71,8 +75,8 @@ class _Connections:
         self._mapping = mapping
         # An alias's ARN is the function's ARN and the alias's name.
         function_arn = ":".join(mapping["function_name"].split(":")[:7])
-        self._function = self._one_with("aws_lambda_function", "arn", function_arn)
-        self._queue = self._one_with("aws_sqs_queue", "arn", mapping["event_source_arn"])
+        self._function = self._one_with(("aws_lambda_function",), "arn", function_arn)
+        self._queue = self._one_with(QUEUES, "arn", mapping["event_source_arn"])
         self._partition, _, self._region, self._account = self._queue["arn"].split(":")[1:5]
 
     def pipeline(self) -> DeployedPipeline:
@@ -91,8 +95,8 @@ class _Connections:
             settings=settings,
             endpoint_arn=self._arn("sagemaker", f"endpoint/{settings.endpoint_name}"),
             idempotency_table_arn=self._arn("dynamodb", f"table/{table}") if table else "",
-            results=Queue.of(self._one_with("aws_sqs_queue", "url", settings.result_target)),
-            dead_letters=Queue.of(self._one_with("aws_sqs_queue", "url", settings.dead_letter_queue_url)),
+            sink=self._sink(settings.result_sink, settings.result_target),
+            dead_letters=Queue.of(self._one_with(QUEUES, "url", settings.dead_letter_queue_url)),
         )
 
     def _settings(self) -> HandlerSettings:
@@ -104,12 +108,25 @@ class _Connections:
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:{self._partition}:{service}:{self._region}:{self._account}:{resource}"
 
-    def _one_with(self, type_: str, name: str, value: object) -> Attributes:
-        for block in self._deployment.template.of_type(type_):
+    def _sink(self, kind: str, target: str) -> Sink:
+        """Return the sink of results, with the ARN that the policies of a role name it by."""
+        match kind:
+            case "sqs":
+                arn = self._one_with(QUEUES, "url", target)["arn"]
+            case "sns":
+                arn = target
+            case "eventbridge":
+                arn = self._arn("events", f"event-bus/{target}")
+            case _:
+                arn = f"arn:{self._partition}:s3:::{target.removeprefix('s3://')}any"
+        return Sink(kind, target, arn)
+
+    def _one_with(self, types: Sequence[str], name: str, value: object) -> Attributes:
+        for block in (block for type_ in types for block in self._deployment.template.of_type(type_)):
             attributes: Mapping[str, object] = self._deployment.attributes[block.address]
             if attributes.get(name) == value:
                 return attributes
-        raise LocalRunError(f"no {type_} in the template has the {name} {value}")
+        raise LocalRunError(f"no {types[0]} in the template has the {name} {value}")
 
 
 def is_mapping(block: Block) -> bool:

@@ -30,7 +30,7 @@ class WorkQueue:
     def send(self, batch: Sequence[Message]) -> list[tuple[str, Message]]:
         """Send up to ten messages; return them with their ids, in order. Raises LocalRunError if one is refused."""
         entries: Any = [_entry(number, message) for number, message in enumerate(batch)]
-        with _as_run_error("sending"):
+        with as_run_error("sending"):
             answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)
         if failed := answer.get("Failed"):
             raise LocalRunError(f"the queue refused a message: {failed[0]['Code']}: {failed[0].get('Message', '')}")
@@ -54,7 +54,7 @@ class Inbox:
 
     def receive(self, *, wait_seconds: int) -> int:
         """Return how many messages were received; wait so long for the first."""
-        with _as_run_error("receiving"):
+        with as_run_error("receiving"):
             messages = self._sqs.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=MAX_ENTRIES,
@@ -85,7 +85,7 @@ def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
     batch: list[Message] = []
     size = 0
     for message in messages:
-        added = len(message.body.encode())
+        added = len(message.text.encode())
         if len(batch) == MAX_ENTRIES or size + added > MAX_BATCH_BYTES:
             yield batch
             batch, size = [], 0
@@ -96,7 +96,7 @@ def batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
 
 
 def _entry(number: int, message: Message) -> dict[str, str]:
-    entry = {"Id": str(number), "MessageBody": message.body}
+    entry = {"Id": str(number), "MessageBody": message.text}
     if not message.group:
         return entry
     # The same text twice is two messages here, although the queue may treat equal bodies as duplicates.
@@ -104,7 +104,8 @@ def _entry(number: int, message: Message) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _as_run_error(action: str) -> Iterator[None]:
+def as_run_error(action: str) -> Iterator[None]:
+    """Raise LocalRunError for an error of AWS's, naming what was done."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

@@ -3,8 +3,10 @@
 import contextlib
 from typing import Self
 
+from local.asynchronous import AsyncConfiguration, AsyncEndpoint
 from local.deploy import Deployment
 from local.display import Display
+from local.elsewhere import account_of, make_elsewhere
 from local.emulator import Emulator
 from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
@@ -61,6 +63,7 @@ class RunningStack:
         with self._display.step("Start MiniStack") as remarks:
             emulator = Emulator(
                 region=self._template.region,
+                account=account_of(self._template),
                 log_file=self._output.log_file,
                 function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.endpoint.url},
             )
@@ -68,6 +71,8 @@ class RunningStack:
             remarks.append(f"{self.emulator.url}, IAM policies enforced")
 
     def _create_resources(self) -> None:
+        if found := make_elsewhere(self._template, self.emulator.aws):
+            self._display.line(f"From elsewhere, made for this run: {'; '.join(found)}")
         self.deployment = Deployment(self._template, self.emulator.aws, self.serving.layers)
         with self._display.step("Create resources"):
             self.deployment.create(only=lambda block: not is_mapping(block))
@@ -90,5 +95,9 @@ class RunningStack:
             endpoints=endpoints or {self.pipeline.settings.endpoint_name},
             authorize=self.permissions.denial_of_inference,
         )
+        for block in self._template.of_type("aws_sagemaker_endpoint_configuration"):
+            if self.pipeline.settings.asynchronous:
+                configuration = AsyncConfiguration.of(self.deployment.resolved(block))
+                self.endpoint.asynchronous = AsyncEndpoint(self.emulator.aws, configuration, self.endpoint.ask)
         self.deployment.create(only=is_mapping)
         self._display.resources(self.deployment)

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from handler.settings import HandlerSettings
 from local.alone import Alone
 from local.bodies import Bodies, OwnBodies, bodies_for
 from local.containers import CONTAINERS, Container, container_for
+from local.emulator import PROJECT
 from local.errors import UsageError
 from local.layers import CONTAINER_FILE, MESSAGES_FILE, Layer, layers_of
 from local.messages import Sample, generated_rows, read_samples
@@ -72,10 +74,9 @@ def _variables(template: Template) -> Mapping[str, str]:
 
 def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Options) -> Container:
     codec = settings.codec
-    files = [options.model, *(layer.beside(CONTAINER_FILE) for layer in reversed(layers))]
-    if options.model or ":" in codec:
-        for file in filter(None, files):
-            return OwnContainer(file)
+    if file := options.model or _beside(CONTAINER_FILE, layers, options):
+        return OwnContainer(file)
+    if ":" in codec:
         raise UsageError(
             f"only you know what a container answers to the codec {codec}: name a Python file with "
             "answer(body: bytes, content_type: str) -> tuple[bytes, str] by --model, or put it as "
@@ -86,15 +87,23 @@ def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Opti
 
 def _samples(codec: str, layers: Sequence[Layer], options: Options, samples: Sequence[Sample]) -> Sequence[Sample]:
     """Return the samples of the user's file; without one, those that the codec takes."""
-    if options.messages == Options.messages:
-        if codec in ROW_CODECS:
-            return generated_rows(options.seed)
-        if ":" in codec:
-            file = next(filter(None, (layer.beside(MESSAGES_FILE) for layer in reversed(layers))), None)
-            if file is None:
-                raise UsageError(
-                    f"only you know the messages of the codec {codec}: name a file with a line "
-                    f'{{"body": …}} for each by --messages, or put it as {MESSAGES_FILE} beside the layer\'s python/'
-                )
-            return read_samples(file)
-    return samples
+    if options.messages != Options.messages:
+        return samples
+    if file := _beside(MESSAGES_FILE, layers, options):
+        return read_samples(file)
+    if ":" in codec:
+        raise UsageError(
+            f"only you know the messages of the codec {codec}: name a file with a line "
+            f'{{"body": …}} for each by --messages, or put it as {MESSAGES_FILE} beside the layer\'s python/'
+        )
+    return generated_rows(options.seed) if codec in ROW_CODECS else samples
+
+
+def _beside(name: str, layers: Sequence[Layer], options: Options) -> Path | None:
+    """Return the file that stands for the app in a run: in `demo/APP` beside it, or beside a layer's `python/`.
+
+    An app's own come first.
+    """
+    app = PROJECT.joinpath(*options.app.split("."))
+    folders = [app.parent / "demo" / app.name, *(layer.path for layer in reversed(layers))]
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)

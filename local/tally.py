@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from handler.sinks.events import ACCEPTED_TYPE
 from local.errors import LocalRunError
 from local.messages import Message
 
@@ -97,11 +98,13 @@ class Tally:
 def read_results(body: str, at: float) -> Iterator[tuple[str, Scored]]:
     """Yield message id and result of each CloudEvent in a message: one, or a list of them.
 
+    An event that says that an asynchronous endpoint has accepted a record has no result yet.
+
     Raises LocalRunError if the message holds anything else.
     """
     for event in _events(body):
-        result = event["data"]["result"]
-        yield event["id"], Scored(at, result)
+        if event["type"] != ACCEPTED_TYPE:
+            yield event["id"], Scored(at, event["data"]["result"])
 
 
 def read_dead_letter(message: "MessageTypeDef", at: float) -> tuple[str, DeadLetter]:
@@ -132,7 +135,7 @@ def _events(body: str) -> Sequence[Mapping[str, Any]]:
 
 def _is_result(event: Mapping[str, Any]) -> bool:
     named = event["specversion"] == "1.0" and event["id"] and event["source"] and event["type"]
-    return bool(named and "result" in event["data"])
+    return bool(named and ("result" in event["data"] or event["type"] == ACCEPTED_TYPE))
 
 
 def _label(result: Any) -> str:
@@ -142,4 +145,6 @@ def _label(result: Any) -> str:
         for tensor in result:  # of KServe
             if isinstance(tensor, dict) and tensor.get("name") == "label":
                 return str(tensor["data"][0])
+        if result and isinstance(result[0], dict):  # the best of several, as pipelines of Hugging Face list them
+            return _label(result[0])
     return json.dumps(result, ensure_ascii=False)

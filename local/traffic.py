@@ -10,6 +10,7 @@ from local.aws import Aws
 from local.messages import Message
 from local.pipeline import DeployedPipeline
 from local.queues import Inbox, WorkQueue, batches
+from local.sinks import ResultsInbox, results_inbox
 from local.tally import Sent, Tally, read_dead_letter, read_results
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Traffic:
         # With more than one sender, a group's messages would overtake each other.
         self._senders = 1 if pipeline.queue.fifo else SENDERS
         self._work = WorkQueue(aws.sqs, pipeline.queue.url)
-        self._results = Inbox(aws.sqs, pipeline.results.url, self._take_result)
+        self._results = results_inbox(aws, pipeline.sink, self._take_result)
         self._dead_letters = Inbox(aws.sqs, pipeline.dead_letters.url, self._take_dead_letter)
         self._max_outstanding = max_outstanding or len(messages)
         self._outstanding = 0
@@ -110,12 +111,12 @@ class Traffic:
             self.tally.most_outstanding = max(self.tally.most_outstanding, self._outstanding)
         return not self._stop.is_set()
 
-    def _receive(self, inbox: Inbox) -> None:
+    def _receive(self, inbox: ResultsInbox) -> None:
         while not self._stop.is_set():
             inbox.receive(wait_seconds=WAIT_SECONDS)
 
-    def _take_result(self, message: "MessageTypeDef", at: float) -> None:
-        for id_, scored in read_results(message["Body"], at):
+    def _take_result(self, body: str, at: float) -> None:
+        for id_, scored in read_results(body, at):
             with self._changed:
                 self._count(id_, is_first=self.tally.add_scored(id_, scored))
 

@@ -69,31 +69,47 @@ def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: 
     assert done.stderr == f"error: denied: {role} must be allowed dynamodb:PutItem on {table}\n"
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        (
-            "bring_your_own",
-            "the stack crm can't run on the embedded AWS: the queue crm-events-dead exists already, elsewhere; "
-            "the queue crm-events exists already, elsewhere; the endpoint churn-2026 exists already, elsewhere; "
-            "the role arn:aws:iam::123456789012:role/crm-inference exists already, elsewhere; "
-            "its results go to s3, and the local run receives them from sqs",
-        ),
-        (
-            "async_scale_to_zero",
-            "the stack calls can't run on the embedded AWS: its endpoint is asynchronous, and the local one is not; "
-            "its results go to eventbridge, and the local run receives them from sqs",
-        ),
-        (
-            "images_from_s3",
-            "the stack pictures can't run on the embedded AWS: "
-            "its messages come in the envelope s3, and the local run sends them bare",
-        ),
-        ("several_models", "--pipeline must name one: the stack support has language, sentiment, topic"),
-    ],
-)
-def test_an_example_that_cannot_run_says_why(run_locally: RunLocally, name: str, message: str) -> None:
-    done = run_locally("--app", f"examples.{name}")
+def test_a_queue_a_role_and_an_endpoint_from_elsewhere_are_made_first(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "bring_your_own", "--count", 40, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"]) == (36, 36, 0)
+    found = "bucket crm-scores; queue crm-events-dead; queue crm-events; role crm-inference"
+    assert f"From elsewhere, made for this run: {found}\n" in output
+    assert "Results in the bucket" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_right_that_a_role_from_elsewhere_lacks_is_named(run_locally: RunLocally, tmp_path: Path) -> None:
+    template = synthesize("examples.bring_your_own", None, tmp_path / "synthesized")
+    template.write_text(template.read_text().replace("s3:::crm-scores/churn/*", "s3:::crm-scores/other/*"))
+    done = run_locally("--template", template, "--count", 20)
+    role, right = "arn:aws:iam::123456789012:role/crm-inference", "s3:PutObject on arn:aws:s3:::crm-scores/churn/any"
+    assert done.stderr == f"error: denied: {role} must be allowed {right}\n"
+
+
+def test_pictures_are_uploaded_and_classified(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "images_from_s3", "--count", 40, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["accuracy"]) == (36, 36, 1.0)
+    assert report["dead_lettered"] == {"total": 4, "malformed": 2, "too-large": 2}
+    assert "container.py, http://127.0.0.1:" in output
+
+
+def test_recordings_are_transcribed_by_an_asynchronous_endpoint(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "async_scale_to_zero", "--count", 20, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"]) == (18, 18, 0)
+    assert report["dead_lettered"] == {"total": 2, "malformed": 2}
+    assert "calls-transcripts-notify" in output
+
+
+def test_of_several_pipelines_one_must_be_named(run_locally: RunLocally) -> None:
+    done = run_locally("--app", "examples.several_models")
+    message = "--pipeline must name one: the stack support has language, sentiment, topic"
+    assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
+
+
+def test_results_that_go_nowhere_are_refused(run_locally: RunLocally, tmp_path: Path) -> None:
+    template = synthesize("examples.bring_your_own", None, tmp_path / "synthesized")
+    template.write_text(template.read_text().replace('"RESULT_SINK": "s3"', '"RESULT_SINK": "none"'))
+    done = run_locally("--template", template)
+    message = "the stack crm can't run on the embedded AWS: its results go to none, so nobody could see them"
     assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
 
 

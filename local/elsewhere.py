@@ -1,0 +1,104 @@
+"""What a stack has from elsewhere: buckets, queues and roles that exist before it is deployed."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from local.aws import Aws
+from local.emulator import ACCOUNT
+from local.template import Block, Template, references
+
+BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/")
+ROLE = re.compile(r"arn:[\w-]+:iam::(\d{12}):role(/(?:[\w+=,.@-]+/)*)([\w+=,.@-]+)")
+QUEUE = "data.aws_sqs_queue"
+# Where locations stand that the function or the endpoint reads from, or writes to.
+WITH_LOCATIONS = "aws_lambda_function", "aws_sagemaker_endpoint_configuration"
+# Lambda: a queue's visibility timeout is at least six times the function's timeout.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+TIMEOUTS_OF_VISIBILITY = 6
+
+
+def account_of(template: Template) -> str:
+    """Return the account of the roles that exist already; of a stack that names none, that of the examples."""
+    return next((account for account, _, _ in _roles(template)), ACCOUNT)
+
+
+def make_elsewhere(template: Template, aws: Aws) -> list[str]:
+    """Make what the template names without creating it; return the names, with what they lack of their own."""
+    return [*_make_buckets(template, aws), *_make_queues(template, aws), *_make_roles(template, aws)]
+
+
+def _make_buckets(template: Template, aws: Aws) -> Iterator[str]:
+    blocks = [block for type_ in WITH_LOCATIONS for block in template.of_type(type_)]
+    for name in sorted({name for block in blocks for name in BUCKET.findall(json.dumps(block.arguments))}):
+        # The oldest region is no location, and takes none.
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+        place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
+        if aws.region == "us-east-1":
+            place = {}
+        aws.s3.create_bucket(Bucket=name, **place)
+        yield f"bucket {name}"
+
+
+def _make_queues(template: Template, aws: Aws) -> Iterator[str]:
+    urls: dict[str, str] = {}
+    for block in template.of_type(QUEUE):
+        name = block.arguments["name"]
+        attributes: Any = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        urls[block.address] = aws.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        yield f"queue {name}"
+    for function in template.of_type("aws_lambda_function"):
+        variables = function.arguments.get("environment", {}).get("variables", {})
+        work, dead = (_named(variables, name, urls) for name in ("QUEUE_URL", "DEAD_LETTER_QUEUE_URL"))
+        if work and dead:
+            _bind(aws, work, dead, receives=variables["MAX_RECEIVE_COUNT"], timeout=function.arguments["timeout"])
+
+
+def _named(variables: Mapping[str, str], name: str, urls: Mapping[str, str]) -> str:
+    """Return the URL of the queue from elsewhere that a variable refers to; nothing, if it is the stack's own."""
+    addresses = [address for address, _ in references(variables.get(name, ""))]
+    return urls.get(addresses[0], "") if addresses else ""
+
+
+def _bind(aws: Aws, work: str, dead: str, *, receives: str, timeout: int) -> None:
+    """Give a queue from elsewhere the attributes that the stack's own settings say it has."""
+    arn = aws.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    attributes: Any = {
+        "VisibilityTimeout": str(TIMEOUTS_OF_VISIBILITY * timeout),
+        "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": receives}),
+    }
+    aws.sqs.set_queue_attributes(QueueUrl=work, Attributes=attributes)
+
+
+def _make_roles(template: Template, aws: Aws) -> Iterator[str]:
+    policies = {block.arguments.get("role") for block in template.of_type("aws_iam_role_policy")}
+    for _, path, name in sorted(set(_roles(template))):
+        trust = _document(
+            Principal={"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}, Action="sts:AssumeRole"
+        )
+        aws.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
+        if name in policies:
+            yield f"role {name}"
+            continue
+        # Its own policies are nowhere in the stack, so nothing about them can be shown.
+        every = _document(Action="*", Resource="*")
+        aws.iam.put_role_policy(RoleName=name, PolicyName="unknown", PolicyDocument=every)
+        yield f"role {name}, with every right, since its own are not known here"
+
+
+def _document(**statement: Any) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
+
+
+def _roles(template: Template) -> Iterator[tuple[str, str, str]]:
+    """Yield account, path and name of each role that is given by its ARN."""
+    for type_, argument in (("aws_lambda_function", "role"), ("aws_sagemaker_model", "execution_role_arn")):
+        for block in template.of_type(type_):
+            if found := ROLE.fullmatch(_text(block, argument)):
+                yield found[1], found[2], found[3]
+
+
+def _text(block: Block, argument: str) -> str:
+    value = block.arguments.get(argument, "")
+    return value if isinstance(value, str) else ""

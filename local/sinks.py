@@ -1,0 +1,152 @@
+"""Results as they leave a pipeline, received from whatever its sink is."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from local.aws import Aws
+from local.queues import Inbox, as_run_error
+
+if TYPE_CHECKING:
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
+PROBE = "local-run-results"
+"""Name of the queue that topics and buses send to, for the run to receive from."""
+POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where a pipeline's results leave."""
+
+    kind: str
+    """`sqs`, `sns`, `eventbridge` or `s3`."""
+    target: str
+    """Queue URL, topic ARN, name of the bus, or location."""
+    arn: str
+    """What the function's role must be allowed to send to."""
+
+    @property
+    def name(self) -> str:
+        """The name that a person knows it by."""
+        separator = {"sqs": "/", "sns": ":"}.get(self.kind)
+        return self.target.rpartition(separator)[2] if separator else self.target
+
+    @property
+    def title(self) -> str:
+        """What it is, in the report."""
+        return TITLES[self.kind]
+
+    @property
+    def action(self) -> str:
+        """The right that sending takes."""
+        return ACTIONS[self.kind]
+
+
+ACTIONS = {
+    "sqs": "sqs:SendMessage",
+    "sns": "sns:Publish",
+    "eventbridge": "events:PutEvents",
+    "s3": "s3:PutObject",
+}
+TITLES = {
+    "sqs": "Results queue",
+    "sns": "Results topic",
+    "eventbridge": "Results event bus",
+    "s3": "Results in the bucket",
+}
+
+
+class ResultsInbox(Protocol):
+    """A place that results are received from; threads may share it."""
+
+    def receive(self, *, wait_seconds: int) -> int:
+        """Hand over what is there, and return how many messages that were; wait so long for the first."""
+
+    def drain(self) -> None:
+        """Receive what is there already."""
+
+
+def results_inbox(aws: Aws, sink: Sink, take: Callable[[str, float], None]) -> ResultsInbox:
+    """Return the inbox of a sink; `take` gets the text of each message, and the moment it came."""
+    if sink.kind == "s3":
+        return _Objects(aws, sink.target, take)
+    if sink.kind == "sqs":
+        url = sink.target
+    else:
+        url = _subscribed(aws, sink.target) if sink.kind == "sns" else _targeted(aws, sink.target)
+
+    def take_message(message: "MessageTypeDef", at: float) -> None:
+        take(message["Body"], at)
+
+    return Inbox(aws.sqs, url, take_message)
+
+
+def _subscribed(aws: Aws, topic_arn: str) -> str:
+    """Return the URL of a queue that gets what is published to the topic, as it is."""
+    url, arn = _probe(aws, fifo=topic_arn.endswith(".fifo"))
+    aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    return url
+
+
+def _targeted(aws: Aws, bus: str) -> str:
+    """Return the URL of a queue that gets the detail of each event of the bus."""
+    url, arn = _probe(aws, fifo=False)
+    everything = json.dumps({"source": [{"prefix": ""}]})
+    aws.events.put_rule(Name=PROBE, EventBusName=bus, EventPattern=everything)
+    targets = [{"Id": PROBE, "Arn": arn, "InputPath": "$.detail"}]
+    aws.events.put_targets(Rule=PROBE, EventBusName=bus, Targets=targets)
+    return url
+
+
+def _probe(aws: Aws, *, fifo: bool) -> tuple[str, str]:
+    """Return URL and ARN of a queue that SNS and EventBridge may send to."""
+    name, attributes = (f"{PROBE}.fifo", {"FifoQueue": "true"}) if fifo else (PROBE, {})
+    url = aws.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
+    arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    services = {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}
+    statement = {"Effect": "Allow", "Principal": services, "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    aws.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    return url, arn
+
+
+class _Objects:
+    """Results in a bucket: one a line."""
+
+    def __init__(self, aws: Aws, location: str, take: Callable[[str, float], None]) -> None:
+        self._s3 = aws.s3
+        self._bucket, _, self._prefix = location.removeprefix("s3://").partition("/")
+        self._take = take
+        self._seen: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def receive(self, *, wait_seconds: int) -> int:
+        until = time.monotonic() + wait_seconds
+        while not (found := self._receive_new()) and time.monotonic() < until:
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def drain(self) -> None:
+        self._receive_new()
+
+    def _receive_new(self) -> int:
+        """Hand over the lines of each object that is new, or was written again; return how many objects there were."""
+        with self._lock, as_run_error("reading results"):
+            new = [version for version in self._listed() if version not in self._seen]
+            for key, etag in new:
+                self._seen.add((key, etag))
+                content = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                at = time.monotonic()
+                for line in content.decode().splitlines():
+                    self._take(line, at)
+        return len(new)
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        pages: Any = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix)
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield found["Key"], found["ETag"]
