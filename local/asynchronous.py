@@ -41,6 +41,10 @@ class AsyncConfiguration:
     error_topic: str
     requests_at_once: int
 
+    @property
+    def topics(self) -> list[str]:
+        return [topic for topic in (self.success_topic, self.error_topic) if topic]
+
     @classmethod
     def of(cls, arguments: Attributes) -> Self:
         """Read the arguments of an endpoint configuration."""

@@ -96,14 +96,39 @@ class RolePermissions:
                 yield Permission(table_arn, action)
 
     def _missing(self, needed: Iterable[Permission]) -> list[Permission]:
-        """Return the permissions that the role's policies, according to the policy simulator, do not give."""
-        missing: list[Permission] = []
-        for resource, group in itertools.groupby(sorted(needed), key=lambda permission: permission.resource):
-            answer = self._aws.iam.simulate_principal_policy(
-                PolicySourceArn=self._pipeline.role_arn,
-                ActionNames=[permission.action for permission in group],
-                ResourceArns=[resource],
-            )
-            denied = (result for result in answer["EvaluationResults"] if result["EvalDecision"] != "allowed")
-            missing += (Permission(resource, result["EvalActionName"]) for result in denied)
-        return missing
+        return missing_of(self._aws, self._pipeline.role_arn, needed)
+
+
+def require_endpoint_rights(aws: Aws, role_arn: str, pipeline: DeployedPipeline, topics: Iterable[str]) -> int:
+    """Raise DeniedError if an asynchronous endpoint's role may not do what a run needs; return how many rights that is.
+
+    SageMaker reads requests, puts answers and publishes to the topics in the role's name.
+    """
+    settings = pipeline.settings
+    read = [settings.request_location, settings.input_location, *settings.more_input_locations]
+    needed = [
+        *(Permission(_objects(pipeline, location), "s3:GetObject") for location in filter(None, read)),
+        Permission(_objects(pipeline, settings.output_location), "s3:PutObject"),
+        *(Permission(topic, "sns:Publish") for topic in topics),
+    ]
+    if missing := missing_of(aws, role_arn, needed):
+        raise DeniedError(role_arn, missing)
+    return len(needed)
+
+
+def missing_of(aws: Aws, role_arn: str, needed: Iterable[Permission]) -> list[Permission]:
+    """Return the permissions that the role's policies, according to the policy simulator, do not give."""
+    missing: list[Permission] = []
+    for resource, group in itertools.groupby(sorted(needed), key=lambda permission: permission.resource):
+        answer = aws.iam.simulate_principal_policy(
+            PolicySourceArn=role_arn, ActionNames=[permission.action for permission in group], ResourceArns=[resource]
+        )
+        denied = (result for result in answer["EvaluationResults"] if result["EvalDecision"] != "allowed")
+        missing += (Permission(resource, result["EvalActionName"]) for result in denied)
+    return missing
+
+
+def _objects(pipeline: DeployedPipeline, location: str) -> str:
+    """Return the ARN of any object below a location."""
+    partition = pipeline.role_arn.split(":")[1]
+    return f"arn:{partition}:s3:::{location.removeprefix('s3://')}any"

@@ -12,7 +12,7 @@ from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
 from local.options import Options
 from local.output import OutputFolder
-from local.permissions import RolePermissions
+from local.permissions import RolePermissions, require_endpoint_rights
 from local.pipeline import DeployedPipeline, is_mapping
 from local.serving import Serving
 from local.template import Template
@@ -82,6 +82,17 @@ class RunningStack:
         self.permissions = RolePermissions(self.emulator.aws, self.pipeline)
         with self._display.step("Check rights") as remarks:
             remarks.append(f"{self.permissions.require_unused()} that a run without faults never uses")
+            if self.pipeline.settings.asynchronous:
+                remarks.append(f"{self._make_asynchronous()} of the endpoint")
+
+    def _make_asynchronous(self) -> int:
+        """Let the endpoint take requests as an asynchronous one; return how many rights its role needs for that."""
+        aws, template = self.emulator.aws, self._template
+        (block,) = template.of_type("aws_sagemaker_endpoint_configuration")
+        configuration = AsyncConfiguration.of(self.deployment.resolved(block))
+        self.endpoint.asynchronous = AsyncEndpoint(aws, configuration, self.endpoint.ask)
+        role = self.deployment.resolved(template.of_type("aws_sagemaker_model")[0])["execution_role_arn"]
+        return require_endpoint_rights(aws, role, self.pipeline, configuration.topics)
 
     def _let_messages_flow(self) -> None:
         """Let the endpoint answer, and only then create the mapping."""
@@ -95,9 +106,5 @@ class RunningStack:
             endpoints=endpoints or {self.pipeline.settings.endpoint_name},
             authorize=self.permissions.denial_of_inference,
         )
-        for block in self._template.of_type("aws_sagemaker_endpoint_configuration"):
-            if self.pipeline.settings.asynchronous:
-                configuration = AsyncConfiguration.of(self.deployment.resolved(block))
-                self.endpoint.asynchronous = AsyncEndpoint(self.emulator.aws, configuration, self.endpoint.ask)
         self.deployment.create(only=is_mapping)
         self._display.resources(self.deployment)

@@ -99,6 +99,18 @@ def test_recordings_are_transcribed_by_an_asynchronous_endpoint(run_locally: Run
     assert "calls-transcripts-notify" in output
 
 
+def test_a_right_that_the_endpoint_s_role_lacks_is_named(run_locally: RunLocally, tmp_path: Path) -> None:
+    template = synthesize("examples.async_scale_to_zero", None, tmp_path / "synthesized")
+    document = json.loads(template.read_text())
+    policies = document["resource"]["aws_iam_role_policy"]
+    (policy,) = [policy for name, policy in policies.items() if "endpoint_role_exchange-objects" in name]
+    policy["policy"] = policy["policy"].replace("my-calls/answers/*", "my-calls/other/*")
+    template.write_text(json.dumps(document))
+    done = run_locally("--template", template, "--count", 20)
+    role, right = "arn:aws:iam::123456789012:role/calls-transcripts-endpoint-eu-central-1", "s3:PutObject"
+    assert done.stderr == f"error: denied: {role} must be allowed {right} on arn:aws:s3:::my-calls/answers/any\n"
+
+
 def test_of_several_pipelines_one_must_be_named(run_locally: RunLocally) -> None:
     done = run_locally("--app", "examples.several_models")
     message = "--pipeline must name one: the stack support has language, sentiment, topic"
