@@ -30,15 +30,26 @@ def make_elsewhere(template: Template, aws: Aws) -> list[str]:
 
 
 def _make_buckets(template: Template, aws: Aws) -> Iterator[str]:
-    blocks = [block for type_ in WITH_LOCATIONS for block in template.of_type(type_)]
-    for name in sorted({name for block in blocks for name in BUCKET.findall(json.dumps(block.arguments))}):
+    for name in sorted(set(_buckets(template))):
         # The oldest region is no location, and takes none.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
         if aws.region == "us-east-1":
             place = {}
         aws.s3.create_bucket(Bucket=name, **place)
+        # A signing job names the version of what it signs.
+        aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         yield f"bucket {name}"
+
+
+def _buckets(template: Template) -> Iterator[str]:
+    for type_ in WITH_LOCATIONS:
+        for block in template.of_type(type_):
+            yield from BUCKET.findall(json.dumps(block.arguments))
+    for block in template.of_type("aws_s3_object"):
+        yield block.arguments["bucket"]
+    for block in template.of_type("aws_signer_signing_job"):
+        yield block.arguments["destination"]["s3"]["bucket"]
 
 
 def _make_queues(template: Template, aws: Aws) -> Iterator[str]:
