@@ -89,9 +89,18 @@ def test_a_bad_argument_is_explained(arguments: list[str], message: str) -> None
     [
         ("", "FILE holds no messages"),
         ('{"inputs": "a"}\n\nno JSON\n', "FILE line 3 is not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[1]", 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
-        ('{"text": "a"}', 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
-        ('{"inputs": ""}', 'FILE line 1 must be an object with "inputs", a text that is not empty, or with "body"'),
+        (
+            "[1]",
+            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+        ),
+        (
+            '{"text": "a"}',
+            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+        ),
+        (
+            '{"inputs": ""}',
+            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+        ),
         ('{"inputs": "\\ud800"}', 'FILE line 1: "inputs" is not valid Unicode'),
         ('{"inputs": "a", "expected": 1}', 'FILE line 1: "expected" must be a text'),
         ('{"inputs": "a", "poison": 1}', 'FILE line 1: "poison" must be a text that says why it can never be scored'),
