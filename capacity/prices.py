@@ -35,9 +35,9 @@ class Prices:
     @classmethod
     def load(cls, region: str, file: Path | None = None) -> Self:
         """Read the table, and a file whose figures come first. Raises UsageError if the file can't be read."""
-        table = _read(TABLE)
+        table = read_table(TABLE)
         if file is not None:
-            for part, own in _read(file).items():
+            for part, own in read_table(file).items():
                 if part not in table and not part.startswith(f"{INSTANCE} "):
                     raise UsageError(f"{file}: there is no price {part!r}, but there are: {', '.join(table)}")
                 table[part] = {**table.get(part, {"unit": "an hour"}), **own}
@@ -66,7 +66,8 @@ class Prices:
         return (name, price) if name and price else None
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def read_table(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the prices of a file by part and region. Raises UsageError if it can't be read, or lacks something."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
