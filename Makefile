@@ -41,6 +41,9 @@ soak: .venv/.ready ## send 100,000 messages through the local run while faults a
 capacity: .venv/.ready ## what the stacks carry and cost, before they are deployed; ARGS="--rate 200 --model 20ms+0.5ms"
 	@$(RUN) -m capacity $(if $(filter file,$(origin STACK)),,--stack "$(STACK)") $(ARGS)
 
+prices: .venv/.ready ## renew the prices from the AWS Price List API; needs AWS credentials
+	@$(RUN) -m capacity.refresh $(ARGS)
+
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
 

@@ -82,10 +82,9 @@ def steady(work: Work, rate: float) -> Steady:
     most, _ = most_invocations(work)
     carried = min(rate, found[0].per_second) if found[0].per_second else rate
     batch = batch_size(work, carried)
-    plain = work.invocation(batch)
-    requests = carried / plain.records_per_request
-    loads = [_load(work, variant, requests, plain.records_per_request) for variant in work.pipeline.endpoint.variants]
-    waiting = _endpoint_wait(work, loads, plain)
+    loads = _loads(work, carried, batch)
+    running = most if batch >= work.full_batch - 1e-6 else first_invocations(work)
+    waiting = _endpoint_wait(work, loads, work.invocation(batch), running)
     one = work.invocation(batch, 0.0 if math.isinf(waiting) else waiting)
     per_second = carried / batch
     stable = rate < found[0].per_second
@@ -127,7 +126,15 @@ def batch_size(work: Work, rate: float) -> float:
 
 
 def _busy(work: Work, rate: float, batch: float) -> float:
-    return rate / batch * (work.invocation(batch).seconds + work.profile.between)
+    """Return the invocations at once, with the first pollers' wait for places at the endpoint."""
+    plain = work.invocation(batch)
+    waiting = _endpoint_wait(work, _loads(work, rate, batch), plain, first_invocations(work))
+    return rate / batch * (work.invocation(batch, waiting).seconds + work.profile.between)
+
+
+def _loads(work: Work, rate: float, batch: float) -> list[Load]:
+    size = work.invocation(batch).records_per_request
+    return [_load(work, variant, rate / size, size) for variant in work.pipeline.endpoint.variants]
 
 
 def _load(work: Work, variant: Variant, requests: float, size: float) -> Load:
@@ -150,17 +157,22 @@ def instances_at(variant: Variant, requests_per_second: float, busy: float) -> i
     return max(scaling.minimum, min(scaling.maximum, math.ceil(needed - 1e-9)))
 
 
-def _endpoint_wait(work: Work, loads: Sequence[Load], shape: Invocation) -> float:
-    """Return the mean wait for a place, of the variant where it is longest; none where places outnumber requests."""
+def _endpoint_wait(work: Work, loads: Sequence[Load], shape: Invocation, invocations: int) -> float:
+    """Return the mean wait for a place with so many invocations, of the variant where it is longest.
+
+    M/D/c, but no more than a closed network allows: requests in flight beyond the places wait for one to come free.
+    """
     if work.pipeline.endpoint.queues_requests:
         return 0.0
-    waits, most = [0.0], most_invocations(work)[0]
+    waits = [0.0]
     for load in loads:
         if load.variant.shadow or not load.requests_per_second:
             continue
-        if most * shape.at_once <= load.places and not load.variant.random_routing:
-            continue
-        waits.append(_wait(load, shape.request_seconds, None))
+        wait = _wait(load, shape.request_seconds, None)
+        if not load.variant.random_routing and load.places:
+            beyond = max(0.0, invocations * shape.at_once * work.pipeline.endpoint.share(load.variant) - load.places)
+            wait = min(wait, beyond / load.places * shape.request_seconds)
+        waits.append(wait)
     return max(waits)
 
 
