@@ -6,14 +6,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from capacity.answer import answer, as_json, lines
-from capacity.brief import brief
+from capacity.answer import Answer, answer, as_json, lines
+from capacity.brief import IDLE_RATE, brief
 from capacity.deployed import Pipeline
 from capacity.options import Options, parse
+from capacity.page import numbers, render
 from capacity.peers import measured_peer
 from capacity.prices import Prices
 from capacity.profile import aws_profile
 from capacity.reading import pipelines_of
+from capacity.study import study
+from capacity.study_text import study_lines
 from capacity.work import Work
 from local.errors import LocalRunError, UsageError
 from local.output import OutputFolder
@@ -38,26 +41,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answers(options: Options) -> str:
-    """Return the answer for each pipeline, as text or as JSON."""
-    peer = measured_peer()
-    found = [
-        answer(_work(pipeline, options), options.rate, Prices.load(pipeline.region, options.prices), peer)
-        for pipeline in _pipelines(options)
-    ]
+    """Return what was found of each pipeline, as text or as JSON; write the page, unless formulas alone are asked."""
+    found = [_answer(pipeline, options) for pipeline in _pipelines(options)]
+    if options.formulas:
+        content = [as_json(one) for one in found]
+        texts = ["\n".join(lines(one)) for one in found]
+    else:
+        prices = {one.work.pipeline.region: _prices(one.work.pipeline, options) for one in found}
+        studies = [study(one, options.arrivals, prices[one.work.pipeline.region], options.start) for one in found]
+        content = [numbers(one) for one in studies]
+        texts = ["\n".join(study_lines(one)) for one in studies]
+        with OutputFolder(options.report) as output:
+            page = output.write_report(json.dumps(content, indent=2) + "\n", render(studies, prices, options.command))[
+                1
+            ]
+        texts.append(f"Page: {page}")
     if options.json:
-        return json.dumps([as_json(one) for one in found], indent=2)
+        return json.dumps(content, indent=2)
     profile = aws_profile(options.round_trip)
-    return "\n\n".join(["\n".join(lines(one)) for one in found] + [f"Times besides the model's: {profile.origin}."])
+    return "\n\n".join([*texts, f"Times besides the model's: {profile.origin}."])
+
+
+def _answer(pipeline: Pipeline, options: Options) -> Answer:
+    arrivals = options.arrivals
+    rate = float(arrivals.per_second[-1]) if arrivals.is_steady or arrivals.has_burst else arrivals.peak
+    return answer(_work(pipeline, options), rate or IDLE_RATE, _prices(pipeline, options), measured_peer())
+
+
+def _prices(pipeline: Pipeline, options: Options) -> Prices:
+    return Prices.load(pipeline.region, options.prices)
 
 
 def _brief(options: Options) -> str:
-    """Return a line for each pipeline that is synthesized already."""
+    """Return a line for each pipeline that is synthesized already, and the reason where there can be none."""
     folder = Path(os.environ.get("CDKTF_OUTDIR", "cdktf.out"))
-    found = [p for path in stacks_in(folder).values() for p in pipelines_of(Template.load(path))]
-    width = max(len(pipeline.path) for pipeline in found)
+    found, unread = list[Pipeline](), list[str]()
+    for path in stacks_in(folder).values():
+        try:
+            found += pipelines_of(Template.load(path))
+        except LocalRunError as error:
+            unread.append(f"no capacity is known: {error}")
+    width = max((len(pipeline.path) for pipeline in found), default=0)
     rows = [brief(_work(pipeline, options), Prices.load(pipeline.region), width) for pipeline in found]
     model = "make capacity says it for yours" if options.model == parse([]).model else "as set"
-    return "\n".join([f"With a model of {options.model.text} ({model}):", *rows])
+    return "\n".join([f"With a model of {options.model.text} ({model}):", *rows, *unread])
 
 
 def _work(pipeline: Pipeline, options: Options) -> Work:

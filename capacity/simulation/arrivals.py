@@ -25,6 +25,8 @@ class Arrivals:
     text: str
     is_steady: bool = False
     """Whether it is the same each second, so that the formulas hold."""
+    has_burst: bool = False
+    """Whether many come in the first second; the formulas are then of the rate behind it."""
 
     @property
     def peak(self) -> float:
@@ -67,7 +69,7 @@ def parse_arrivals(text: str, hours: float = 24.0, burst: float = 0.0) -> Arriva
         said = f"{said} and a burst of {burst:,.0f}"
     if not rates.sum():
         raise UsageError(f"--rate {text!r}: no message arrives at all")
-    return Arrivals(rates, said, is_steady=not burst and bool((rates == rates[0]).all()))
+    return Arrivals(rates, said, is_steady=not burst and bool((rates == rates[0]).all()), has_burst=bool(burst))
 
 
 def _of_curve(text: str, seconds: int) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ def carried(work: Work, fleets: Sequence[Fleet], records: float, seconds: float)
     return min((fleet.places * records / seconds / share for fleet, share in shares if share), default=0.0)
 
 
-def throttled_share(work: Work, fleets: Sequence[Fleet], offered: float) -> float:
+def throttled_share(fleets: Sequence[Fleet], offered: float) -> float:
     """Return the share of the requests that a serverless endpoint refuses, with so many in flight."""
     places = sum(fleet.places for fleet in fleets if fleet.variant.memory_mib)
     return max(0.0, 1 - places / offered) if places and offered > places else 0.0

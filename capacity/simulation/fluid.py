@@ -98,8 +98,8 @@ class _Run:
         return min(window, self._batches.sizes[place] * self._pollers.now / flowing) / 2
 
     def _throttle(self, second: int, flowing: float, in_flight: float, *, is_full: bool) -> float:
-        """Return the messages that a serverless endpoint refused on each try; dead-letter those on their last receive."""
-        share = throttled_share(self._work, self._fleets, in_flight) if is_full else 0.0
+        """Return the messages that a serverless endpoint refuses; dead-letter those on their last receive."""
+        share = throttled_share(self._fleets, in_flight) if is_full else 0.0
         if not share:
             return 0.0
         each = share**TRIES

@@ -15,18 +15,18 @@ class Batches:
         self._work = work
         full = work.batch_in_time()
         step = max(1, full // MOST_SIZES)
-        self.sizes = sorted({*range(1, full + 1, step), full})
+        self.sizes: list[int] = sorted({*range(1, full + 1, step), full})
         shapes = [work.invocation(size) for size in self.sizes]
-        self._seconds = [shape.seconds for shape in shapes]
-        self._per_request = [shape.records_per_request for shape in shapes]
-        self._at_once = [shape.at_once for shape in shapes]
-        self._request_seconds = [shape.request_seconds for shape in shapes]
+        self._seconds: list[float] = [shape.seconds for shape in shapes]
+        self._per_request: list[float] = [shape.records_per_request for shape in shapes]
+        self._at_once: list[float] = [shape.at_once for shape in shapes]
+        self._request_seconds: list[float] = [shape.request_seconds for shape in shapes]
         between = work.profile.between
-        # Invocations that one message a second keeps busy. It falls with the batch; a step up would be no use to anyone.
+        # Invocations that one message a second keeps busy. It falls with the batch.
         busy = [(seconds + between) / size for seconds, size in zip(self._seconds, self.sizes, strict=True)]
         for position in range(1, len(busy)):
             busy[position] = min(busy[position], busy[position - 1])
-        self._busy = busy
+        self._busy: list[float] = busy
         self._descending = [-value for value in busy]
 
     @property
