@@ -26,10 +26,10 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak capacity prices bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo soak capacity capacity-check prices bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
 	@$(RUN) -m local $(ARGS)
@@ -40,6 +40,9 @@ soak: .venv/.ready ## send 100,000 messages through the local run while faults a
 # STACK is dev for the commands that deploy; here all of the app's stacks are meant unless one is named
 capacity: .venv/.ready ## what the stacks carry and cost, before they are deployed; ARGS="--rate 200 --model 20ms+0.5ms"
 	@$(RUN) -m capacity $(if $(filter file,$(origin STACK)),,--stack "$(STACK)") $(ARGS)
+
+capacity-check: .venv/.ready ## hold the simulation against measurement, about five minutes; ARGS=handler for one of them
+	@$(RUN) -m capacity.check $(ARGS)
 
 prices: .venv/.ready ## renew the prices from the AWS Price List API; needs AWS credentials
 	@$(RUN) -m capacity.refresh $(ARGS)

@@ -23,6 +23,8 @@ CHEAPER, FASTER, MORE = 0.03, 0.10, 0.05
 # A steady rate is simulated for so long, and with so many messages for its latency.
 STEADY_SECONDS, MESSAGES = 3600, 3000
 SLOWER = (2.0, 1.5, 1.2, 1.1, 1.0)
+# Of an instance type that is cheaper: so much longer may 95 % of the messages take.
+SLOWER_P95 = 2.0
 # What the simulation does not see.
 CAUTIONS = (
     ("max_events_per_message", "whoever reads the results then gets lists"),
@@ -119,7 +121,8 @@ class _Judge:
             model = _slowed(work.model, factor)
             slower = Work(replace(work.pipeline, endpoint=endpoint), model, work.profile, work.circumstances)
             after = self.outcome(slower)
-            if after.usd_a_month <= (1 - CHEAPER) * before.usd_a_month and after.carried >= before.carried - 1e-3:
+            is_cheaper = after.usd_a_month <= (1 - CHEAPER) * before.usd_a_month
+            if is_cheaper and after.carried >= before.carried - 1e-3 and after.p95 <= SLOWER_P95 * before.p95:
                 return after, factor
         return None, 1.0
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from capacity.cost import PARTS, by_part, items
+from capacity.cost import MILLION, PARTS, by_part, items
 from capacity.prices import Prices
 from capacity.service_time import shown
 from capacity.simulation.course import Course, Series
@@ -21,12 +21,18 @@ def bars_of(seconds: int) -> int:
     return min(MOST_BARS, max(1, seconds // 10))
 
 
-def over_time(values: Series, title: str, line: Series | None = None, *, peak: bool = False) -> Chart:
-    """Return bars of a value's mean over time, or of its peak, and another value's as a line on the same axis."""
+def over_time(
+    values: Series, title: str, line: Series | None = None, *, peak: bool = False, whole: bool = False
+) -> Chart:
+    """Return bars of a value's mean over time, or of its peak, and another value's as a line on the same axis.
+
+    `whole` values have no ticks between whole numbers.
+    """
     bars = bars_of(len(values))
     heights = _binned(values, bars, peak=peak)
     lines = _binned(line, bars, peak=False) if line is not None else np.zeros(0)
-    y_ticks, top = _scaled(max(float(heights.max()), float(lines.max(initial=0.0))))
+    largest = max(float(heights.max()), float(lines.max(initial=0.0)))
+    y_ticks, top = axis(largest) if whole else _scaled(largest)
     return Chart(
         bars=[
             Bar(100 * number / bars, 100 / bars, 100 * float(height) / top, f"{_text(float(height))} {title}")
@@ -96,6 +102,9 @@ def _binned(values: Series, bars: int, *, peak: bool) -> Series:
 
 def _scaled(largest: float) -> tuple[list[Tick], float]:
     """Return the ticks of a y axis, also of values far below one, and the value at its top."""
+    if largest >= MILLION:
+        ticks, top = axis(largest / MILLION)
+        return [Tick(tick.at, f"{tick.text} m" if tick.text != "0" else "0") for tick in ticks], top * MILLION
     if largest >= 4:
         return axis(largest)
     factor = 1.0

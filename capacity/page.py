@@ -70,7 +70,7 @@ def _context(found: Study, prices: Prices) -> dict[str, Any]:
         "flow": charts.over_time(course.done, "messages/s done", course.arrived),
         "backlog": charts.over_time(course.backlog, "messages wait", peak=True),
         "age": charts.over_time(course.age, "s old", peak=True),
-        "fleet": charts.over_time(instances, "instances") if has_instances else None,
+        "fleet": charts.over_time(instances, "instances", whole=True) if has_instances else None,
         "utilization": charts.over_time(100 * course.utilization, "% of the places", None),
         "concurrency": charts.over_time(course.concurrency, "invocations at once"),
         "latency": charts.latencies(found.events.latencies) if found.events else None,

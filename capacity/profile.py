@@ -29,6 +29,10 @@ class Profile:
     """From the end of an invocation until the next batch's begins: delete, receive, invoke."""
     cores: float = float("inf")
     """Processors that all invocations share; on Lambda each has its own."""
+    shared: float = 0.0
+    """Of a local run: time of each batch in the emulator, one process that all batches pass through in turn."""
+    first: float = 0.0
+    """Until the first batch: of a local run, the start of the function's processes."""
     senders: int = 4
     """Threads that send results (handler.batch)."""
     origin: str = ""

@@ -53,7 +53,7 @@ def _late(answer: Answer, arrivals: Arrivals, course: Course) -> str:
         left = counted(round(float(course.backlog[-1])), "message")
         return f"{when} messages pile up, because {_binding(answer, course)}; {left} wait at the end."
     until = f"until {_clock(int(late[-1]) + 1, arrivals)}"
-    return f"{when} messages wait, because {_binding(answer, course)}; the oldest is {shown(oldest)} old, {until}."
+    return f"{when} messages wait, {until}, because {_binding(answer, course)}; the oldest gets {shown(oldest)} old."
 
 
 def _clock(second: int, arrivals: Arrivals) -> str:
@@ -74,7 +74,11 @@ def _binding(answer: Answer, course: Course) -> str:
             for load in answer.steady.loads
             if load.variant.instance_type
         )
-        what = "more instances are slow to come" if can_grow else f"all places of the endpoint's {most:.0f} are taken"
+        what = (
+            "more instances are slow to come"
+            if can_grow
+            else f"all places of the endpoint's {counted(float(most), 'instance')} are taken"
+        )
         return f"{what} (instances x concurrency)"
     running = course.concurrency[late]
     if (running < course.most_concurrency - 1).mean() > 0.5:

@@ -98,6 +98,7 @@ class Discrete:
         self._fixed = pollers
         self._running = 0
         self.stations = list(self._stations(instances, service or work.model.seconds))
+        self._shared = simpy.Resource(self.env, 1)
         cores = work.profile.cores
         self.cores = simpy.Resource(self.env, int(cores)) if cores != float("inf") else None
 
@@ -179,9 +180,15 @@ class Discrete:
             self.env.process(self._poll())
 
     def _poll(self) -> Process:
-        sandbox = Sandbox(self)
+        sandbox, profile = Sandbox(self), self.work.profile
+        if profile.first:
+            yield self.env.timeout(profile.first)
         while True:
             batch = yield from self._gather()
+            if profile.shared:
+                with self._shared.request() as turn:
+                    yield turn
+                    yield self.env.timeout(profile.shared)
             for message in batch:
                 message.receives += 1
             if len(self.events.latencies) or self._skipped == 0:
@@ -191,8 +198,8 @@ class Discrete:
             started = self.env.now
             yield from sandbox.invoke(batch)
             self.events.invocation_seconds.append(self.env.now - started)
-            if self.work.profile.between:
-                yield self.env.timeout(self.work.profile.between)
+            if profile.between:
+                yield self.env.timeout(profile.between)
 
     def _gather(self) -> Generator[simpy.Event, Any, list[Message]]:
         """Wait for a batch: what a receive finds, or what comes within the window."""
