@@ -5,7 +5,7 @@ PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local benchmarks contract tests tools
+CHECKED := main.py examples constructs_lib handler local capacity benchmarks contract tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -26,16 +26,26 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo soak capacity capacity-check prices bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
 	@$(RUN) -m local $(ARGS)
 
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)
+
+# STACK is dev for the commands that deploy; here all of the app's stacks are meant unless one is named
+capacity: .venv/.ready ## what the stacks carry and cost, before they are deployed; ARGS="--rate 200 --model 20ms+0.5ms"
+	@$(RUN) -m capacity $(if $(filter file,$(origin STACK)),,--stack "$(STACK)") $(ARGS)
+
+capacity-check: .venv/.ready ## hold the simulation against measurement, about five minutes; ARGS=handler for one of them
+	@$(RUN) -m capacity.check $(ARGS)
+
+prices: .venv/.ready ## renew the prices from the AWS Price List API; needs AWS credentials
+	@$(RUN) -m capacity.refresh $(ARGS)
 
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
@@ -62,6 +72,7 @@ format: .venv/.ready ## format the code and mend what lint can mend
 # CI: no spinner, which would wipe what the app says from the screen
 synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
 	@CI=true; export CI; $(CDKTF) synth
+	@$(RUN) -m capacity --brief
 
 security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
 	@rm -rf cdktf.out/stacks

@@ -53,6 +53,7 @@ def _run(name: str, publishing: bool, console: Console) -> None:
     if publishing:
         draw(result, PAGE.with_suffix("") / f"{name}.svg")
         publish(name, result)
+        write_json(name, result, PAGE.with_suffix(""))  # what python -m capacity compares with
     console.print(f"{target}, after {time.monotonic() - started:.0f} s", style="dim")
 
 

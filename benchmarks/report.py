@@ -5,6 +5,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -30,6 +31,7 @@ def write_json(name: str, result: Result, folder: Path = BUILD) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "benchmark": name,
+        "measured": datetime.now(UTC).date().isoformat(),
         "machine": _machine(),
         "cases": [
             {

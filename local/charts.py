@@ -23,6 +23,10 @@ class Bar:
     width: float
     height: float
     title: str
+    bottom: float = 0.0
+    """Where it begins: on another bar, in a stack."""
+    kind: str = ""
+    """Class of the page's style; empty for the usual colour."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +46,7 @@ def throughput(arrivals: Sequence[float], sent: Sequence[float]) -> Chart:
     width = nice_step(end / TIME_BARS)
     bars = math.ceil(end / width + 1e-9)
     received, sending = _histogram(arrivals, width, bars), _histogram(sent, width, bars)
-    y_ticks, top = _axis(max(*received, *sending) / width)
+    y_ticks, top = axis(max(*received, *sending) / width)
     points = [
         f"{100 * edge / bars:.2f},{100 - 100 * count / width / top:.2f}"
         for number, count in enumerate(sending)
@@ -53,7 +57,7 @@ def throughput(arrivals: Sequence[float], sent: Sequence[float]) -> Chart:
             Bar(100 * number / bars, 100 / bars, 100 * count / width / top, f"{count / width:,.0f} messages/s")
             for number, count in enumerate(received)
         ],
-        x_ticks=_ticks(nice_step(end / 6), bars * width, " s"),
+        x_ticks=ticks(nice_step(end / 6), bars * width, " s"),
         y_ticks=y_ticks,
         line=" ".join(points),
     )
@@ -65,13 +69,13 @@ def latency(latencies_ms: Sequence[float], marks: Mapping[str, float | None]) ->
     width = nice_step(end / LATENCY_BARS)
     bars = math.floor(end / width) + 1
     counts = _histogram(latencies_ms, width, bars)
-    y_ticks, top = _axis(max(counts))
+    y_ticks, top = axis(max(counts))
     return Chart(
         bars=[
             Bar(100 * number / bars, 100 / bars, 100 * count / top, f"{count:,} took {number * width:,.0f} ms and more")
             for number, count in enumerate(counts)
         ],
-        x_ticks=_ticks(nice_step(end / 5), bars * width, " ms"),
+        x_ticks=ticks(nice_step(end / 5), bars * width, " ms"),
         y_ticks=y_ticks,
         marks=[Tick(100 * at / (bars * width), f"{name} {at:,.0f} ms") for name, at in marks.items() if at is not None],
     )
@@ -81,7 +85,7 @@ def batch_sizes(records: Sequence[int]) -> Chart:
     """Return how many requests held how many messages."""
     counts = Counter(records)
     largest = max([FEWEST_BATCH_SIZES, *records])
-    y_ticks, top = _axis(max([1, *counts.values()]))
+    y_ticks, top = axis(max([1, *counts.values()]))
     label_every = math.ceil(largest / 12)
     return Chart(
         bars=[
@@ -104,13 +108,13 @@ def _histogram(values: Sequence[float], width: float, bars: int) -> list[int]:
     return [counts[number] for number in range(bars)]
 
 
-def _axis(largest: float) -> tuple[list[Tick], float]:
+def axis(largest: float) -> tuple[list[Tick], float]:
     """Return the ticks of a y axis, and the value at its top."""
     step = max(1, nice_step(max(largest, 1) / 4))
     top = step * math.ceil(largest / step - 1e-9) or step
     return [Tick(100 * number * step / top, f"{number * step:,.0f}") for number in range(round(top / step) + 1)], top
 
 
-def _ticks(step: float, end: float, unit: str) -> list[Tick]:
+def ticks(step: float, end: float, unit: str) -> list[Tick]:
     values = [number * step for number in range(math.floor(end / step + 1e-9) + 1)]
     return [Tick(100 * value / end, f"{value:,g}{unit if value == values[-1] else ''}") for value in values]

@@ -188,11 +188,23 @@ class Outcome:
             "requests": len(records),
             "records_per_request": _ratio(sum(records), len(records), digits=2),
             "request_ms": percentiles(service),
+            "request_ms_by_records": self._request_ms_by_records(),
             "accuracy_by_language": {
                 language: {"scored": scored, "right": right} for language, (scored, right) in by_language.items()
             },
             **self._groups_summary(),
             **self._disturbance_summary(),
+        }
+
+    def _request_ms_by_records(self) -> dict[str, Any]:
+        """Return by records in a request how many were answered, and their mean time; refused ones say little of it."""
+        times: dict[int, list[float]] = {}
+        for invocation in self.invocations:
+            if not invocation.refused:
+                times.setdefault(invocation.records, []).append(1000 * invocation.seconds)
+        return {
+            str(records): {"requests": len(times[records]), "mean": round(sum(times[records]) / len(times[records]), 3)}
+            for records in sorted(times)
         }
 
     def _groups_summary(self) -> dict[str, Any]:

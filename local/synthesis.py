@@ -23,8 +23,17 @@ UNWRITABLE = (*(f"{errno.errorcode[number]}: " for number in NUMBERS), *(f"[Errn
 def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     """Synthesize the stacks of a module of this project into the folder; return the path of the one asked for.
 
-    By default that is the only one, or `dev`. Raises UsageError if there is no such module or stack, or no Node,
-    LocalRunError if the module did not synthesize.
+    By default that is the only one, or `dev`. Raises what `synthesize_all` raises, and UsageError if there is no such
+    stack.
+    """
+    stacks = synthesize_all(app, folder)
+    return stacks[_chosen(app, stack, sorted(stacks))]
+
+
+def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
+    """Synthesize the stacks of a module of this project into the folder; return their paths by name.
+
+    Raises UsageError if there is no such module, or no Node, LocalRunError if the module did not synthesize.
     """
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")
@@ -50,8 +59,15 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
         raise _failure(app, completed.stderr.strip())
     if not manifest.exists():
         raise UsageError(f"{app} synthesizes no stacks")
-    stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]
-    return folder / stacks[_chosen(app, stack, sorted(stacks))]["synthesizedStackPath"]
+    return stacks_in(folder)
+
+
+def stacks_in(folder: Path) -> dict[str, Path]:
+    """Return the paths of the stacks that a folder was synthesized into, by name. Raises UsageError if it was not."""
+    manifest = folder / "manifest.json"
+    with explained(manifest):
+        stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]
+    return {name: folder / stack["synthesizedStackPath"] for name, stack in stacks.items()}
 
 
 def _failure(app: str, output: str) -> LocalRunError:

@@ -48,6 +48,8 @@ class Block:
     depends_on: Sequence[str] = ()
     part: str = ""
     """The construct in the stack that it belongs to; a pipeline's has the pipeline's name."""
+    comment: Attributes = field(default_factory=dict)
+    """What stands under `//`, which Terraform does not read."""
 
     @property
     def dependencies(self) -> list[str]:
@@ -176,9 +178,10 @@ def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:
                 if unsupported := sorted(UNSUPPORTED_ARGUMENTS & body.keys()):
                     raise TemplateError(f"{address}: the local run does not know {', '.join(unsupported)}")
                 arguments = {key: value for key, value in body.items() if key not in META_ARGUMENTS}
-                path = body.get("//", {}).get("metadata", {}).get("path", "").split("/")
+                comment = body.get("//", {})
+                path = comment.get("metadata", {}).get("path", "").split("/")
                 part = path[1] if len(path) > 1 else ""
-                yield Block(address, f"{prefix}{type_}", arguments, body.get("depends_on", []), part)
+                yield Block(address, f"{prefix}{type_}", arguments, body.get("depends_on", []), part, comment)
 
 
 def _block_body(value: Any) -> Any:

@@ -1,0 +1,1 @@
+"""The simulation held against measurement: the handler at the benchmark's endpoint, and the local run."""

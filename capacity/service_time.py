@@ -1,0 +1,137 @@
+"""The model's time for a request, by the number of records in it."""
+
+import json
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.errors import UsageError
+
+FORMS = "20ms+0.5ms (a request and each record), 1=20ms,8=24ms (by records in a request), or a report.json of make demo"
+DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(us|ms|s|m|h)")
+SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+MAX_SECONDS = 3600.0
+"""SageMaker: InvocationTimeoutSeconds of asynchronous endpoints; others have 60 s, which `limits` knows."""
+
+
+def duration(text: str, what: str) -> float:
+    """Return the seconds of a duration such as `20ms`, `1.5s` or `2h`. Raises UsageError that names it."""
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{what} {text!r} is not a duration such as 20ms, 1.5s or 2h")
+    return float(match[1]) * SECONDS[match[2]]
+
+
+@dataclass(frozen=True)
+class ServiceTime:
+    """Seconds by records in a request: straight lines between the points, the last one goes on."""
+
+    points: Sequence[tuple[float, float]]
+    """Records and seconds, by rising records; one point stands for the same time whatever the number."""
+    text: str
+    """How it was given."""
+
+    def seconds(self, records: float) -> float:
+        """Return the seconds of a request with so many records, of which a mean need not be whole."""
+        if len(self.points) == 1:
+            return self.points[0][1]
+        sizes = [size for size, _ in self.points]
+        right = min(max(1, bisect_left(sizes, records)), len(sizes) - 1)
+        (low, fast), (high, slow) = self.points[right - 1], self.points[right]
+        return max(0.0, fast + (slow - fast) * (records - low) / (high - low))
+
+
+def parse_service_time(text: str) -> ServiceTime:
+    """Return the time that an option gives in one of the `FORMS`. Raises UsageError for any other text."""
+    if text.endswith(".json"):
+        return _from_report(Path(text))
+    if "=" in text:
+        return _from_table(text)
+    parts = text.split("+")
+    if len(parts) > 2 or not all(DURATION.fullmatch(part.strip()) for part in parts):
+        raise UsageError(f"--model {text!r} is not {FORMS}")
+    fixed, each = ([duration(part, "--model") for part in parts] + [0.0])[:2]
+    _require_bounds(text, [fixed, each])
+    if fixed + each <= 0:
+        raise UsageError(f"--model {text!r} takes no time at all; it must be more than 0")
+    return ServiceTime(((0, fixed), (1, fixed + each)), _said(fixed, each))
+
+
+def _said(fixed: float, each: float) -> str:
+    return f"{shown(fixed)} + {shown(each)} a record" if each else f"{shown(fixed)} a request"
+
+
+def _from_table(text: str) -> ServiceTime:
+    points: dict[int, float] = {}
+    for entry in text.split(","):
+        records, _, time = entry.partition("=")
+        if not records.strip().isdecimal() or not int(records):
+            raise UsageError(f"--model {text!r}: {entry!r} does not begin with a number of records of at least 1")
+        if int(records) in points:
+            raise UsageError(f"--model {text!r}: {int(records)} records are there twice")
+        points[int(records)] = duration(time, f"--model {text!r}:")
+    _require_bounds(text, points.values())
+    if min(points.values()) <= 0:
+        raise UsageError(f"--model {text!r} has a request that takes no time at all; it must be more than 0")
+    return ServiceTime(tuple(sorted(points.items())), f"a table of {len(points)} sizes")
+
+
+def _require_bounds(text: str, seconds: Any) -> None:
+    if max(seconds) > MAX_SECONDS:
+        raise UsageError(f"--model {text!r}: {max(seconds):g} s is over the {MAX_SECONDS:g} s that SageMaker allows")
+
+
+def _from_report(path: Path) -> ServiceTime:
+    """Return the least squares line through the requests of a run, each size weighted by its requests."""
+    try:
+        report = json.loads(path.read_bytes())
+        by_records: Mapping[str, Any] = report["request_ms_by_records"]
+        found = [(int(size), entry["mean"] / 1000, entry["requests"]) for size, entry in by_records.items()]
+    except OSError as error:
+        raise UsageError(f"--model {path}: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"--model {path} is not a report.json of make demo: it has no request_ms_by_records"
+        ) from error
+    if not found:
+        raise UsageError(f"--model {path}: the run sent no request")
+    fixed, each = _line(found)
+    return ServiceTime(((0, fixed), (1, fixed + each)), f"{_said(fixed, each)}, of {path.name}")
+
+
+def _line(found: Sequence[tuple[int, float, int]]) -> tuple[float, float]:
+    """Return the seconds of a request and of each record; neither is below zero."""
+    total = sum(weight for _, _, weight in found)
+    mean_size = sum(size * weight for size, _, weight in found) / total
+    mean_time = sum(time * weight for _, time, weight in found) / total
+    spread = sum(weight * (size - mean_size) ** 2 for size, _, weight in found)
+    common = sum(weight * (size - mean_size) * (time - mean_time) for size, time, weight in found)
+    each = max(0.0, common / spread) if spread else 0.0
+    each = min(each, mean_time / max(1.0, mean_size))
+    return max(0.0, mean_time - each * mean_size), each
+
+
+def shown(seconds: float) -> str:
+    """Return a duration as people say it."""
+    if math.isinf(seconds):
+        return "without end"
+    if seconds < 1:
+        return f"{1000 * seconds:.4g} ms" if seconds else "0 ms"
+    if seconds < 120:
+        return f"{seconds:.4g} s"
+    return f"{seconds / 60:.3g} minutes" if seconds < 7200 else f"{seconds / 3600:.3g} hours"
+
+
+def counted(number: float, word: str) -> str:
+    """Return a number with what it counts, three digits or all before the point."""
+    text = f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:.3g}"
+    return f"{text} {word}{'' if number == 1 else 's'}"
+
+
+def rate_text(per_second: float) -> str:
+    """Return messages a second: whole ones from 100 on, else four digits."""
+    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.4g}"

@@ -1,0 +1,62 @@
+"""Invocations as a fluid: how long a batch of each size takes, and which size a rate leads to."""
+
+from bisect import bisect_left
+
+from capacity.work import Work
+
+# Of a batch of thousands, sizes between the steps are interpolated.
+MOST_SIZES = 400
+
+
+class Batches:
+    """Seconds of an invocation by its records, worked out once."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        full = work.batch_in_time()
+        step = max(1, full // MOST_SIZES)
+        self.sizes: list[int] = sorted({*range(1, full + 1, step), full})
+        shapes = [work.invocation(size) for size in self.sizes]
+        self._seconds: list[float] = [shape.seconds for shape in shapes]
+        self._per_request: list[float] = [shape.records_per_request for shape in shapes]
+        self._at_once: list[float] = [shape.at_once for shape in shapes]
+        self._request_seconds: list[float] = [shape.request_seconds for shape in shapes]
+        between = work.profile.between
+        # Invocations that one message a second keeps busy. It falls with the batch.
+        busy = [(seconds + between) / size for seconds, size in zip(self._seconds, self.sizes, strict=True)]
+        for position in range(1, len(busy)):
+            busy[position] = min(busy[position], busy[position - 1])
+        self._busy: list[float] = busy
+        self._descending = [-value for value in busy]
+
+    @property
+    def full(self) -> int:
+        return self.sizes[-1]
+
+    def position(self, rate: float, pollers: float, waiting: float) -> int:
+        """Return the place of the smallest batch with which the pollers keep up, or of what a window gathers."""
+        window = self._work.pipeline.source.window_seconds
+        place = bisect_left(self._descending, -pollers / rate) if rate > 0 else 0
+        if window:
+            gathered = max(1.0, (rate * window + waiting) / pollers)
+            place = max(place, bisect_left(self.sizes, gathered))
+        return min(place, len(self.sizes) - 1)
+
+    def carried(self, pollers: float) -> float:
+        """Return the messages a second of so many pollers with full batches."""
+        return pollers / self._busy[-1]
+
+    def busy(self, position: int) -> float:
+        return self._busy[position]
+
+    def seconds(self, position: int) -> float:
+        return self._seconds[position]
+
+    def per_request(self, position: int) -> float:
+        return self._per_request[position]
+
+    def at_once(self, position: int) -> float:
+        return self._at_once[position]
+
+    def request_seconds(self, position: int) -> float:
+        return self._request_seconds[position]
