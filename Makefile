@@ -5,7 +5,7 @@ PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local benchmarks contract tests tools
+CHECKED := main.py examples constructs_lib handler local operate benchmarks contract tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
