@@ -26,16 +26,19 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo soak status dead-letters smoke load bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
 	@$(RUN) -m local $(ARGS)
 
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)
+
+dead-letters: named .venv/.ready ## dead letters of STACK: ARGS=list, show, save, redrive or purge; ARGS=--help says more
+	@$(DESK) dead-letters --stack="$(STACK)" $(ARGS)
 
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
@@ -92,6 +95,13 @@ destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; a
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
 	@$(RUN) -m $(APP)
+
+# The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's.
+DESK := $(RUN) -m operate
+.PHONY: named
+named:
+	@test "$(origin STACK)" = "command line" || { \
+	  echo "make: name the stack: make $(firstword $(MAKECMDGOALS)) STACK=…" >&2; exit 2; }
 
 .PHONY: terminal
 terminal:
