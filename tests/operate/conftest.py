@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import boto3
+import botocore.session
 import pytest
 
 from handler.settings import HandlerSettings
@@ -19,6 +21,9 @@ from local.emulator import ACCOUNT, PROJECT, Emulator
 from operate.__main__ import main
 
 REGION = "eu-central-1"
+# boto3 reads megabytes of service descriptions for each session: once is enough for all tests.
+LOADER = boto3.Session()._session.get_component("data_loader")
+_new_session = boto3.Session
 Completed = subprocess.CompletedProcess[str]
 _numbers = count()
 
@@ -192,6 +197,7 @@ Desk = Callable[..., Said]
 def desk(environment: dict[str, str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Run a command of the desk in this process; one server holds all messages here, so none is waited for."""
     monkeypatch.setattr("operate.dead_letters.scan.WAIT_SECONDS", 0)
+    monkeypatch.setattr("boto3.Session", quick_session)
 
     def run(*arguments: object) -> Said:
         capfd.readouterr()
@@ -200,6 +206,13 @@ def desk(environment: dict[str, str], capfd: pytest.CaptureFixture[str], monkeyp
         return Said(status, out, err)
 
     return run
+
+
+def quick_session(region_name: str | None = None) -> Any:
+    """Return a session as boto3 makes it, which finds the services' descriptions read already."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", LOADER)
+    return _new_session(botocore_session=core, region_name=region_name)
 
 
 def as_a_process(
