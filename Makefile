@@ -37,6 +37,9 @@ demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)
 
+status: named .venv/.ready ## what goes on in STACK and what is wrong; ARGS=--watch or --json; exit status 1 if something is
+	@$(DESK) status --stack="$(STACK)" $(ARGS)
+
 dead-letters: named .venv/.ready ## dead letters of STACK: ARGS=list, show, save, redrive or purge; ARGS=--help says more
 	@$(DESK) dead-letters --stack="$(STACK)" $(ARGS)
 

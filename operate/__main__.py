@@ -16,8 +16,30 @@ def _run(options: Namespace) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     match options.command:
+        case "status":
+            return _status(options)
         case _:
             return _dead_letters(options)
+
+
+def _status(options: Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415 - a wrong command line is told at once
+
+    from .clients import Clients  # noqa: PLC0415
+    from .display import Display  # noqa: PLC0415
+    from .pipelines import find_pipelines  # noqa: PLC0415
+    from .status.desk import StatusDesk  # noqa: PLC0415
+
+    clients = Clients(options.region)
+    desk = StatusDesk(
+        clients=clients,
+        find_pipelines=lambda: find_pipelines(
+            clients, options.stack, pipeline=options.pipeline, outputs=options.outputs
+        ),
+        display=Display(Console()),
+    )
+    well = desk.watch(options.watch) if options.watch else desk.show(as_json=options.json)
+    return 0 if well else 1
 
 
 def _dead_letters(options: Namespace) -> int:

@@ -24,6 +24,7 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """Return the command line's options. Raises UsageError."""
     parser = Parser(prog=program(), description="The operator's desk of a deployed stack.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _status(commands.add_parser("status", help="what goes on, and what is wrong; exit status 1 if something is"))
     _dead_letters(commands.add_parser("dead-letters", help="list, show, save, redrive or purge dead letters"))
     options = parser.parse_args(arguments)
     if len(options.stack) > 1:
@@ -46,6 +47,19 @@ def _common(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="what `terraform output -json` prints, for a stack of a class of your own",
+    )
+
+
+def _status(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--json", action="store_true", help="for other programs")
+    parser.add_argument(
+        "--watch",
+        type=watch_seconds,
+        nargs="?",
+        const=10.0,
+        metavar="SECONDS",
+        help="again every so many seconds, until Ctrl-C (%(const)s)",
     )
 
 
@@ -103,6 +117,17 @@ def positive(text: str) -> float:
         number = 0.0
     if not 0.1 <= number <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.1 to 1000")
+    return number
+
+
+def watch_seconds(text: str) -> float:
+    """Read 2 to 3,600 seconds: each look is about ten calls, of which AWS takes few a second."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 2 <= number <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 2 to 3600")
     return number
 
 
