@@ -81,7 +81,7 @@ def function_findings(clients: Clients, pipeline: Pipeline, work: QueueFacts, me
         part="function",
         text=text,
         facts={"name": pipeline.function_name, "state": state, **counts},
-        wrong=any(counts[name] for name in names[1:]) or state not in ("Active", "Inactive"),
+        wrong=any(counts[name] for name in names[1:]) or state == "Failed",
     )
     mappings = clients.lambda_.list_event_source_mappings(EventSourceArn=work.arn)["EventSourceMappings"]
     own = [one for one in mappings if f":function:{pipeline.function_name}" in one["FunctionArn"]]

@@ -19,6 +19,7 @@ import pytest
 from handler.settings import HandlerSettings
 from local.emulator import ACCOUNT, PROJECT, Emulator
 from operate.__main__ import main
+from tests.operate.control_plane import ControlPlane, serve
 
 REGION = "eu-central-1"
 # boto3 reads megabytes of service descriptions for each session: once is enough for all tests.
@@ -92,7 +93,8 @@ class Stack:
         for url in (self.dead, self.work, self.results):
             policy = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": 5}
             redrive = {"RedrivePolicy": json.dumps(policy)} if url == self.work else {}
-            self.emulator.aws.sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes={**fifo, **redrive})
+            attributes: Any = {**fifo, **redrive}
+            self.emulator.aws.sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
         settings = HandlerSettings(
             endpoint_name=f"{self.name}-{self.pipeline}",
             queue_url=self.work,
@@ -179,6 +181,15 @@ def make_stack(emulator: Emulator, environment: dict[str, str]) -> Iterator[Call
 @pytest.fixture
 def stack(make_stack: Callable[..., Stack]) -> Stack:
     return make_stack()
+
+
+@pytest.fixture
+def control_plane(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
+    """Serve SageMaker's and Application Auto Scaling's control planes, which MiniStack lacks."""
+    with serve() as plane:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", plane.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", plane.url)
+        yield plane
 
 
 @dataclass(frozen=True)

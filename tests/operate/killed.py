@@ -62,7 +62,7 @@ def run_all(pairs: list[str]) -> None:
     scan.HOLD_SECONDS, scan.MARGIN_SECONDS, scan.WAIT_SECONDS = HOLD_SECONDS, 0, 0
     boto3.Session = quick_session  # type: ignore[assignment,misc]
     for service in ("lambda", "sqs", "sts"):  # read before the processes part
-        boto3.Session().client(service)  # type: ignore[call-overload]
+        boto3.Session().client(service)
     for pair in pairs:
         stack, _, step = pair.partition("=")
         if (child := os.fork()) == 0:
