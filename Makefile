@@ -43,6 +43,12 @@ status: named .venv/.ready ## what goes on in STACK and what is wrong; ARGS=--wa
 dead-letters: named .venv/.ready ## dead letters of STACK: ARGS=list, show, save, redrive or purge; ARGS=--help says more
 	@$(DESK) dead-letters --stack="$(STACK)" $(ARGS)
 
+smoke: named .venv/.ready ## send ten marked messages through STACK; says first what and how, and asks
+	@$(DESK) smoke --stack="$(STACK)" $(ARGS)
+
+load: named .venv/.ready ## send marked messages through STACK at a rate, and report: ARGS="--rate 50 --seconds 60"
+	@$(DESK) load --stack="$(STACK)" $(ARGS)
+
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
 

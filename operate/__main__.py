@@ -18,6 +18,8 @@ def _run(options: Namespace) -> int:
     match options.command:
         case "status":
             return _status(options)
+        case "smoke" | "load":
+            return _probe(options)
         case _:
             return _dead_letters(options)
 
@@ -40,6 +42,33 @@ def _status(options: Namespace) -> int:
     )
     well = desk.watch(options.watch) if options.watch else desk.show(as_json=options.json)
     return 0 if well else 1
+
+
+def _probe(options: Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415
+
+    from .clients import Clients  # noqa: PLC0415
+    from .display import Display  # noqa: PLC0415
+    from .fence import Permission  # noqa: PLC0415
+    from .pipelines import one_pipeline, queues_of  # noqa: PLC0415
+    from .probe.desk import ProbeDesk  # noqa: PLC0415
+
+    clients, display = Clients(options.region), Display(Console())
+    pipeline = one_pipeline(clients, options.stack, pipeline=options.pipeline, outputs=options.outputs)
+    work, dead = queues_of(clients, pipeline)
+    desk = ProbeDesk(
+        clients=clients,
+        pipeline=pipeline,
+        work=work,
+        dead=dead,
+        display=display,
+        permission=Permission(yes=options.yes, dry_run=options.dry_run, say=display.line),
+        own_results=options.own_results,
+        messages=options.messages,
+    )
+    if options.command == "smoke":
+        return 0 if desk.smoke() else 1
+    return 0 if desk.load(rate=options.rate, seconds=options.seconds, report=options.report) else 1
 
 
 def _dead_letters(options: Namespace) -> int:

@@ -59,6 +59,15 @@ class Clients:
     def s3(self) -> Any:
         return self._client("s3")
 
+    @cached_property
+    def sns(self) -> Any:
+        return self._client("sns")
+
+    @cached_property
+    def events(self) -> Any:
+        """EventBridge."""
+        return self._client("events")
+
     def _client(self, service: str, config: Config = ASKING) -> Any:
         client: Any = self._session.client(service, config=config)  # type: ignore[call-overload]
         return client

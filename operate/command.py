@@ -26,6 +26,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _status(commands.add_parser("status", help="what goes on, and what is wrong; exit status 1 if something is"))
     _dead_letters(commands.add_parser("dead-letters", help="list, show, save, redrive or purge dead letters"))
+    _probe(commands.add_parser("smoke", help="send ten marked messages: do all come back as results within a minute?"))
+    _load(commands.add_parser("load", help="send marked messages at a rate, and report throughput and latency"))
     options = parser.parse_args(arguments)
     if len(options.stack) > 1:
         raise UsageError(f"--stack names one stack, and was given {len(options.stack)}: {', '.join(options.stack)}")
@@ -63,6 +65,29 @@ def _status(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _probe(parser: argparse.ArgumentParser) -> None:
+    _common(parser)
+    parser.add_argument("--messages", type=Path, metavar="FILE", help='JSON Lines of {"body": …} that are sent in turn')
+    parser.add_argument(
+        "--own-results",
+        action="store_true",
+        help="results go to a queue that nobody else reads, so they may be received",
+    )
+    _changes(parser)
+
+
+def _load(parser: argparse.ArgumentParser) -> None:
+    _probe(parser)
+    parser.add_argument("--rate", type=positive, default=50.0, metavar="N", help="messages a second (%(default)g)")
+    parser.add_argument("--seconds", type=positive, default=60.0, metavar="N", help="for so long (%(default)g)")
+    parser.add_argument("--report", type=Path, default=Path(".build/load"), metavar="DIR", help="folder (%(default)s)")
+
+
+def _changes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="don't ask")
+    parser.add_argument("--dry-run", action="store_true", help="look, and change nothing")
+
+
 def _dead_letters(parser: argparse.ArgumentParser) -> None:
     _common(parser)
     parser.add_argument("--journal", type=Path, metavar="FILE", help="journal of redrives (in the folder for state)")
@@ -81,9 +106,8 @@ def _dead_letters(parser: argparse.ArgumentParser) -> None:
         "--again", action="store_true", help="also those in doubt: a cut-off redrive may have sent them"
     )
     purge = _action(actions, "purge", "delete them for good; needs --reason or --id")
-    for parser_ in (redrive, purge):
-        parser_.add_argument("--yes", action="store_true", help="don't ask")
-        parser_.add_argument("--dry-run", action="store_true", help="look, and change nothing")
+    _changes(redrive)
+    _changes(purge)
 
 
 def _action(
@@ -110,7 +134,7 @@ def whole_number(text: str) -> int:
 
 
 def positive(text: str) -> float:
-    """Read a rate: 0.1 to 1,000 a second. At a lower one the letters of one receive would be held for too long."""
+    """Read 0.1 to 1,000. At a lower rate a second the letters of one receive would be held for too long."""
     try:
         number = float(text)
     except ValueError:
