@@ -58,13 +58,13 @@ class Display:
 
 
 class Progressing:
-    """Takes each one that is done."""
+    """Takes the number of those that are done since."""
 
     def __init__(self, bar: Progress, task: object) -> None:
         self._bar, self._task = bar, task
 
-    def advance(self) -> None:
-        self._bar.advance(self._task)  # type: ignore[arg-type]
+    def advance(self, count: int = 1) -> None:
+        self._bar.advance(self._task, count)  # type: ignore[arg-type]
 
 
 def ago(moment: float, now: float | None = None) -> str:
