@@ -13,10 +13,10 @@ from ..pipelines import Pipeline, QueueFacts
 from ..text import printable
 from .bodies import bodies
 from .mark import Mark
-from .run import Run
+from .run import Patience, Run
 from .watchers import refuse_what_cannot_be_told_apart, watcher
 
-SMOKE_MESSAGES, SMOKE_SECONDS = 10, 50
+SMOKE_MESSAGES, SMOKE_RATE, SMOKE_SECONDS = 10, 100.0, 50.0
 MOST_MESSAGES = 100_000
 PATIENCE_SECONDS = 60
 # SQS: one request to send, to receive and to delete each message, and its result as much again, if nothing is batched.
@@ -40,14 +40,14 @@ class ProbeDesk:
 
     def smoke(self) -> bool:
         """Send ten messages; return whether each came back as a result within a minute."""
-        run = self._run(SMOKE_MESSAGES, float(SMOKE_MESSAGES * 10), SMOKE_SECONDS)
+        run = self._run(SMOKE_MESSAGES, SMOKE_RATE, Patience(quiet_seconds=SMOKE_SECONDS, whole_seconds=SMOKE_SECONDS))
         if run is None:
             return True
         for number, died in sorted(run.dead_letters.items()):
             why = f"{died.letter.reason}: {printable(died.letter.detail, 200)}"
             self.display.line(f"message {number + 1} became a dead letter, which was deleted: {why}")
         if run.missing:
-            self.display.line(f"{len(run.missing)} of {len(run.sent)} came back in no way within {SMOKE_SECONDS} s")
+            self.display.line(f"{len(run.missing)} of {len(run.sent)} came back in no way within {SMOKE_SECONDS:g} s")
         passed = len(run.results) == len(run.sent) == SMOKE_MESSAGES
         slowest = max((at - run.sent[number][0] for number, (at, _) in run.results.items()), default=0.0)
         took = f"; the slowest took {slowest:.1f} s" if run.results else ""
@@ -63,7 +63,7 @@ class ProbeDesk:
             from .report import write_report  # noqa: PLC0415 - the report is the demo's, which the wheel has not
         except ImportError as error:
             raise UsageError("the report is the demo's: run make load in a clone of the repository") from error
-        run = self._run(count, rate, PATIENCE_SECONDS)
+        run = self._run(count, rate, Patience(quiet_seconds=PATIENCE_SECONDS))
         if run is None:
             return True
         complaints = list(_complaints(run))
@@ -74,7 +74,7 @@ class ProbeDesk:
             self.display.line(f"Failed: {complaint}")
         return not complaints
 
-    def _run(self, count: int, rate: float, patience_seconds: float) -> Run | None:
+    def _run(self, count: int, rate: float, patience: Patience) -> Run | None:
         """Say what would be sent and what it costs, ask, and send; None for a dry run."""
         way = refuse_what_cannot_be_told_apart(self.clients, self.pipeline, own_results=self.own_results)
         contents = bodies(self.messages, self.pipeline.environment)
@@ -93,7 +93,7 @@ class ProbeDesk:
         mark = Mark()
         with watcher(self.clients, self.pipeline, mark, own_results=self.own_results) as watching:
             run = Run(clients=self.clients, work=self.work, dead=self.dead, mark=mark, watcher=watching)
-            run.go(contents, count, rate, patience_seconds, self.display)
+            run.go(contents, count, rate, patience, self.display)
         return run
 
 

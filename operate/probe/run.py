@@ -32,6 +32,20 @@ class Died:
     letter: DeadLetter
 
 
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long outcomes are waited for, in seconds from when all messages are on their way."""
+
+    quiet_seconds: float
+    """At most without a further one."""
+    whole_seconds: float = float("inf")
+    """At most in all."""
+
+    def is_over(self, started: float, quiet_since: float) -> bool:
+        now = time.monotonic()
+        return now - quiet_since > self.quiet_seconds or now - started > self.whole_seconds
+
+
 @dataclass(kw_only=True)
 class Run:
     """Messages by number; moments are of the monotonic clock."""
@@ -51,8 +65,8 @@ class Run:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def go(self, bodies: Iterator[str], count: int, rate: float, patience_seconds: float, display: Display) -> None:
-        """Send so many messages at the rate, and wait for their outcomes; for `patience_seconds` at most without one.
+    def go(self, bodies: Iterator[str], count: int, rate: float, patience: Patience, display: Display) -> None:
+        """Send so many messages at the rate, and wait for their outcomes.
 
         Raises DeskError if a message is refused, or nothing can be received.
         """
@@ -64,13 +78,14 @@ class Run:
             receiving = [pool.submit(self._receive) for _ in range(RECEIVERS)]
             try:
                 sending = self._send_all(pool, bodies, count, rate, interrupt)
-                quiet_since, known = time.monotonic(), 0
+                started = quiet_since = time.monotonic()
+                known = 0
                 while (missing := len(self.sent) - len(self.results)) or not all(one.done() for one in sending):
                     _raise_errors([*sending, *receiving])
                     if (done := len(self.results)) > known:
                         bar.advance(done - known)
                         quiet_since, known = time.monotonic(), done
-                    if missing and time.monotonic() - quiet_since > patience_seconds:
+                    if missing and patience.is_over(started, quiet_since):
                         break
                     time.sleep(TICK_SECONDS)
                 _raise_errors(sending)

@@ -10,6 +10,7 @@ import pytest
 
 from handler.settings import HandlerSettings
 from operate.probe import desk as probe_desk
+from operate.probe.bodies import bodies
 from operate.probe.mark import Mark
 from tests.operate.conftest import Desk, Stack
 from tests.operate.worker import working
@@ -124,11 +125,10 @@ def test_a_results_queue_that_is_not_empty_is_not_the_probes_own(stack: Stack, d
 
 
 def test_a_strangers_result_is_given_back_and_ends_the_probe(stack: Stack, desk: Desk, monkeypatch: Any) -> None:
-    say = probe_desk.bodies
 
     def with_a_stranger(*arguments: Any) -> Iterator[str]:
         stack.put('{"id": "real", "data": {"result": 1}}', {}, url=stack.results)
-        return say(*arguments)
+        return bodies(*arguments)
 
     monkeypatch.setattr(probe_desk, "bodies", with_a_stranger)
     said = desk("smoke", "--stack", stack.name, "--yes", "--own-results")
