@@ -52,8 +52,12 @@ class Scan:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.release()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.release()
+            return
+        with contextlib.suppress(BotoCoreError, ClientError):  # they come back by themselves; the first error counts
+            self.release()
 
     @property
     def seen(self) -> int:
@@ -84,7 +88,7 @@ class Scan:
         del self._held[letter.id]
 
     def release(self) -> None:
-        """Give back what is held; what can't be given back comes back by itself."""
+        """Give back what is held; a letter that was deleted or came back meanwhile is left."""
         handles = [handle for handle, _ in self._held.values()]
         self._held.clear()
         for start in range(0, len(handles), PAGE):
@@ -92,8 +96,7 @@ class Scan:
                 {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
                 for number, handle in enumerate(handles[start : start + PAGE])
             ]
-            with contextlib.suppress(BotoCoreError, ClientError):
-                self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)
+            self._sqs.change_message_visibility_batch(QueueUrl=self._queue.url, Entries=entries)
 
     def _receive(self, most: int) -> list[DeadLetter]:
         until = time.monotonic() + HOLD_SECONDS

@@ -6,7 +6,7 @@ that does not exist is refused in SageMaker's words.
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ import botocore.session
 from botocore.validate import ParamValidator
 
 Answer = Mapping[str, Any]
+ENDPOINT_ARN = "arn:aws:sagemaker:eu-central-1:123456789012:endpoint/"
 SERVICES = {"SageMaker": "sagemaker", "AnyScaleFrontendService": "application-autoscaling"}
 
 
@@ -34,13 +35,15 @@ class ControlPlane:
     targets: list[dict[str, Any]] = field(default_factory=list)
     activities: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    denies: Callable[[str, str], bool] = lambda action, resource: False
+    """Called with the action and the resource that it is asked for; whether it is denied."""
 
     def serve_endpoint(self, name: str, **more: Any) -> None:
         """Have an endpoint of two instances, in service."""
         variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 2, "DesiredInstanceCount": 2}
         self.endpoints[name] = {
             "EndpointName": name,
-            "EndpointArn": f"arn:aws:sagemaker:eu-central-1:123456789012:endpoint/{name}",
+            "EndpointArn": f"{ENDPOINT_ARN}{name}",
             "EndpointConfigName": f"{name}-0123abcd",
             "EndpointStatus": "InService",
             "ProductionVariants": [variant],
@@ -58,6 +61,9 @@ class ControlPlane:
         report = ParamValidator().validate(request, shape)
         if report.has_errors():
             raise RefusedError("ValidationException", report.generate_report())
+        action = f"{service}:{operation}"
+        if self.denies(action, f"{ENDPOINT_ARN}{request['EndpointName']}" if operation == "DescribeEndpoint" else "*"):
+            raise RefusedError("AccessDeniedException", f"not authorized to perform: {action}")
         match operation:
             case "DescribeEndpoint":
                 name = request["EndpointName"]
