@@ -11,17 +11,17 @@ from constructs_lib.core.naming import DeployTarget
 from constructs_lib.messaging.queue import Queue
 from constructs_lib.settings import PipelineSettings
 
-# Nothing narrower exists for these (Service Authorization Reference). All but the last read alone; a subscription's
-# name is made by SNS, so which one is ended can't be said before.
+# Nothing narrower exists for these (https://docs.aws.amazon.com/service-authorization/latest/reference/). Alarms are
+# asked for by the beginning of their names, which is no resource.
 OF_THE_ACCOUNT = (
     "lambda:ListFunctions",
     "lambda:ListEventSourceMappings",
     "cloudwatch:GetMetricData",
+    "cloudwatch:DescribeAlarms",
     "sagemaker:ListEndpointConfigs",
     "application-autoscaling:DescribeScalableTargets",
     "application-autoscaling:DescribeScalingActivities",
 )
-END_A_SUBSCRIPTION = "sns:Unsubscribe"
 TAKE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes")
 
 
@@ -46,8 +46,6 @@ class OperatedPipeline:
         yield Statement(actions=["lambda:GetFunctionConfiguration", "lambda:ListTags"], resources=[function])
         yield from key_statements([self.settings.function.environment_key_arn], "lambda", target, "Decrypt")
         yield Statement(actions=OF_THE_ACCOUNT, resources=["*"])
-        # A prefix of names is no resource: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html
-        yield Statement(actions=["cloudwatch:DescribeAlarms"], resources=[target.arn("cloudwatch", "alarm:*")])
         yield Statement(actions=["sagemaker:DescribeEndpoint"], resources=[self.endpoint_arn])
         yield Statement(actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resources=[self.work.arn])
         yield Statement(actions=TAKE, resources=[self.dead_letters.arn])
@@ -74,7 +72,8 @@ class OperatedPipeline:
                 yield from self._own_queue()
                 topic = f"{self.name}-results" + (".fifo" if self.settings.queue.fifo else "")
                 yield Statement(actions=["sns:Subscribe"], resources=[target.arn("sns", topic)])
-                yield Statement(actions=[END_A_SUBSCRIPTION], resources=["*"])
+                # SNS makes a subscription's name, and has no narrower right to end one.
+                yield Statement(actions=["sns:Unsubscribe"], resources=["*"])
             case "eventbridge":
                 yield from self._own_queue()
                 actions = ["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:DeleteRule"]

@@ -9,14 +9,11 @@
 | `none`, and asynchronous endpoints | none: no result bears the mark. Refused |
 """
 
-import contextlib
 import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
-
-from botocore.exceptions import ClientError
 
 from ..clients import Clients
 from ..errors import DeskError, UsageError
@@ -177,8 +174,7 @@ def _queue(clients: Clients, pipeline: Pipeline, mark: Mark, service: str, sourc
     try:
         yield url
     finally:
-        with contextlib.suppress(ClientError):
-            clients.sqs.delete_queue(QueueUrl=url)
+        clients.sqs.delete_queue(QueueUrl=url)
 
 
 def _arn(clients: Clients, url: str) -> str:
