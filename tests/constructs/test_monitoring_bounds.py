@@ -67,8 +67,8 @@ THEIRS = "arn:aws:sns:eu-central-1:123456789012:on-call"
         ),
         (
             MonitoringSettings(idle_endpoint_hours=169),
-            "monitoring.idle_endpoint_hours = 169: must be 1 to 168 hours (CloudWatch: by the hour, an alarm looks back "
-            "seven days)",
+            "monitoring.idle_endpoint_hours = 169: must be 1 to 168 hours (CloudWatch: by the hour, an alarm looks "
+            "back seven days)",
         ),
         (
             MonitoringSettings(at_maximum_minutes=1441),
