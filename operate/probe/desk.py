@@ -16,6 +16,7 @@ from .mark import Mark
 from .run import Patience, Run
 from .watchers import refuse_what_cannot_be_told_apart, watcher
 
+IN_THE_REPOSITORY = "operate.probe"
 SMOKE_MESSAGES, SMOKE_RATE, SMOKE_SECONDS = 10, 100.0, 50.0
 MOST_MESSAGES = 100_000
 PATIENCE_SECONDS = 60
@@ -59,10 +60,10 @@ class ProbeDesk:
         count = round(rate * seconds)
         if not 1 <= count <= MOST_MESSAGES:
             raise UsageError(f"--rate {rate:g} --seconds {seconds:g} is {count:,} messages, not 1 to {MOST_MESSAGES:,}")
-        try:
-            from .report import write_report  # noqa: PLC0415 - the report is the demo's, which the wheel has not
-        except ImportError as error:
-            raise UsageError("the report is the demo's: run make load in a clone of the repository") from error
+        if __package__ != IN_THE_REPOSITORY:
+            raise UsageError("the report is the demo's, which is not installed: run make load in a clone")
+        from .report import write_report  # noqa: PLC0415 - elsewhere `local` is a module of the user's own
+
         run = self._run(count, rate, Patience(quiet_seconds=PATIENCE_SECONDS))
         if run is None:
             return True
