@@ -5,7 +5,7 @@ PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local capacity benchmarks contract tests tools
+CHECKED := main.py examples constructs_lib handler local capacity operate benchmarks contract tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -26,7 +26,7 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak capacity capacity-check prices bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo soak capacity capacity-check prices status dead-letters smoke load bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,18 @@ capacity-check: .venv/.ready ## hold the simulation against measurement, about f
 
 prices: .venv/.ready ## renew the prices from the AWS Price List API; needs AWS credentials
 	@$(RUN) -m capacity.refresh $(ARGS)
+
+status: named .venv/.ready ## what goes on in STACK and what is wrong; ARGS=--watch or --json; exit status 1 if something is
+	@$(DESK) status --stack="$(STACK)" $(ARGS)
+
+dead-letters: named .venv/.ready ## dead letters of STACK: ARGS=list, show, save, redrive or purge; ARGS=--help says more
+	@$(DESK) dead-letters --stack="$(STACK)" $(ARGS)
+
+smoke: named .venv/.ready ## send ten marked messages through STACK; says first what and how, and asks
+	@$(DESK) smoke --stack="$(STACK)" $(ARGS)
+
+load: named .venv/.ready ## send marked messages through STACK at a rate, and report: ARGS="--rate 50 --seconds 60"
+	@$(DESK) load --stack="$(STACK)" $(ARGS)
 
 bench: .venv/.ready .tools/bench/.ready ## measure against the alternatives, under 10 minutes; ARGS=handler for one of them
 	@.tools/bench/bin/python -m benchmarks $(ARGS)
@@ -103,6 +115,13 @@ destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; a
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
 	@$(RUN) -m $(APP)
+
+# The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's.
+DESK := $(RUN) -m operate
+.PHONY: named
+named:
+	@test "$(origin STACK)" = "command line" || { \
+	  echo "make: name the stack: make $(firstword $(MAKECMDGOALS)) STACK=…" >&2; exit 2; }
 
 .PHONY: terminal
 terminal:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+from constructs_lib.composition.operator_rights import OperatedPipeline
 from constructs_lib.composition.own_parts import OwnParts
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
@@ -73,6 +74,7 @@ class InferencePipeline(Construct):
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
         self._claim_name(name)
+        self._name = name
         self.settings = derive(settings)
         for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
             Annotations.of(self).add_warning(str(warning))
@@ -124,6 +126,23 @@ class InferencePipeline(Construct):
     def fqn(self) -> str:
         """Address of the pipeline's last resource, the event source mapping: what `depends_on=[pipeline]` means."""
         return self.event_source.mapping.fqn
+
+    def grant_operate(self, role: ServiceRole) -> None:
+        """Let a role run the operator's desk (`operate`) on this pipeline: status, dead letters, smoke and load.
+
+        Some rights to read are of the whole account, since AWS has none that are narrower.
+        """
+        operated = OperatedPipeline(
+            name=self._name,
+            settings=self.settings,
+            deploy_target=DeployTarget.of(self),
+            work=self.queue,
+            dead_letters=self.dead_letter_queue,
+            results=self.results.queue,
+            function_name=self.function.name,
+            endpoint_arn=self.endpoint.arn,
+        )
+        role.allow(f"operate-{self._name}", *operated.statements())
 
     def _make_queue(self, name: str) -> Queue:
         own = self._own.make_queue(self, "work", self.settings.queue)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from constructs_lib.monitoring.metrics import Formula, Metric, WatchedPipeline
 from constructs_lib.settings import MonitoringSettings
 
-AT_LEAST, MORE = "GreaterThanOrEqualToThreshold", "GreaterThanThreshold"
+AT_LEAST, MORE, LESS = "GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold"
 
 # What it means for an alarm that its metric has no data.
 #
@@ -15,17 +15,22 @@ AT_LEAST, MORE = "GreaterThanOrEqualToThreshold", "GreaterThanThreshold"
 # instances.
 # `ignore`: a share or a latency stays as it was last seen until requests show something else. Records that came back
 # are hidden for a pause: without data an alarm would say between two attempts that all is well again.
+# `breaching`: no data on arrivals is what that alarm is for.
 MISSING_DATA = {
     "queue-age": "notBreaching",
+    "drain-time": "notBreaching",
+    "no-arrivals": "breaching",
     "dead-letters": "notBreaching",
     "function-errors": "notBreaching",
     "function-throttles": "notBreaching",
+    "dropped-as-loop": "notBreaching",
     "function-duration": "notBreaching",
     "unscored-records": "ignore",
     "client-errors": "notBreaching",
     "server-errors": "ignore",
     "model-latency": "ignore",
     "at-maximum": "notBreaching",
+    "idle-endpoint": "notBreaching",
     "request-age": "notBreaching",
     "no-capacity": "notBreaching",
     "notification-errors": "notBreaching",
@@ -86,6 +91,25 @@ def _queue_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Ite
         first="see whether the function fails, is throttled, or the endpoint is at its maximum.",
     )
     yield Alarm(
+        kind="drain-time",
+        watches=watched.drain_seconds,
+        threshold=settings.drain_seconds,
+        periods=3,
+        means=f"At its present rate {watched.queue_name} needs over {settings.drain_seconds} s to get empty, for "
+        "15 minutes: messages that come back again and again, which queue-age leaves out, count here.",
+        first="see whether the function fails, is throttled, or the endpoint is at its maximum or refuses.",
+    )
+    if settings.arrivals_within_minutes is not None:
+        yield Alarm(
+            kind="no-arrivals",
+            watches=watched.queue("NumberOfMessagesSent", "Sum"),
+            threshold=1,
+            comparison=LESS,
+            period_seconds=60 * settings.arrivals_within_minutes,
+            means=f"No message came to {watched.queue_name} for {settings.arrivals_within_minutes} minutes.",
+            first="look at the producers: what they log, and their right to send.",
+        )
+    yield Alarm(
         kind="dead-letters",
         watches=watched.dead_letters("ApproximateNumberOfMessagesVisible", "Maximum"),
         threshold=settings.dead_letters,
@@ -110,6 +134,13 @@ def _function_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> 
         threshold=settings.function_throttles,
         means=f"More than {settings.function_throttles} invocations of {name} were throttled in 5 minutes.",
         first="compare the account's concurrency with what is reserved and in use.",
+    )
+    yield Alarm(
+        kind="dropped-as-loop",
+        watches=watched.function("RecursiveInvocationsDropped", "Sum"),
+        threshold=0,
+        means=f"Lambda dropped messages for {name}, which it takes for a loop between SQS and Lambda (16 rounds).",
+        first="see whether results, or what their consumers send, come back to the work queue.",
     )
     yield Alarm(
         kind="function-duration",
@@ -159,6 +190,7 @@ def _endpoint_alarms(
         scale=1 / 1000,
     )
     yield from _maximum_alarm(watched, settings, variant, name)
+    yield from _idle_alarm(watched, settings, variant, name)
 
 
 def _maximum_alarm(watched: WatchedPipeline, settings: MonitoringSettings, variant: str, name: str) -> Iterator[Alarm]:
@@ -184,6 +216,23 @@ def _maximum_alarm(watched: WatchedPipeline, settings: MonitoringSettings, varia
         means=f"{where} {what} for {minutes} minutes.",
         first="if the work queue grows, raise the capacity's maximum.",
         scale=scale,
+    )
+
+
+def _idle_alarm(watched: WatchedPipeline, settings: MonitoringSettings, variant: str, name: str) -> Iterator[Alarm]:
+    if settings.idle_endpoint_hours is None or not watched.runs_instances:
+        return
+    hours, where = settings.idle_endpoint_hours, f"{watched.endpoint_name} ({variant})"
+    yield Alarm(
+        kind="idle-endpoint",
+        variant=name,
+        watches=watched.idle(variant),
+        threshold=1,
+        comparison=AT_LEAST,
+        period_seconds=3600,
+        periods=hours,
+        means=f"Instances of {where} ran for {hours} hours without a request: they are paid for.",
+        first="see whether messages arrive; a schedule, or an asynchronous or serverless endpoint, costs nothing idle.",
     )
 
 

@@ -126,6 +126,11 @@ def _queue(watched: WatchedPipeline) -> Column:
         text=watched.queue_name,
         graphs=(
             Graph(title="Age (s)", lines=[age], alarms=("queue-age",)),
+            Graph(
+                title="Time to drain (s)",
+                lines=[Line(label="at the present rate", shows=watched.drain_seconds)],
+                alarms=("drain-time",),
+            ),
             Graph(title="Messages", lines=messages),
             Graph(
                 title="Messages a minute",
@@ -135,8 +140,12 @@ def _queue(watched: WatchedPipeline) -> Column:
     )
 
 
+FAILED = ("function-errors", "function-throttles", "dropped-as-loop")
+
+
 def _function(watched: WatchedPipeline) -> Column:
-    failed = [Line(label=name, shows=watched.function(name, "Sum")) for name in ("Errors", "Throttles")]
+    names = ("Errors", "Throttles", "RecursiveInvocationsDropped")
+    failed = [Line(label=name, shows=watched.function(name, "Sum")) for name in names]
     durations = [
         Line(label=label, shows=watched.function("Duration", statistic))
         for label, statistic in (("median", "p50"), ("longest", "Maximum"))
@@ -148,7 +157,7 @@ def _function(watched: WatchedPipeline) -> Column:
         text=watched.function_name,
         graphs=(
             Graph(title="Duration (ms)", lines=durations, alarms=("function-duration",)),
-            Graph(title="Failed in 5 minutes", lines=failed, alarms=("function-errors", "function-throttles")),
+            Graph(title="Failed in 5 minutes", lines=failed, alarms=FAILED),
             Graph(title="Invocations a minute", lines=[invocations]),
             Graph(title="Concurrency", lines=[concurrent]),
         ),

@@ -111,6 +111,27 @@ class WatchedPipeline:
         )
 
     @property
+    def drain_seconds(self) -> Formula:
+        """How long what is in the queue takes to leave it, at the rate of the period.
+
+        Messages that pause after a failure are hidden, and count. A hundredth of a message is added to those that left:
+        where none did, the time is as good as endless, and not a division by zero, which CloudWatch leaves out.
+        """
+        return Formula(
+            expression="({waiting} + {hidden}) * PERIOD({waiting}) / (FILL({left}, 0) + 0.01)",
+            metrics={
+                "waiting": self.queue("ApproximateNumberOfMessagesVisible", "Average"),
+                "hidden": self.queue("ApproximateNumberOfMessagesNotVisible", "Average"),
+                "left": self.queue("NumberOfMessagesDeleted", "Sum"),
+            },
+        )
+
+    def idle(self, variant: str) -> Formula:
+        """1 where instances of a variant ran and no request reached them; no data where none ran."""
+        metrics = {"running": self.instances(variant), "requests": self.variant(variant, "Invocations", "Sum")}
+        return Formula(expression="IF({running} > 0 AND FILL({requests}, 0) == 0, 1, 0)", metrics=metrics)
+
+    @property
     def is_async(self) -> bool:
         return self.settings.endpoint.async_capacity is not None
 
@@ -123,6 +144,12 @@ class WatchedPipeline:
     @property
     def is_serverless(self) -> bool:
         return self.settings.endpoint.is_serverless
+
+    @property
+    def runs_instances(self) -> bool:
+        """Whether the endpoint is the pipeline's own, answers at once, and runs on instances that serve it alone."""
+        endpoint = self.settings.endpoint
+        return not (isinstance(endpoint, ExistingEndpoint) or self.is_async or self.is_serverless)
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -68,5 +68,6 @@ RecordFailure = codecs.RecordFailure
 RequestTooLargeError = codecs.RequestTooLargeError
 UnexpectedResponseError = codecs.UnexpectedResponseError
 codec_for = codecs.codec_for
+Reason = records.Reason
 Record = records.Record
 Target = records.Target

@@ -21,6 +21,12 @@ class MonitoringSettings(Settings):
     queue_age_seconds: int = 900
     """Alarm when the oldest message, or the oldest request of an asynchronous endpoint, is older; by default 15
     minutes."""
+    drain_seconds: int = 3600
+    """Alarm when what is in the queue, hidden messages included, would take longer to leave it at the rate of the last
+    5 minutes, for 15 minutes; by default an hour. The age of the oldest message leaves out what was received three
+    times or more, such as messages that come back again and again."""
+    arrivals_within_minutes: int | None = None
+    """Alarm when no message arrives for so long; by default there is none: only you know whether one should."""
     dead_letters: int = 0
     """Alarm when more dead letters wait; by default at the first."""
     function_errors: int = 0
@@ -42,3 +48,6 @@ class MonitoringSettings(Settings):
     at_maximum_minutes: int = 15
     """Alarm when instances, or the concurrency of a serverless endpoint, stay at their maximum for so long, or an
     asynchronous endpoint with requests has no instance; by default 15 minutes."""
+    idle_endpoint_hours: int | None = 24
+    """Alarm when instances of a real-time endpoint run for so long and no request reaches them; by default a day. None:
+    no such alarm."""

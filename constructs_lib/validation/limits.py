@@ -424,6 +424,8 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Pattern("subscribers", r"[^@\s]+@[^@\s]+", "e-mail addresses", "SNS Subscribe"),
         _key("topic_key_arn"),
         Range("queue_age_seconds", 1, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        Range("drain_seconds", 1, MAX_RETENTION_SECONDS, "seconds", "SQS MessageRetentionPeriod"),
+        Range("arrivals_within_minutes", 5, 1440, "minutes", "alarm threshold"),
         Range("dead_letters", 0, 1_000_000_000, "messages", "alarm threshold"),
         Range("function_errors", 0, 1_000_000_000, "invocations", "alarm threshold"),
         Range("function_throttles", 0, 1_000_000_000, "invocations", "alarm threshold"),
@@ -434,6 +436,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("endpoint_server_error_percent", 0, 99, "%", "alarm threshold"),
         Range("model_latency_ms", 1, 3_600_000, "ms", "alarm threshold"),
         Range("at_maximum_minutes", 1, 1440, "minutes", "CloudWatch: an alarm looks back a day"),
+        Range("idle_endpoint_hours", 1, 168, "hours", "CloudWatch: by the hour, an alarm looks back seven days"),
     ),
     PipelineSettings: (_key("bucket_key_arns"), _key("kms_key_arn")),
     StackSettings: (

@@ -89,7 +89,8 @@ def _plain_stack() -> TerraformStack:
     queue.dead_letter_queue.grant_redrive(operator, queue)
     queue.grant_send(operator)
     AlarmTopic(stack, "alarms", name="plain-alarms", subscribers=("on-call@example.com",))
-    InferencePipeline(stack, "pipeline", name="plain-pipeline", settings=pipelines.WARM)
+    pipeline = InferencePipeline(stack, "pipeline", name="plain-pipeline", settings=pipelines.WARM)
+    pipeline.grant_operate(operator)
     return stack
 
 

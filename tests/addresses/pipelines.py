@@ -55,6 +55,8 @@ INSTANCES = InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2, max_
 # every alarm, at a threshold that is not the default
 WATCHED = MonitoringSettings(
     queue_age_seconds=600,
+    drain_seconds=1200,
+    arrivals_within_minutes=60,
     dead_letters=5,
     function_errors=2,
     function_throttles=3,
@@ -64,6 +66,7 @@ WATCHED = MonitoringSettings(
     endpoint_server_error_percent=2,
     model_latency_ms=9000,
     at_maximum_minutes=30,
+    idle_endpoint_hours=12,
 )
 
 ASYNCHRONOUS = PipelineSettings(

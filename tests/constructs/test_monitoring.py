@@ -76,7 +76,7 @@ def test_further_variants_have_alarms_of_their_own(watch: Watch) -> None:
     synthesized = watch(PipelineSettings(endpoint=endpoint))
     alarms = alarms_of(synthesized, "p-")
     alone = alarms_of(watch(PipelineSettings(endpoint=replace(endpoint, more_variants=()))), "p-")
-    kinds = ("client-errors", "server-errors", "model-latency", "at-maximum")
+    kinds = ("client-errors", "server-errors", "model-latency", "at-maximum", "idle-endpoint")
     assert set(alarms) == set(alone) | {f"{kind}-challenger" for kind in kinds}
     assert alarms["server-errors-challenger"]["dimensions"]["VariantName"] == "challenger"
     assert (alarms["at-maximum"]["threshold"], alarms["at-maximum-challenger"]["threshold"]) == (4, 2)

@@ -55,6 +55,7 @@ def _expression(alarm: Mapping[str, Any]) -> str:
         ),
         ("function-errors", "AWS/Lambda Errors", FUNCTION, "Sum", 0, 300, 1, "notBreaching"),
         ("function-throttles", "AWS/Lambda Throttles", FUNCTION, "Sum", 0, 300, 1, "notBreaching"),
+        ("dropped-as-loop", "AWS/Lambda RecursiveInvocationsDropped", FUNCTION, "Sum", 0, 300, 1, "notBreaching"),
         # 90 % of 30 s, in ms
         ("function-duration", "AWS/Lambda Duration", FUNCTION, "Maximum", 27_000, 300, 1, "notBreaching"),
         ("client-errors", "AWS/SageMaker Invocation4XXErrors", VARIANT, "Average", 0.05, 300, 1, "notBreaching"),
@@ -99,6 +100,45 @@ def test_records_that_come_back_are_counted_as_the_handler_sees_them(watched: Sy
     }
     assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanThreshold", 10)
     assert (alarm["evaluation_periods"], alarm["treat_missing_data"]) == (3, "ignore")
+
+
+def test_the_time_to_drain_counts_what_the_oldest_age_leaves_out(watched: Synthesized) -> None:
+    alarm = alarms_of(watched)["drain-time"]
+    assert _expression(alarm) == "(waiting + hidden) * PERIOD(waiting) / (FILL(left, 0) + 0.01)"
+    names = {
+        "waiting": ("ApproximateNumberOfMessagesVisible", "Average"),
+        "hidden": ("ApproximateNumberOfMessagesNotVisible", "Average"),
+        "left": ("NumberOfMessagesDeleted", "Sum"),
+    }
+    assert _inputs(alarm) == {
+        id_: {"namespace": "AWS/SQS", "metric_name": name, "dimensions": QUEUE, "period": 300, "stat": statistic}
+        for id_, (name, statistic) in names.items()
+    }
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanThreshold", 3600)
+    assert (alarm["evaluation_periods"], alarm["treat_missing_data"]) == (3, "notBreaching")
+
+
+def test_where_something_should_arrive_no_data_rings(synth_pipeline: Synth, watched: Synthesized) -> None:
+    assert "no-arrivals" not in alarms_of(watched)
+    alarm = alarms_of(synth_pipeline(monitoring=MonitoringSettings(arrivals_within_minutes=90)))["no-arrivals"]
+    assert (alarm["metric_name"], alarm["dimensions"], alarm["statistic"]) == ("NumberOfMessagesSent", QUEUE, "Sum")
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("LessThanThreshold", 1)
+    assert (alarm["period"], alarm["evaluation_periods"], alarm["treat_missing_data"]) == (5400, 1, "breaching")
+
+
+def test_instances_that_nobody_asks_are_told_of(synth_pipeline: Synth, watched: Synthesized) -> None:
+    assert "idle-endpoint" not in alarms_of(watched)  # serverless: it costs nothing idle
+    endpoint = EndpointSettings(model=MODEL, capacity=INSTANCES)
+    alarm = alarms_of(synth_pipeline(endpoint=endpoint, monitoring=MonitoringSettings(idle_endpoint_hours=48)))[
+        "idle-endpoint"
+    ]
+    assert _expression(alarm) == "IF(running > 0 AND FILL(requests, 0) == 0, 1, 0)"
+    read = {id_: (metric["metric_name"], metric["stat"], metric["period"]) for id_, metric in _inputs(alarm).items()}
+    assert read == {"running": ("CPUUtilization", "SampleCount", 3600), "requests": ("Invocations", "Sum", 3600)}
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert (alarm["evaluation_periods"], alarm["treat_missing_data"]) == (48, "notBreaching")
+    silent = MonitoringSettings(idle_endpoint_hours=None)
+    assert "idle-endpoint" not in alarms_of(synth_pipeline(endpoint=endpoint, monitoring=silent))
 
 
 def test_a_serverless_endpoint_at_its_concurrency_is_at_its_maximum(watched: Synthesized) -> None:
@@ -146,6 +186,7 @@ def test_the_maximum_is_what_scaling_may_start(
 def test_every_threshold_arrives(synth_pipeline: Synth) -> None:
     monitoring = MonitoringSettings(
         queue_age_seconds=61,
+        drain_seconds=60,
         dead_letters=62,
         function_errors=63,
         function_throttles=64,
@@ -159,6 +200,8 @@ def test_every_threshold_arrives(synth_pipeline: Synth) -> None:
     alarms = alarms_of(synth_pipeline(monitoring=monitoring, function=FunctionSettings(timeout_seconds=100)))
     assert {name: alarm["threshold"] for name, alarm in alarms.items() if name != "at-maximum"} == {
         "queue-age": 61,
+        "drain-time": 60,
+        "dropped-as-loop": 0,
         "dead-letters": 62,
         "function-errors": 63,
         "function-throttles": 64,
@@ -193,7 +236,13 @@ def test_alarms_say_what_to_do_and_notify_the_topic_when_they_ring_and_when_it_i
 
 def test_every_alarm_stands_in_the_operators_handbook(watch: Watch, watched: Synthesized) -> None:
     asynchronous = watch(PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ASYNC)))
-    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-"))
+    busy = watch(
+        PipelineSettings(
+            endpoint=EndpointSettings(model=MODEL, capacity=INSTANCES),
+            monitoring=MonitoringSettings(arrivals_within_minutes=60),
+        )
+    )
+    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-")) | set(alarms_of(busy, "p-"))
     section = OPERATIONS.read_text().partition("## Alarms\n")[2].partition("\n## ")[0]
     explained = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert len(explained) == len(set(explained))

@@ -58,6 +58,19 @@ THEIRS = "arn:aws:sns:eu-central-1:123456789012:on-call"
             "monitoring.unscored_percent = -1: must be 0 to 99 % (alarm threshold)",
         ),
         (
+            MonitoringSettings(drain_seconds=0),
+            "monitoring.drain_seconds = 0: must be 1 to 1209600 seconds (SQS MessageRetentionPeriod)",
+        ),
+        (
+            MonitoringSettings(arrivals_within_minutes=4),
+            "monitoring.arrivals_within_minutes = 4: must be 5 to 1440 minutes (alarm threshold)",
+        ),
+        (
+            MonitoringSettings(idle_endpoint_hours=169),
+            "monitoring.idle_endpoint_hours = 169: must be 1 to 168 hours (CloudWatch: by the hour, an alarm looks "
+            "back seven days)",
+        ),
+        (
             MonitoringSettings(at_maximum_minutes=1441),
             "monitoring.at_maximum_minutes = 1441: must be 1 to 1440 minutes (CloudWatch: an alarm looks back a day)",
         ),

@@ -141,7 +141,8 @@ def test_the_dashboard_shows_the_state_of_every_alarm(watched: Synthesized) -> N
     [
         ("Age (s)", 60, {"queue-age": 900}),
         ("Duration (ms)", 300, {"function-duration": 27_000}),
-        ("Failed in 5 minutes", 300, {"function-errors": 0, "function-throttles": 0}),
+        ("Time to drain (s)", 300, {"drain-time": 3600}),
+        ("Failed in 5 minutes", 300, {"function-errors": 0, "function-throttles": 0, "dropped-as-loop": 0}),
         ("Not scored (%)", 300, {"unscored-records": 10}),
         ("Model latency (ms)", 300, {"model-latency": 16_000}),
         ("Requests that failed (%)", 300, {"client-errors": 5, "server-errors": 1}),

@@ -12,6 +12,8 @@ from local.messages import read_samples
 from local.options import Options
 from tests.local.conftest import RunLocally
 
+NO_FORM = 'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path'
+
 
 def test_without_arguments_the_defaults_apply() -> None:
     assert parse([]) == Options()
@@ -91,15 +93,15 @@ def test_a_bad_argument_is_explained(arguments: list[str], message: str) -> None
         ('{"inputs": "a"}\n\nno JSON\n', "FILE line 3 is not JSON: Expecting value: line 1 column 1 (char 0)"),
         (
             "[1]",
-            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+            NO_FORM,
         ),
         (
             '{"text": "a"}',
-            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+            NO_FORM,
         ),
         (
             '{"inputs": ""}',
-            'FILE line 1 must be an object with "inputs", a text that is not empty, with "body", or with "file", a path',
+            NO_FORM,
         ),
         ('{"inputs": "\\ud800"}', 'FILE line 1: "inputs" is not valid Unicode'),
         ('{"inputs": "a", "expected": 1}', 'FILE line 1: "expected" must be a text'),

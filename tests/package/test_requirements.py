@@ -10,12 +10,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = [Requirement(text) for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["node"])]
+OPTIONAL = [text for texts in PROJECT["optional-dependencies"].values() for text in texts]
+REQUIREMENTS = [Requirement(text) for text in (*PROJECT["dependencies"], *OPTIONAL)]
 
 
 def test_the_tested_versions_are_within_the_ranges_that_are_installed() -> None:
-    locked = json.loads((ROOT / "Pipfile.lock").read_text())["default"]
-    pinned = tomllib.loads((ROOT / "Pipfile").read_text())["packages"]
+    lock, pipfile = json.loads((ROOT / "Pipfile.lock").read_text()), tomllib.loads((ROOT / "Pipfile").read_text())
+    locked, pinned = lock["develop"] | lock["default"], pipfile["dev-packages"] | pipfile["packages"]
     for requirement in REQUIREMENTS:
         name = canonicalize_name(requirement.name)
         assert name in pinned

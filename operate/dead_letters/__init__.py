@@ -1,0 +1,1 @@
+"""Dead letters: listed by reason, shown, saved, redriven and purged."""
