@@ -148,6 +148,9 @@ class Rule(Enum):
         "target tracking follows either a predefined or a customized metric",
         f"{_SCALING}/APIReference/API_TargetTrackingScalingPolicyConfiguration.html",
     )
+    SCHEDULE = Statement(
+        "a schedule is an expression at(…), rate(…) or cron(…)", f"{_SCALING}/APIReference/API_PutScheduledAction.html"
+    )
     ONE_AT_A_TIME = Statement("changes of one scalable target don't overlap", f"{_PROVIDER}/issues/17915")
 
     # CloudWatch

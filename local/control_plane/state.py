@@ -49,6 +49,8 @@ class Event:
     name: str
     refused: str = ""
     """AWS's answer, if the change was refused."""
+    rule: Rule | None = None
+    """The rule that it would have broken."""
 
 
 @dataclass
@@ -84,8 +86,12 @@ class State:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    def note(self, what: str, name: str, refused: str = "") -> None:
-        self.events.append(Event(self.clock(), what, name, refused))
+    def note(self, what: str, name: str, refused: Refused | None = None, *, at: float | None = None) -> None:
+        """Note a change; it is of now, unless `at` says when."""
+        answer = f"{refused.code}: {refused.message}" if refused else ""
+        self.events.append(
+            Event(self.clock() if at is None else at, what, name, answer, refused.rule if refused else None)
+        )
 
     def violate(self, rule: Rule, detail: str) -> None:
         self.violations.append(Violation(rule, detail))

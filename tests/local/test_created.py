@@ -1,0 +1,176 @@
+"""Every resource that the library synthesizes is created here, and what MiniStack gets wrong on the way is mended."""
+
+import contextlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from constructs_lib import (
+    EndpointSettings,
+    FunctionSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    ServerlessCapacity,
+    StackSettings,
+    add_stacks,
+)
+
+import pytest
+from cdktf import App
+
+from local.control_plane import ControlPlane, Durations
+from local.creators.api import request_of
+from local.deploy import Deployment
+from local.emulator import ACCOUNT, Emulator
+from local.errors import LocalRunError
+from local.synthesis import synthesize
+from local.template import Template
+from tests.constructs.everything import ENDPOINT, EVERYTHING, REGION
+
+WARM = PipelineSettings(
+    endpoint=EndpointSettings(
+        model=ENDPOINT.model,
+        capacity=ServerlessCapacity(max_concurrency=4, provisioned_concurrency=1, max_provisioned_concurrency=3),
+    ),
+    function=FunctionSettings(timeout_seconds=90, alias="live", provisioned_concurrency=2),
+    inference=EVERYTHING.inference,
+)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, ControlPlane]]:
+    def role_age(arn: str) -> float | None:
+        return emulator.role_age(arn)
+
+    with contextlib.ExitStack() as stack:
+        plane = stack.enter_context(
+            ControlPlane(
+                account=ACCOUNT,
+                region=REGION,
+                durations=Durations(creating=0.1, role_known=0),
+                role_age=role_age,
+            )
+        )
+        log = tmp_path_factory.mktemp("ministack") / "log"
+        emulator = Emulator(region=REGION, log_file=log, function_environment={}, control_url=plane.url)
+        yield stack.enter_context(emulator), plane
+
+
+def created(path: Path, emulator: Emulator) -> Deployment:
+    deployment = Deployment(Template.load(path), emulator.aws)
+    deployment.create()
+    return deployment
+
+
+def test_a_stack_with_everything_on_is_created_whole(world: tuple[Emulator, ControlPlane], tmp_path: Path) -> None:
+    emulator, plane = world
+    app = App(outdir=str(tmp_path))
+    pipelines = {"all": EVERYTHING, "warm": WARM}
+    add_stacks(app, {"whole": StackSettings(region=REGION, pipelines=pipelines)})
+    app.synth()
+    deployment = created(tmp_path / "stacks" / "whole" / "cdk.tf.json", emulator)
+    assert deployment.absent == []
+    assert plane.endpoint_status("whole-all") == plane.endpoint_status("whole-warm") == "InService"
+    assert [event for event in plane.events if event.refused] == []
+    kinds = {name.partition(" whole")[0].partition(" endpoint/")[0] for name in plane.resources}
+    assert kinds == {
+        "alarm", "dashboard", "endpoint", "endpoint configuration", "model", "scalable target", "scaling policy",
+        "scheduled action",
+    }  # fmt: skip
+    signed = emulator.aws.lambda_.get_function(FunctionName="whole-all-inference")["Configuration"]
+    unsigned = emulator.aws.lambda_.get_function(FunctionName="whole-warm-inference")["Configuration"]
+    assert signed["CodeSha256"] == unsigned["CodeSha256"], "the signed zip is not the code"
+
+
+@pytest.mark.parametrize("name", ["async_scale_to_zero", "bring_your_own", "images_from_s3"])
+def test_an_example_that_cannot_run_is_created_all_the_same(
+    world: tuple[Emulator, ControlPlane], tmp_path: Path, name: str
+) -> None:
+    emulator, _ = world
+    if name == "bring_your_own":
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+        emulator.aws.iam.create_role(RoleName="crm-inference", AssumeRolePolicyDocument=json.dumps(trust))
+        for queue in ("crm-events", "crm-events-dead"):
+            emulator.aws.sqs.create_queue(QueueName=queue)
+    assert created(synthesize(f"examples.{name}", None, tmp_path), emulator).absent == []
+
+
+def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(
+    world: tuple[Emulator, ControlPlane], template: Path
+) -> None:
+    emulator, plane = world
+    plane.fail_next_creation("the container did not answer")
+    with pytest.raises(LocalRunError) as error:
+        created(template, emulator)
+    assert str(error.value) == ("the endpoint dev-language is Failed, not InService: the container did not answer")
+
+
+def test_what_the_control_plane_refuses_ends_the_run_in_one_line(
+    world: tuple[Emulator, ControlPlane], tmp_path: Path
+) -> None:
+    emulator, _ = world
+    endpoint = replace(ENDPOINT, capacity=InstanceCapacity(instance_type="ml.m5.xlarge"))
+    app = App(outdir=str(tmp_path))
+    pipeline = replace(EVERYTHING, endpoint=endpoint, function=WARM.function, monitoring=None)
+    add_stacks(app, {"alone": StackSettings(region=REGION, pipelines={"refused": pipeline})})
+    app.synth()
+    path = tmp_path / "stacks" / "alone" / "cdk.tf.json"
+    path.write_text(path.read_text().replace("ml.m5.xlarge", "ml.m5d.xlarge"))
+    with pytest.raises(LocalRunError) as error:
+        created(path, emulator)
+    assert str(error.value).startswith("aws_sagemaker_endpoint_configuration.refused_endpoint_configuration_")
+    assert str(error.value).endswith(
+        " was not created: An error occurred (ValidationException) when calling the CreateEndpointConfig operation: "
+        "KmsKeyId is not supported for the instance type ml.m5d.xlarge."
+    )
+
+
+def test_a_block_becomes_a_request_by_the_api_model(world: tuple[Emulator, ControlPlane]) -> None:
+    emulator, _ = world
+    arguments = {
+        "name": "p",
+        "policy_type": "StepScaling",
+        "step_scaling_policy_configuration": [{"step_adjustment": {"metric_interval_lower_bound": "0"}}],
+        "colour": "blue",
+    }
+    request = request_of(emulator.aws.autoscaling, "PutScalingPolicy", arguments, {"name": "policy_name"})
+    assert request == {
+        "PolicyName": "p",
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {"StepAdjustments": [{"MetricIntervalLowerBound": 0.0}]},
+    }
+    assert arguments == {"colour": "blue"}, "what the API does not know is left, to be named"
+    with pytest.raises(LocalRunError, match=r"^the local run does not know primary_container\.colour$"):
+        request_of(emulator.aws.sagemaker, "CreateModel", {"primary_container": {"colour": "blue"}})
+
+
+def test_ministacks_queue_policies_come_back_without_spaces(world: tuple[Emulator, ControlPlane]) -> None:
+    sqs = world[0].aws.sqs
+    dead = sqs.create_queue(QueueName="defect-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"deadLetterTargetArn": arn, "maxReceiveCount": 5}
+    url = sqs.create_queue(QueueName="defect", Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
+    for receives in (5, 6):
+        policy["maxReceiveCount"] = receives
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy, indent=2)})
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
+        assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives}}}'
+
+
+def test_ministacks_signer_writes_the_code(world: tuple[Emulator, ControlPlane]) -> None:
+    aws, content = world[0].aws, io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", "code")
+    aws.s3.create_bucket(Bucket="defect-code", CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.s3.put_object(Bucket="defect-code", Key="unsigned.zip", Body=content.getvalue())
+    aws.signer.put_signing_profile(profileName="defect", platformId="AWSLambda-SHA384-ECDSA")
+    job = aws.signer.start_signing_job(
+        profileName="defect",
+        source={"s3": {"bucketName": "defect-code", "key": "unsigned.zip", "version": "null"}},
+        destination={"s3": {"bucketName": "defect-code", "prefix": "signed/"}},
+    )["jobId"]
+    key = aws.signer.describe_signing_job(jobId=job)["signedObject"]["s3"]["key"]
+    assert aws.s3.get_object(Bucket="defect-code", Key=key)["Body"].read() == content.getvalue()
