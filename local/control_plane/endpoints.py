@@ -5,7 +5,16 @@ from datetime import UTC, datetime
 
 from local.control_plane.deployments import require_deployment
 from local.control_plane.rules import Refused, Rule
-from local.control_plane.state import Endpoint, Fields, State, deregister, existing, require_free, variants_of
+from local.control_plane.state import (
+    Endpoint,
+    Fields,
+    State,
+    deregister,
+    existing,
+    require_free,
+    require_models,
+    variants_of,
+)
 
 # Of https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 CREATING, UPDATING, ROLLING_BACK, DELETING = "Creating", "Updating", "RollingBack", "Deleting"
@@ -190,8 +199,10 @@ class Endpoints:
         return endpoint
 
     def _configuration(self, name: str) -> Fields:
+        """Return a configuration that an endpoint can run on. Raises Refused."""
         arn = self._state.sagemaker_arn("endpoint-config", name)
         configuration: Fields = existing(self._state.configurations, name, "endpoint configuration", arn)
+        require_models(self._state, configuration)
         return configuration
 
 

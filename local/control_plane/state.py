@@ -130,6 +130,13 @@ def existing(table: Mapping[str, Any], name: str, what: str, arn: str) -> Any:
     return table[name]
 
 
+def require_models(state: State, configuration: Mapping[str, Any]) -> None:
+    """Raise Refused unless the models of the configuration's variants exist."""
+    for variant in variants_of(configuration):
+        if name := variant.get("ModelName"):
+            existing(state.models, name, "model", state.sagemaker_arn("model", name))
+
+
 def require_free(table: Mapping[str, Any], name: str, what: str, arn: str) -> None:
     """Raise Refused if there is such a resource."""
     if name in table:

@@ -1,6 +1,7 @@
 """Every resource that the library synthesizes is created here, and what MiniStack gets wrong on the way is mended."""
 
 import contextlib
+import importlib
 import io
 import json
 import zipfile
@@ -26,7 +27,6 @@ from local.creators.api import request_of
 from local.deploy import Deployment
 from local.emulator import ACCOUNT, Emulator
 from local.errors import LocalRunError
-from local.synthesis import synthesize
 from local.template import Template
 from tests.constructs.everything import ENDPOINT, EVERYTHING, REGION
 
@@ -39,9 +39,20 @@ WARM = PipelineSettings(
     inference=EVERYTHING.inference,
 )
 
+# What synth accepts, and SageMaker would not: only the test's edit makes it so.
+REFUSED = replace(
+    EVERYTHING,
+    endpoint=replace(ENDPOINT, capacity=InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2)),
+    function=WARM.function,
+    monitoring=None,
+)
+# By stack, the example's module.
+CANNOT_RUN = {"calls": "async_scale_to_zero", "crm": "bring_your_own", "pictures": "images_from_s3"}
+World = tuple[Emulator, ControlPlane]
+
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, ControlPlane]]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     def role_age(arn: str) -> float | None:
         return emulator.role_age(arn)
 
@@ -59,19 +70,30 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, 
         yield stack.enter_context(emulator), plane
 
 
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Synthesize all stacks at once; return the folder that has one for each."""
+    folder = tmp_path_factory.mktemp("synthesized")
+    stacks = {"whole": StackSettings(region=REGION, pipelines={"all": EVERYTHING, "warm": WARM})}
+    stacks["alone"] = StackSettings(region=REGION, pipelines={"refused": REFUSED})
+    stacks["other"] = StackSettings(region=REGION, pipelines={"failing": WARM})
+    for name in CANNOT_RUN.values():
+        stacks |= importlib.import_module(f"examples.{name}").STACKS
+    app = App(outdir=str(folder))
+    add_stacks(app, stacks)
+    app.synth()
+    return folder / "stacks"
+
+
 def created(path: Path, emulator: Emulator) -> Deployment:
     deployment = Deployment(Template.load(path), emulator.aws)
     deployment.create()
     return deployment
 
 
-def test_a_stack_with_everything_on_is_created_whole(world: tuple[Emulator, ControlPlane], tmp_path: Path) -> None:
+def test_a_stack_with_everything_on_is_created_whole(world: World, stacks: Path) -> None:
     emulator, plane = world
-    app = App(outdir=str(tmp_path))
-    pipelines = {"all": EVERYTHING, "warm": WARM}
-    add_stacks(app, {"whole": StackSettings(region=REGION, pipelines=pipelines)})
-    app.synth()
-    deployment = created(tmp_path / "stacks" / "whole" / "cdk.tf.json", emulator)
+    deployment = created(stacks / "whole" / "cdk.tf.json", emulator)
     assert deployment.absent == []
     assert plane.endpoint_status("whole-all") == plane.endpoint_status("whole-warm") == "InService"
     assert [event for event in plane.events if event.refused] == []
@@ -85,39 +107,28 @@ def test_a_stack_with_everything_on_is_created_whole(world: tuple[Emulator, Cont
     assert signed["CodeSha256"] == unsigned["CodeSha256"], "the signed zip is not the code"
 
 
-@pytest.mark.parametrize("name", ["async_scale_to_zero", "bring_your_own", "images_from_s3"])
-def test_an_example_that_cannot_run_is_created_all_the_same(
-    world: tuple[Emulator, ControlPlane], tmp_path: Path, name: str
-) -> None:
+@pytest.mark.parametrize("stack", CANNOT_RUN)
+def test_an_example_that_cannot_run_is_created_all_the_same(world: World, stacks: Path, stack: str) -> None:
     emulator, _ = world
-    if name == "bring_your_own":
+    if stack == "crm":
         trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
         emulator.aws.iam.create_role(RoleName="crm-inference", AssumeRolePolicyDocument=json.dumps(trust))
         for queue in ("crm-events", "crm-events-dead"):
             emulator.aws.sqs.create_queue(QueueName=queue)
-    assert created(synthesize(f"examples.{name}", None, tmp_path), emulator).absent == []
+    assert created(stacks / stack / "cdk.tf.json", emulator).absent == []
 
 
-def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(
-    world: tuple[Emulator, ControlPlane], template: Path
-) -> None:
+def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(world: World, stacks: Path) -> None:
     emulator, plane = world
     plane.fail_next_creation("the container did not answer")
     with pytest.raises(LocalRunError) as error:
-        created(template, emulator)
-    assert str(error.value) == ("the endpoint dev-language is Failed, not InService: the container did not answer")
+        created(stacks / "other" / "cdk.tf.json", emulator)
+    assert str(error.value) == "the endpoint other-failing is Failed, not InService: the container did not answer"
 
 
-def test_what_the_control_plane_refuses_ends_the_run_in_one_line(
-    world: tuple[Emulator, ControlPlane], tmp_path: Path
-) -> None:
+def test_what_the_control_plane_refuses_ends_the_run_in_one_line(world: World, stacks: Path) -> None:
     emulator, _ = world
-    endpoint = replace(ENDPOINT, capacity=InstanceCapacity(instance_type="ml.m5.xlarge"))
-    app = App(outdir=str(tmp_path))
-    pipeline = replace(EVERYTHING, endpoint=endpoint, function=WARM.function, monitoring=None)
-    add_stacks(app, {"alone": StackSettings(region=REGION, pipelines={"refused": pipeline})})
-    app.synth()
-    path = tmp_path / "stacks" / "alone" / "cdk.tf.json"
+    path = stacks / "alone" / "cdk.tf.json"
     path.write_text(path.read_text().replace("ml.m5.xlarge", "ml.m5d.xlarge"))
     with pytest.raises(LocalRunError) as error:
         created(path, emulator)
@@ -128,7 +139,7 @@ def test_what_the_control_plane_refuses_ends_the_run_in_one_line(
     )
 
 
-def test_a_block_becomes_a_request_by_the_api_model(world: tuple[Emulator, ControlPlane]) -> None:
+def test_a_block_becomes_a_request_by_the_api_model(world: World) -> None:
     emulator, _ = world
     arguments = {
         "name": "p",
@@ -147,7 +158,7 @@ def test_a_block_becomes_a_request_by_the_api_model(world: tuple[Emulator, Contr
         request_of(emulator.aws.sagemaker, "CreateModel", {"primary_container": {"colour": "blue"}})
 
 
-def test_ministacks_queue_policies_come_back_without_spaces(world: tuple[Emulator, ControlPlane]) -> None:
+def test_ministacks_queue_policies_come_back_without_spaces(world: World) -> None:
     sqs = world[0].aws.sqs
     dead = sqs.create_queue(QueueName="defect-dead")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -160,7 +171,7 @@ def test_ministacks_queue_policies_come_back_without_spaces(world: tuple[Emulato
         assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives}}}'
 
 
-def test_ministacks_signer_writes_the_code(world: tuple[Emulator, ControlPlane]) -> None:
+def test_ministacks_signer_writes_the_code(world: World) -> None:
     aws, content = world[0].aws, io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", "code")

@@ -114,6 +114,14 @@ def test_the_update_of_an_endpoint_that_is_not_there(account: Account) -> None:
     account.update("c")
 
 
+@breaks(Rule.EXISTS, 'Could not find model "arn:aws:sagemaker:eu-central-1:123456789012:model/m".')
+def test_an_endpoint_of_a_model_that_is_gone(account: Account) -> None:
+    account.model()
+    account.configuration()
+    account.sagemaker.delete_model(ModelName="m")
+    account.endpoint()
+
+
 @breaks(Rule.IN_PROGRESS, IN_PROGRESS)
 def test_an_update_while_creating(account: Account) -> None:
     account.model()
