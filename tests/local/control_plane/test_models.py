@@ -215,7 +215,7 @@ def test_a_violation_says_what_was_done_and_where_the_rule_stands(account: Accou
     account.sagemaker.delete_model(ModelName="m")
     assert [str(violation) for violation in account.plane.violations] == [
         "the model m was deleted while the endpoint e uses it (a model is not deleted while an endpoint runs on it: "
-        "https://docs.aws.amazon.com/sagemaker/latest/dg/realtime-endpoints-delete-resources.html)"
+        "https://github.com/hashicorp/terraform-provider-aws/issues/46663)"
     ]
 
 

@@ -19,8 +19,9 @@ def test_each_rule_has_a_test_that_breaks_it() -> None:
 
 @pytest.mark.parametrize("rule", list(Rule), ids=lambda rule: rule.name)
 def test_each_rule_says_one_thing_and_names_its_page(rule: Rule) -> None:
-    address = urlsplit(rule.value.source)
-    assert (address.scheme, address.hostname in SOURCES, len(address.path) > 10) == ("https", True, True)
+    for page in filter(None, (rule.value.source, rule.value.quoted_in)):
+        address = urlsplit(page)
+        assert (address.scheme, address.hostname in SOURCES, len(address.path) > 10) == ("https", True, True)
     assert rule.value.says.strip(" .") == rule.value.says
 
 
