@@ -101,14 +101,13 @@ class RunningStack:
 
     def _let_messages_flow(self) -> None:
         """Let the endpoint answer, and only then create the mapping."""
-        endpoints = {
-            self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")
-        }
+        names = {self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")}
+        endpoints = {name for name in names if self.control_plane.endpoint_status(name) == "InService"}
         self.endpoint.account = Account(
             id=self.pipeline.account,
             region=self._template.region,
             # A stack without an endpoint sends to one that exists: here, the model's.
-            endpoints=endpoints or {self.pipeline.settings.endpoint_name},
+            endpoints=endpoints if names else {self.pipeline.settings.endpoint_name},
             authorize=self.permissions.denial_of_inference,
         )
         self.deployment.create(only=is_mapping)

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from constructs_lib import (
     EndpointSettings,
@@ -28,7 +29,7 @@ from local.deploy import Deployment
 from local.emulator import ACCOUNT, Emulator
 from local.errors import LocalRunError
 from local.template import Template
-from tests.constructs.everything import ENDPOINT, EVERYTHING, REGION
+from tests.constructs.everything import ENDPOINT, EVERYTHING, KEY, REGION
 
 WARM = PipelineSettings(
     endpoint=EndpointSettings(
@@ -169,6 +170,21 @@ def test_ministacks_queue_policies_come_back_without_spaces(world: World) -> Non
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy, indent=2)})
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
         assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives}}}'
+
+
+def test_ministacks_mappings_come_back_with_all_they_were_given(world: World, stacks: Path) -> None:
+    lambda_ = world[0].aws.lambda_
+    (mapping, *_) = lambda_.list_event_source_mappings(FunctionName="whole-warm-inference")["EventSourceMappings"]
+    fields: Any = {"MetricsConfig": {"Metrics": ["EventCount"]}, "KMSKeyArn": KEY}
+    pollers: Any = {"ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": 3}}
+    made = lambda_.create_event_source_mapping(
+        EventSourceArn=mapping["EventSourceArn"], FunctionName="whole-warm-inference", Enabled=False, **fields
+    )
+    assert {name: made[name] for name in fields} == fields  # type: ignore[literal-required]
+    lambda_.update_event_source_mapping(UUID=made["UUID"], **pollers)
+    found = lambda_.get_event_source_mapping(UUID=made["UUID"])
+    assert {name: found[name] for name in (fields | pollers)} == fields | pollers  # type: ignore[literal-required]
+    lambda_.delete_event_source_mapping(UUID=made["UUID"])
 
 
 def test_ministacks_signer_writes_the_code(world: World) -> None:
