@@ -1,5 +1,6 @@
 """What a stack has from elsewhere: buckets, queues and roles that exist before it is deployed."""
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ def account_of(template: Template) -> str:
 
 
 def make_elsewhere(template: Template, aws: Aws) -> list[str]:
-    """Make what the template names without creating it; return the names, with what they lack of their own."""
+    """Make what the template names without creating it; what is there already stays. Return what it is, by name."""
     return [*_make_buckets(template, aws), *_make_queues(template, aws), *_make_roles(template, aws)]
 
 
@@ -36,7 +37,8 @@ def _make_buckets(template: Template, aws: Aws) -> Iterator[str]:
         place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
         if aws.region == "us-east-1":
             place = {}
-        aws.s3.create_bucket(Bucket=name, **place)
+        with contextlib.suppress(aws.s3.exceptions.BucketAlreadyOwnedByYou):
+            aws.s3.create_bucket(Bucket=name, **place)
         # A signing job names the version of what it signs.
         aws.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
         yield f"bucket {name}"
@@ -88,7 +90,8 @@ def _make_roles(template: Template, aws: Aws) -> Iterator[str]:
         trust = _document(
             Principal={"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}, Action="sts:AssumeRole"
         )
-        aws.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
+        with contextlib.suppress(aws.iam.exceptions.EntityAlreadyExistsException):
+            aws.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
         if name in policies:
             yield f"role {name}"
             continue

@@ -12,8 +12,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.control_plane import ControlPlane, Durations
 from local.deploy import Deployment
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, Emulator
 from local.synthesis import synthesize
 from local.template import Template
 from tests.handler.aws import Answer, Request, serve
@@ -114,11 +115,17 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     endpoint.endpoint = classify
     template = Template.load(synthesize("examples.images_from_s3", None, tmp_path / "synthesized"))
     try:
-        with Emulator(
-            region=template.region,
-            log_file=tmp_path / "log",
-            function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url},
-        ) as emulator:
+        with (
+            ControlPlane(
+                account=ACCOUNT, region=template.region, durations=Durations(creating=0.1, role_known=0)
+            ) as plane,
+            Emulator(
+                region=template.region,
+                log_file=tmp_path / "log",
+                function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": endpoint.url},
+                control_url=plane.url,
+            ) as emulator,
+        ):
             deployment = Deployment(template, emulator.aws)
             deployment.create()
             yield Shop(emulator, deployment)
