@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -102,6 +103,14 @@ def make_fifo_event(groups: Sequence[str], bodies: Sequence[str] = (), receive_c
 
 def texts(count: int) -> list[str]:
     return [json.dumps({"inputs": f"text {number}"}) for number in range(count)]
+
+
+def without_request(event: Event) -> Event:
+    """Return a result's event without the request that brought it, which no two have in common."""
+    data = dict(event["data"])
+    assert re.fullmatch("[0-9a-f]{32}", data.pop("inferenceId")), "an event's inferenceId is not one of the handler's"
+    assert isinstance(data.pop("recordIndex"), int)
+    return {**event, "data": data}
 
 
 SUCCEEDED = ("succeeded", "")
