@@ -142,7 +142,7 @@ def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms:
     for message in aws.queues.get("results", [])[results:]:
         content = json.loads(message.get("MessageBody") or message.get("Message") or message["Detail"])
         for result in content if isinstance(content, list) else [content]:
-            found[result["subject"]].append(SUCCEEDED)
+            found[result["id"].partition("/")[0]].append(SUCCEEDED)
     for message in aws.queues.get("dead", [])[dead_letters:]:
         attributes = message["MessageAttributes"]
         id_, reason = (attributes[name]["StringValue"] for name in ("sourceMessageId", "reason"))

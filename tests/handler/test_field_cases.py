@@ -54,7 +54,7 @@ RESULT = cloud_event('{"endpoint": "e", "result": {"label": "de"}}', datacontent
         # results of one pipeline into another
         ({"codec": "jsonlines"}, RESULT, SUCCEEDED, b'{"endpoint": "e", "result": {"label": "de"}}'),
         ({"codec": "jsonlines"}, f"[{RESULT}]", SUCCEEDED, b'"result"'),
-        ({"codec": "jsonlines", "envelope": "eventbridge"}, f"[{RESULT}]", MALFORMED, b""),
+        ({"codec": "jsonlines", "envelope": "refuse"}, f"[{RESULT}]", MALFORMED, b""),
         ({"codec": "jsonlines"}, sns(RESULT), SUCCEEDED, b'"result"'),
         ({"codec": "jsonlines"}, eventbridge(RESULT), SUCCEEDED, b'"result"'),
         # pictures: in base64 within JSON, by pointer, by notification, by the extended client
