@@ -29,6 +29,8 @@ BODY_ENCODINGS = ("text", "base64")
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
+# The CloudEvent's type of results. EventBridge's source is what stands before its last dot: rules match on both.
+EVENT_TYPE, EVENT_SOURCE = "sagemaker.inference.result", "sagemaker.inference"
 IDEMPOTENCY_KEYS = ("message-id", "correlation")
 # SQS and SNS: MessageAttributes, names; what begins in these words is AWS's own.
 ATTRIBUTE_NAME = r"(?!(?i:aws\.|amazon\.))(?=.{1,256}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"

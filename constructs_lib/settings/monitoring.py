@@ -21,6 +21,12 @@ class MonitoringSettings(Settings):
     queue_age_seconds: int = 900
     """Alarm when the oldest message, or the oldest request of an asynchronous endpoint, is older; by default 15
     minutes."""
+    quiet_groups_age_seconds: int | None = None
+    """Fair queues: alarm when the oldest message of a message group that is not noisy is older; by default there is no
+    such alarm. With it, or `noisy_groups`, the dashboard shows both kinds of groups."""
+    noisy_groups: int | None = None
+    """Fair queues: alarm when SQS finds more message groups noisy, for 15 minutes; by default there is no such
+    alarm."""
     dead_letters: int = 0
     """Alarm when more dead letters wait; by default at the first."""
     function_errors: int = 0

@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..records import NOTHING, PLAIN, Attribute, Identity, Reason, Record
-from ..settings import HandlerSettings
+from ..settings import EVENT_TYPE, HandlerSettings
 from .outbox import Entry, Overflow, Transport
 
 # SQS: SendMessageBatch takes 10 entries, and 1 MiB in all.
 MAX_BYTES = 1_048_576
-EVENT_TYPE = "sagemaker.inference.result"
 ACCEPTED_TYPE = "sagemaker.inference.accepted"
 # SQS: most attributes of one message, and prefixes that their names must not have.
 MAX_ATTRIBUTES = 10

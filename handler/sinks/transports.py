@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..clients import new_client, split_location
+from ..settings import EVENT_SOURCE
 from .calls import (
     NO_WORD,
     batch_ids,
@@ -17,11 +18,8 @@ from .calls import (
     message_attributes,
     refusal,
 )
-from .events import EVENT_TYPE, entry_bytes, text_bytes
+from .events import entry_bytes, text_bytes
 from .outbox import Entry, FlushPolicy, NotSentError
-
-# EventBridge rules match on it. The prefix "aws." is reserved.
-SOURCE = EVENT_TYPE.rpartition(".")[0]
 
 
 class SnsTransport:
@@ -69,7 +67,7 @@ class EventBridgeTransport:
 
     def size(self, entry: Entry) -> int:
         """Number of bytes as EventBridge's user guide counts them: source, detail type, detail and resources."""
-        return len(SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
+        return len(EVENT_SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         answer = call(self._bus, self._client.put_events, Entries=[self._as_event(entry) for entry in entries])
@@ -85,7 +83,7 @@ class EventBridgeTransport:
     def _as_event(self, entry: Entry) -> dict[str, Any]:
         return {
             "EventBusName": self._bus,
-            "Source": SOURCE,
+            "Source": EVENT_SOURCE,
             "DetailType": entry.event_type,
             "Detail": entry.body,
             "Resources": [entry.source_arn] if entry.source_arn else [],
