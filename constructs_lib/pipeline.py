@@ -116,7 +116,9 @@ class InferencePipeline(Construct):
         """
         assert isinstance(self.queue, MessageQueue), "the policy of an existing queue is not changed"
         name = f"{self._name}-feed"
-        ResultFeed(self, "feed", name=name, source=source.results, queue=self.queue, matching=matching)
+        feed = ResultFeed(self, "feed", name=name, source=source.results, queue=self.queue, matching=matching)
+        # What is published before anybody is subscribed is lost.
+        source.event_source.wait_for(feed.link)
 
     def _claim_name(self, name: str) -> None:
         """Raises SettingsError if another pipeline of the stack has the name."""

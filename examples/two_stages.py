@@ -21,7 +21,7 @@ from constructs_lib import (
 )
 
 FUNCTION = FunctionSettings(timeout_seconds=90)
-CAPACITY = ServerlessCapacity(memory_mib=4096, max_concurrency=10)
+CAPACITY = ServerlessCapacity(memory_mib=4096, max_concurrency=4)
 # What goes on with each result, and so to the next stage: the text, and whose it is.
 RESULTS = ResultsSettings(keep_members=("inputs", "ticket"), correlation="/ticket")
 

@@ -35,9 +35,11 @@ class Aws:
 
     region: str
     dynamodb: "DynamoDBClient"
+    events: Any
     iam: "IAMClient"
     lambda_: "LambdaClient"
     logs: "CloudWatchLogsClient"
+    sns: Any
     sqs: "SQSClient"
     sts: "STSClient"
 
@@ -48,9 +50,11 @@ class Aws:
         return cls(
             region=region,
             dynamodb=client("dynamodb"),
+            events=client("events"),
             iam=client("iam"),
             lambda_=client("lambda"),
             logs=client("logs"),
+            sns=client("sns"),
             sqs=client("sqs"),
             sts=client("sts"),
         )

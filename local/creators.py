@@ -27,6 +27,12 @@ QUEUE_ATTRIBUTES = {
     "sqs_managed_sse_enabled": "SqsManagedSseEnabled",
     "visibility_timeout_seconds": "VisibilityTimeout",
 }
+SUBSCRIPTION_ATTRIBUTES = {
+    "filter_policy": "FilterPolicy",
+    "filter_policy_scope": "FilterPolicyScope",
+    "raw_message_delivery": "RawMessageDelivery",
+    "redrive_policy": "RedrivePolicy",
+}
 ACTIVE_SECONDS = 30
 
 Arguments = dict[str, Any]
@@ -46,6 +52,9 @@ class ResourceCreator:
             "data.aws_partition": self._partition,
             "data.aws_region": self._region,
             "data.aws_sagemaker_prebuilt_ecr_image": self._prebuilt_image,
+            "aws_cloudwatch_event_bus": self._bus,
+            "aws_cloudwatch_event_rule": self._rule,
+            "aws_cloudwatch_event_target": self._target,
             "aws_cloudwatch_log_group": self._log_group,
             "aws_dynamodb_table": self._table,
             "aws_iam_role": self._role,
@@ -53,6 +62,9 @@ class ResourceCreator:
             "aws_lambda_alias": self._alias,
             "aws_lambda_event_source_mapping": self._event_source_mapping,
             "aws_lambda_function": self._function,
+            "aws_sns_topic": self._topic,
+            "aws_sns_topic_policy": self._topic_policy,
+            "aws_sns_topic_subscription": self._subscription,
             "aws_sqs_queue": self._queue,
             "aws_sqs_queue_policy": self._queue_policy,
             "aws_sqs_queue_redrive_allow_policy": self._redrive_allow_policy,
@@ -107,6 +119,58 @@ class ResourceCreator:
     def _redrive_allow_policy(self, arguments: Arguments) -> dict[str, Any]:
         attributes: Any = {"RedriveAllowPolicy": arguments.pop("redrive_allow_policy")}
         self._aws.sqs.set_queue_attributes(QueueUrl=arguments.pop("queue_url"), Attributes=attributes)
+        return {}
+
+    def _topic(self, arguments: Arguments) -> dict[str, Any]:
+        attributes = {"FifoTopic": "true"} if arguments.pop("fifo_topic", False) else {}
+        tags: Any = [{"Key": key, "Value": value} for key, value in self._tags(arguments).items()]
+        arn = self._aws.sns.create_topic(Name=arguments.pop("name"), Attributes=attributes, Tags=tags)["TopicArn"]
+        return {"id": arn, "arn": arn}
+
+    def _topic_policy(self, arguments: Arguments) -> dict[str, Any]:
+        self._aws.sns.set_topic_attributes(
+            TopicArn=arguments.pop("arn"), AttributeName="Policy", AttributeValue=arguments.pop("policy")
+        )
+        return {}
+
+    def _subscription(self, arguments: Arguments) -> dict[str, Any]:
+        values = {
+            attribute: _text(arguments.pop(argument))
+            for argument, attribute in SUBSCRIPTION_ATTRIBUTES.items()
+            if argument in arguments
+        }
+        subscription = self._aws.sns.subscribe(
+            TopicArn=arguments.pop("topic_arn"),
+            Protocol=arguments.pop("protocol"),
+            Endpoint=arguments.pop("endpoint"),
+            Attributes=values,
+            ReturnSubscriptionArn=True,
+        )
+        return {"id": subscription["SubscriptionArn"], "arn": subscription["SubscriptionArn"]}
+
+    def _bus(self, arguments: Arguments) -> dict[str, Any]:
+        tags: Any = [{"Key": key, "Value": value} for key, value in self._tags(arguments).items()]
+        name = arguments.pop("name")
+        return {"id": name, "arn": self._aws.events.create_event_bus(Name=name, Tags=tags)["EventBusArn"]}
+
+    def _rule(self, arguments: Arguments) -> dict[str, Any]:
+        tags: Any = [{"Key": key, "Value": value} for key, value in self._tags(arguments).items()]
+        rule = self._aws.events.put_rule(
+            Name=arguments["name"],
+            EventBusName=arguments.pop("event_bus_name"),
+            EventPattern=arguments.pop("event_pattern"),
+            Tags=tags,
+        )
+        return {"id": arguments.pop("name"), "arn": rule["RuleArn"]}
+
+    def _target(self, arguments: Arguments) -> dict[str, Any]:
+        target: Any = {"Id": "queue", "Arn": arguments.pop("arn"), "InputPath": arguments.pop("input_path")}
+        target["DeadLetterConfig"] = {"Arn": arguments.pop("dead_letter_config")["arn"]}
+        answer = self._aws.events.put_targets(
+            Rule=arguments.pop("rule"), EventBusName=arguments.pop("event_bus_name"), Targets=[target]
+        )
+        if answer["FailedEntryCount"]:
+            raise LocalRunError(f"the target was refused: {answer['FailedEntries']}")
         return {}
 
     def _role(self, arguments: Arguments) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from local.aws import Aws
 from local.creators import ResourceCreator
 from local.errors import LocalRunError
 from local.layers import Layer
-from local.template import Attributes, Block, Template, references, resolve
+from local.template import LINKS, SOURCES, Attributes, Block, Template, references, resolve
 
 # Resources without an argument `name`: the argument that holds it, and the separator before the name in it.
 NAMED_BY = {
@@ -36,6 +36,8 @@ LEFT_OUT = {
     },
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
     "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
+    "aws_cloudwatch_event_bus": {"kms_key_identifier"},
+    "aws_sns_topic": {"kms_master_key_id"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
 }
 
@@ -55,16 +57,24 @@ class Deployment:
         self.attributes: dict[str, Attributes] = {}
         """By address: arguments, and the attributes that became known on creation."""
         self._creator = ResourceCreator(aws, template, layers)
+        self._of_chains = _of_chains(template)
 
     def create(self, *, only: Callable[[Block], bool] = lambda _: True) -> None:
         """Create the blocks that `only` admits, in order. Raises LocalRunError naming the first that fails."""
         for block in filter(only, self.template.ordered()):
-            if self._creator.creates(block.type):
+            is_created = self._is_created(block)
+            if is_created:
                 self._create(block)
             else:
                 self.attributes[block.address] = self._known(block)
             if not block.type.startswith("data."):
-                (self.created if self._creator.creates(block.type) else self.absent).append(block)
+                (self.created if is_created else self.absent).append(block)
+
+    def _is_created(self, block: Block) -> bool:
+        """Return whether the embedded AWS has it; topics and buses only where they lead from pipeline to pipeline."""
+        if block.type in (*LINKS, *SOURCES, "aws_sns_topic_policy"):
+            return block.address in self._of_chains
+        return self._creator.creates(block.type)
 
     def resolved(self, block: Block) -> Mapping[str, Any]:
         """Return the block's arguments with references replaced."""
@@ -106,3 +116,13 @@ class Deployment:
             for name, value in block.arguments.items()
             if all(attribute in self.attributes.get(address, {}) for address, attribute in references(value))
         }
+
+
+def _of_chains(template: Template) -> set[str]:
+    """Return the addresses of what leads from one pipeline to another: links, what they are attached to, and its
+    policy.
+    """
+    links = list(template.links())
+    sources = {source.address for _, source in links}
+    policies = [block.address for block in template.of_type("aws_sns_topic_policy") if sources & {*block.dependencies}]
+    return {*(link.address for link, _ in links), *sources, *policies}

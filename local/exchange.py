@@ -28,7 +28,7 @@ class Exchange:
         self._options = options
         self._stack = stack
         self.messages = self._make_messages()
-        requests = options.count // stack.pipeline.mapping["batch_size"]
+        requests = options.count // stack.chain.first.mapping["batch_size"]
         self._kills = KillSchedule(options.kills, requests=requests, seed=options.seed)
         self._last_failure = "none"
         self._arrived = 0
@@ -37,7 +37,7 @@ class Exchange:
     def run(self, ticker: Ticker) -> Outcome:
         """Return the outcome. Raises LocalRunError if the function can't run, or no more outcomes come."""
         stack, options = self._stack, self._options
-        with Traffic(stack.emulator.aws, stack.pipeline, self.messages, options.max_outstanding) as traffic:
+        with Traffic(stack.emulator.aws, stack.chain, self.messages, options.max_outstanding) as traffic:
             self._last_arrival = time.monotonic()
             while self._arrived < len(self.messages) and not self._is_idle(traffic):
                 time.sleep(POLL_SECONDS)
@@ -52,7 +52,7 @@ class Exchange:
 
     def _make_messages(self) -> list[Message]:
         """Return the messages, each with the result that it gets alone in a request."""
-        options, pipeline, serving = self._options, self._stack.pipeline, self._stack.serving
+        options, pipeline, serving = self._options, self._stack.chain.first, self._stack.serving
         limit = pipeline.settings.max_request_bytes
         alone = Alone(pipeline.settings, serving.container)
         messages = make_messages(

@@ -28,8 +28,10 @@ from local.emulator_log import KILLED
 # "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
 # Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
 # corresponding batch versions" (SQS Developer Guide, Amazon SQS batch actions). MiniStack asks for the batch's name.
+# "sns:Publish: Grants permission to both publish and publish batch" (SNS Developer Guide, API permissions reference).
 BATCH_ACTIONS = {
-    f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+    **{f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")},
+    "sns:PublishBatch": "sns:Publish",
 }
 
 KILL_ATTEMPTS = 100

@@ -34,6 +34,26 @@ class DeniedError(LocalRunError):
         super().__init__(f"denied: {role_arn} must be allowed " + ", and ".join(map(str, missing)))
 
 
+class ChainPermissions:
+    """The permissions of the functions' roles of all pipelines."""
+
+    def __init__(self, aws: Aws, pipelines: Sequence[DeployedPipeline]) -> None:
+        self._roles = [RolePermissions(aws, pipeline) for pipeline in pipelines]
+
+    def require_unused(self) -> int:
+        """Raise DeniedError if one is missing that no call in a run without faults uses; return how many there are."""
+        return sum(role.require_unused() for role in self._roles)
+
+    def denial_of_inference(self) -> str | None:
+        """Return SageMaker's message, if one of the functions may not invoke its endpoint."""
+        return next(filter(None, (role.denial_of_inference() for role in self._roles)), None)
+
+    def explain(self, message: str) -> LocalRunError:
+        """Return the error behind a failed invocation's message: the missing permissions, if an action was denied."""
+        explained = [role.explain(message) for role in self._roles]
+        return next((error for error in explained if isinstance(error, DeniedError)), explained[0])
+
+
 class RolePermissions:
     """The permissions that the function's role needs, and those that its policies lack."""
 
@@ -88,8 +108,9 @@ class RolePermissions:
 
     def _needed_by_handler(self) -> Iterator[Permission]:
         """Yield the need of the function's own calls, besides the endpoint."""
-        for queue in (self._pipeline.results, self._pipeline.dead_letters):
-            yield Permission(queue.arn, "sqs:SendMessage")
+        action, resource = self._pipeline.sending
+        yield Permission(resource, action)
+        yield Permission(self._pipeline.dead_letters.arn, "sqs:SendMessage")
         if table_arn := self._pipeline.idempotency_table_arn:
             for action in ("dynamodb:PutItem", "dynamodb:BatchWriteItem"):
                 yield Permission(table_arn, action)

@@ -1,7 +1,7 @@
-"""The pipeline that messages pass through, as the template connects it: every name in it comes from there."""
+"""The pipelines that messages pass through, as the template connects them: every name in it comes from there."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 from handler.settings import ConfigurationError, HandlerSettings
@@ -48,19 +48,55 @@ class DeployedPipeline:
     endpoint_arn: str
     idempotency_table_arn: str
     """Empty, if the pipeline has no such table."""
-    results: Queue
+    results: Queue | None
+    """None, if they leave by a topic or a bus."""
     dead_letters: Queue
+    name: str = ""
+    place: int = 0
+    """Its place in a chain, counted from 0."""
 
-    @staticmethod
-    def of(deployment: Deployment) -> "DeployedPipeline":
-        """Follow the mapping of a deployment in which all else exists.
+    @property
+    def sending(self) -> tuple[str, str]:
+        """The action by which it sends results, and the resource."""
+        if self.results is not None:
+            return "sqs:SendMessage", self.results.arn
+        if self.settings.result_sink == "sns":
+            return "sns:Publish", self.settings.result_target
+        bus = self.queue.arn.replace(":sqs:", ":events:").rpartition(":")[0]
+        return "events:PutEvents", f"{bus}:event-bus/{self.settings.result_target}"
 
-        Raises LocalRunError if there is not exactly one, or if a resource that it names is missing.
+
+class DeployedChain:
+    """The pipelines of a stack: messages are sent to the first one, whose results may feed others."""
+
+    def __init__(self, pipelines: Sequence[DeployedPipeline]) -> None:
+        """They are in the order of the chain."""
+        self.pipelines = pipelines
+        self.first = pipelines[0]
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """Follow the mappings of a deployment in which all else exists.
+
+        Raises LocalRunError if there is none, or if a resource that one of them names is missing.
         """
-        mappings = deployment.template.of_type(MAPPING)
-        if len(mappings) != 1:
-            raise LocalRunError(f"the local run takes a stack with one {MAPPING}; this one has {len(mappings)}")
-        return _Connections(deployment, deployment.resolved(mappings[0])).pipeline()
+        mappings, feeds = deployment.template.of_type(MAPPING), deployment.template.feeds()
+        if not mappings:
+            raise LocalRunError(f"the local run takes a stack with one {MAPPING} or more; this one has none")
+        pipelines = []
+        for block in mappings:
+            place, part = 0, block.part
+            while part in feeds:
+                place, part = place + 1, feeds[part]
+            found = _Connections(deployment, deployment.resolved(block)).pipeline()
+            pipelines.append(replace(found, name=block.part, place=place))
+        return cls(sorted(pipelines, key=lambda pipeline: pipeline.place))
+
+    @property
+    def last(self) -> Sequence[DeployedPipeline]:
+        """Those whose results feed no other one: they are what comes of the messages."""
+        work = {pipeline.queue.url for pipeline in self.pipelines}
+        return [one for one in self.pipelines if one.results is not None and one.results.url not in work]
 
 
 class _Connections:
@@ -91,7 +127,9 @@ class _Connections:
             settings=settings,
             endpoint_arn=self._arn("sagemaker", f"endpoint/{settings.endpoint_name}"),
             idempotency_table_arn=self._arn("dynamodb", f"table/{table}") if table else "",
-            results=Queue.of(self._one_with("aws_sqs_queue", "url", settings.result_target)),
+            results=Queue.of(self._one_with("aws_sqs_queue", "url", settings.result_target))
+            if settings.result_sink == "sqs"
+            else None,
             dead_letters=Queue.of(self._one_with("aws_sqs_queue", "url", settings.dead_letter_queue_url)),
         )
 

@@ -22,19 +22,21 @@ def _obstacles(template: Template) -> Iterator[str]:
         if "async_inference_config" in block.arguments:
             yield "its endpoint is asynchronous, and the local one is not"
     endpoints = template.of_type("aws_sagemaker_endpoint")
+    feeds = template.feeds()
     for block in template.of_type("aws_lambda_function"):
         variables: Mapping[str, str] = block.arguments.get("environment", {}).get("variables", {})
         if (name := variables.get("ENDPOINT_NAME")) and not endpoints:
             yield f"the endpoint {name} exists already, elsewhere"
         if not (role := block.arguments.get("role", "")).startswith("${"):
             yield f"the role {role} exists already, elsewhere"
-        yield from _obstacles_of_handler(variables)
+        is_fed, feeds_others = block.part in feeds, block.part in feeds.values()
+        yield from _obstacles_of_handler(variables, is_fed=is_fed, feeds_others=feeds_others)
 
 
-def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
-    if (envelope := variables.get("ENVELOPE", "refuse")) not in BARE:
+def _obstacles_of_handler(variables: Mapping[str, str], *, is_fed: bool, feeds_others: bool) -> Iterator[str]:
+    if (envelope := variables.get("ENVELOPE", "refuse")) not in BARE and not is_fed:
         yield f"its messages come in the envelope {envelope}, and the local run sends them bare"
     if variables.get("BODY_ENCODING", "text") != "text":
         yield "its messages are in base64, and those of the local run are text"
-    if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
+    if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs" and not feeds_others:
         yield f"its results go to {sink}, and the local run receives them from sqs"

@@ -10,8 +10,8 @@ from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
 from local.options import Options
 from local.output import OutputFolder
-from local.permissions import RolePermissions
-from local.pipeline import DeployedPipeline, is_mapping
+from local.permissions import ChainPermissions
+from local.pipeline import DeployedChain, is_mapping
 from local.serving import Serving
 from local.template import Template
 
@@ -25,8 +25,8 @@ class RunningStack:
     endpoint: EndpointServer
     emulator: Emulator
     deployment: Deployment
-    pipeline: DeployedPipeline
-    permissions: RolePermissions
+    chain: DeployedChain
+    permissions: ChainPermissions
 
     def __init__(
         self, template: Template, serving: Serving, options: Options, output: OutputFolder, display: Display
@@ -71,10 +71,10 @@ class RunningStack:
         self.deployment = Deployment(self._template, self.emulator.aws, self.serving.layers)
         with self._display.step("Create resources"):
             self.deployment.create(only=lambda block: not is_mapping(block))
-        self.pipeline = DeployedPipeline.of(self.deployment)
+        self.chain = DeployedChain.of(self.deployment)
 
     def _check_permissions(self) -> None:
-        self.permissions = RolePermissions(self.emulator.aws, self.pipeline)
+        self.permissions = ChainPermissions(self.emulator.aws, self.chain.pipelines)
         with self._display.step("Check rights") as remarks:
             remarks.append(f"{self.permissions.require_unused()} that a run without faults never uses")
 
@@ -84,10 +84,10 @@ class RunningStack:
             self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")
         }
         self.endpoint.account = Account(
-            id=self.pipeline.account,
+            id=self.chain.first.account,
             region=self._template.region,
             # A stack without an endpoint sends to one that exists: here, the model's.
-            endpoints=endpoints or {self.pipeline.settings.endpoint_name},
+            endpoints=endpoints or {pipeline.settings.endpoint_name for pipeline in self.chain.pipelines},
             authorize=self.permissions.denial_of_inference,
         )
         self.deployment.create(only=is_mapping)

@@ -41,17 +41,17 @@ class ResultFeed(Construct):
         assert queue.dead_letter_queue is not None, "a work queue has one"
         self._queue, self._dead_letters = queue, queue.dead_letter_queue
         if source.topic is not None:
-            self._subscribe(source, matching or {})
+            self.link: SnsTopicSubscription | CloudwatchEventTarget = self._subscribe(source, matching or {})
         else:
-            self._match(name, source, matching or {})
+            self.link = self._match(name, source, matching or {})
 
-    def _subscribe(self, source: ResultSink, matching: Mapping[str, Any]) -> None:
+    def _subscribe(self, source: ResultSink, matching: Mapping[str, Any]) -> SnsTopicSubscription:
         assert source.topic is not None
         self._admit("sns.amazonaws.com", source.topic.arn)
         # Amazon SNS: a filter on the body takes no lists, so these come unfiltered.
         has_lists = source.settings.max_events_per_message > 1
         policy = None if has_lists else json.dumps({"type": [EVENT_TYPE], **matching})
-        SnsTopicSubscription(
+        return SnsTopicSubscription(
             self,
             "subscription",
             topic_arn=source.topic.topic.arn,
@@ -64,7 +64,7 @@ class ResultFeed(Construct):
             depends_on=[*self._queue.policies, *self._dead_letters.policies],
         )
 
-    def _match(self, name: str, source: ResultSink, matching: Mapping[str, Any]) -> None:
+    def _match(self, name: str, source: ResultSink, matching: Mapping[str, Any]) -> CloudwatchEventTarget:
         assert source.bus is not None
         pattern: dict[str, Any] = {"source": [EVENT_SOURCE], "detail-type": [EVENT_TYPE]}
         if matching:
@@ -74,7 +74,7 @@ class ResultFeed(Construct):
         )
         place = f"rule/{source.bus_name}/{name}"
         self._admit("events.amazonaws.com", DeployTarget.of(self).arn("events", place))
-        CloudwatchEventTarget(
+        return CloudwatchEventTarget(
             self,
             "target",
             rule=rule.name,
