@@ -1,6 +1,7 @@
 """A whole pipeline in one construct: queue, function, endpoint, results, and what binds them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from constructs_lib.composition.operator_rights import OperatedPipeline
@@ -12,6 +13,7 @@ from constructs_lib.function.event_source import QueueEventSource
 from constructs_lib.function.function import BatchInferenceFunction
 from constructs_lib.function.idempotency import IdempotencyTable
 from constructs_lib.function.notification import NotificationFunction, NotificationTopics, grant_put_requests
+from constructs_lib.messaging.feed import ResultFeed
 from constructs_lib.messaging.queue import MessageQueue, Queue
 from constructs_lib.messaging.results import ResultSink
 from constructs_lib.monitoring.metrics import WatchedPipeline
@@ -56,8 +58,12 @@ class InferencePipeline(Construct):
         dead_letter_queue: SqsQueue | None = None,
         role: ServiceRole | IamRole | None = None,
         endpoint: ModelEndpoint | ExistingModelEndpoint | SagemakerEndpoint | None = None,
+        results_queue: Queue | None = None,
     ) -> None:
         """`name` begins the name of every resource, so it must not change later.
+
+        `results_queue` takes the results in the place of one that is created, for instance the `queue` of the next
+        pipeline; `settings.results.sink` is `sqs` then.
 
         `queue`, `role` and `endpoint` are made elsewhere in the stack and are used instead of new ones. A construct of
         this library says how it is set. A resource of the provider does not: `settings` then have an `ExistingQueue` or
@@ -67,7 +73,7 @@ class InferencePipeline(Construct):
         """
         _require_free_id(scope, id_)
         super().__init__(scope, id_)
-        self.id = id_
+        self.id, self._name = id_, name
         self._own = OwnParts(queue=queue, dead_letter_queue=dead_letter_queue, role=role, endpoint=endpoint)
         settings = self._own.complete(self, settings)
         # The path is Node's to tell, and costs a call to it: it is asked for only where a violation names it.
@@ -79,7 +85,7 @@ class InferencePipeline(Construct):
         for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
             Annotations.of(self).add_warning(str(warning))
         self.queue = self._make_queue(f"{name}-work")
-        self.results = self._make_results(f"{name}-results")
+        self.results = self._make_results(f"{name}-results", results_queue)
         self.table = self._make_table(f"{name}-idempotency")
         self._async_capacity = settings.endpoint.async_capacity
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
@@ -104,6 +110,17 @@ class InferencePipeline(Construct):
         )
         self.monitoring = self._watch(name)
         self._output()
+
+    def feed(self, source: "InferencePipeline", matching: Mapping[str, Any] | None = None) -> None:
+        """Have the queue get the results of another pipeline, whose sink is a topic or a bus.
+
+        `matching` is a pattern over the event, by default all results match.
+        """
+        assert isinstance(self.queue, MessageQueue), "the policy of an existing queue is not changed"
+        name = f"{self._name}-feed"
+        feed = ResultFeed(self, "feed", name=name, source=source.results, queue=self.queue, matching=matching)
+        # What is published before anybody is subscribed is lost.
+        source.event_source.wait_for(feed.link)
 
     def _claim_name(self, name: str) -> None:
         """Raises SettingsError if another pipeline of the stack has the name."""
@@ -148,12 +165,18 @@ class InferencePipeline(Construct):
         own = self._own.make_queue(self, "work", self.settings.queue)
         return own or MessageQueue(self, "work", name=name, settings=self.settings.queue)
 
-    def _make_results(self, name: str) -> ResultSink:
+    def _make_results(self, name: str, queue: Queue | None) -> ResultSink:
+        is_fit = queue is None or queue.settings.fifo is self.queue.settings.fifo
+        if queue is not None and not (is_fit and self.settings.results.sink == "sqs"):
+            bound = "sqs with results_queue, of the same type, FIFO or standard, as the work queue"
+            sink = self.settings.results.sink
+            raise SettingsError([Violation(self.node.path, "results.sink", sink, bound, "results are sent there")])
         return ResultSink(
             self,
             "results",
             name=name,
             settings=self.settings.results,
+            queue=queue,
             fifo=self.settings.queue.fifo,
             bucket_key_arns=self.settings.bucket_key_arns,
         )
@@ -242,7 +265,11 @@ class InferencePipeline(Construct):
             function_name=self.function.name,
             endpoint_name=self.endpoint.name,
             notification_function_name=self.notification_function.function.name if self.notification_function else None,
-            results_name=f"{name}-results.fifo" if self.settings.queue.fifo else f"{name}-results",
+            results_name=self.results.queue.name
+            if self.results.queue
+            else f"{name}-results.fifo"
+            if self.settings.queue.fifo
+            else f"{name}-results",
         )
         return PipelineMonitoring(self, "monitoring", name=name, settings=self.settings.monitoring, watched=watched)
 

@@ -12,6 +12,7 @@ from constructs_lib.explain import explain
 from constructs_lib.pipeline import InferencePipeline
 from constructs_lib.settings import AssumedRole, PipelineSettings, S3StateSettings, StackSettings
 from constructs_lib.validation.checker import SettingsError, Violation, check
+from constructs_lib.validation.feeds import feed_violations, in_order
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 
 from cdktf import App, LocalBackend, S3Backend
@@ -39,12 +40,24 @@ class InferenceStack(PlacedStack):
             allowed_account_ids=list(settings.allowed_account_ids) or None,
             assume_role=_assume_role(settings.assume_role),
         )
-        self.pipelines = {
-            name: InferencePipeline(self, name, name=f"{id_}-{name}", settings=_with_stack_defaults(pipeline, settings))
-            for name, pipeline in settings.pipelines.items()
-        }
+        self.pipelines: dict[str, InferencePipeline] = {}
+        for name in in_order(settings.pipelines, settings.feeds):
+            self._make_pipeline(id_, name, settings)
         if violations := list(policy_violations(self)):
             raise SettingsError(violations)
+
+    def _make_pipeline(self, id_: str, name: str, settings: StackSettings) -> None:
+        """Create a pipeline, after those that it names something of."""
+        given = _with_stack_defaults(settings.pipelines[name], settings)
+        next_queue = None
+        if given.results.sink == "sqs":
+            followers = [self.pipelines[one] for one, feed in settings.feeds.items() if feed.pipeline == name]
+            next_queue = followers[0].queue if followers else None
+        pipeline = InferencePipeline(self, name, name=f"{id_}-{name}", settings=given, results_queue=next_queue)
+        self.pipelines[name] = pipeline
+        feed = settings.feeds.get(name)
+        if feed is not None and settings.pipelines[feed.pipeline].results.sink != "sqs":
+            pipeline.feed(self.pipelines[feed.pipeline], feed.matching)
 
     def _keep_state(self, id_: str, state: S3StateSettings | None) -> None:
         if state is None:
@@ -97,7 +110,11 @@ def check_stack(id_: str, settings: StackSettings) -> list[Violation]:
         violations += check_pipeline(f"{id_}/{name}", f"{id_}-{name}", pipeline)
         if region_is_known:
             violations += region_violations(f"{id_}/{name}", pipeline, settings.region)
-    return violations or [*_output_clashes(id_, settings.pipelines), *_name_clashes({id_: settings})]
+    return violations or [
+        *feed_violations(id_, settings.pipelines, settings.feeds),
+        *_output_clashes(id_, settings.pipelines),
+        *_name_clashes({id_: settings}),
+    ]
 
 
 def _wrong_type(path: str, property_: str, value: object, expected: type, bound: str) -> list[Violation]:

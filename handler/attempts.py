@@ -38,6 +38,10 @@ class Scored(NamedTuple):
 
     items: MicroBatch
     results: Sequence[Any]
+    inference_id: str
+    """The request's."""
+    places: Sequence[int]
+    """The items' places in the request, counted from 0."""
 
 
 class Failed(NamedTuple):
@@ -82,6 +86,8 @@ class Attempt:
         self.groups = _groups(items)
         """Its message groups. Of each group, only one attempt at a time may be in flight or paused."""
         self.tries = 0
+        self.inference_id = ""
+        """Id of its latest request, which no other one has."""
         self.pair: _Pair | None = None
         """The failed request with two records that this is one half of."""
         self.halvings = 0
@@ -246,7 +252,7 @@ class Requests:
             error = UnexpectedResponseError(unproven(attempt.items, future.result()))
         if error is None:
             self._note_success(attempt)
-            yield from _outcomes_of(attempt.items, future.result())
+            yield from _outcomes_of(attempt, future.result())
             return
         if not isinstance(error, Exception):
             raise error
@@ -360,13 +366,13 @@ class Requests:
             yield from (Failed(item.record, Fault.READ_TIMEOUT, detail, alone=False) for item in attempt.items)
 
 
-def _outcomes_of(items: MicroBatch, results: Sequence[Any]) -> Iterator[Scored | Failed]:
+def _outcomes_of(attempt: Attempt, results: Sequence[Any]) -> Iterator[Scored | Failed]:
     """Yield the results of a request, and the failure of each record that the model refused in its answer."""
-    answered = list(zip(items, results, strict=True))
-    kept = [(item, result) for item, result in answered if not isinstance(result, RecordFailure)]
-    if kept:
-        yield Scored([item for item, _ in kept], [result for _, result in kept])
-    for item, result in answered:
+    items = attempt.items
+    if kept := [place for place, result in enumerate(results) if not isinstance(result, RecordFailure)]:
+        scored, of_them = [items[place] for place in kept], [results[place] for place in kept]
+        yield Scored(scored, of_them, attempt.inference_id, kept)
+    for item, result in zip(items, results, strict=True):
         if isinstance(result, RecordFailure):
             yield Failed(item.record, Fault.MODEL_REFUSED, result.detail, alone=True)
 

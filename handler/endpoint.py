@@ -27,13 +27,17 @@ class Endpoint:
         self._open: set[Any] = set()
         """Bodies of answers that are being read."""
 
-    def score(self, items: Sequence[Item]) -> Sequence[Any]:
-        """Return one result per item. Raises botocore's errors, UnreadableAnswerError, or a codec's error."""
+    def score(self, items: Sequence[Item], inference_id: str) -> Sequence[Any]:
+        """Return one result per item; the id is this request's own in what the endpoint captures.
+
+        Raises botocore's errors, UnreadableAnswerError, or a codec's error.
+        """
         answer = call_once(
             self._client.invoke_endpoint,
             EndpointName=self._name,
             ContentType=items[0].content_type or self._codec.content_type,
             Accept=self._codec.accept,
+            InferenceId=inference_id,
             Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),
         )

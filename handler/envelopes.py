@@ -68,68 +68,77 @@ class Envelopes:
 
     def __init__(self, settings: HandlerSettings) -> None:
         self._setting = settings.envelope
+        self._opens_events = settings.envelope in ("cloudevents", "auto")
         self._is_base64 = settings.body_encoding == "base64"
         self._reads_inputs = bool(settings.input_location)
         self._requests = settings.request_location if settings.asynchronous else ""
-        self._ignored = IgnoredMembers('"s3"')
+        self._opens_objects = self._reads_inputs and settings.envelope in ("s3", "auto")
+        self._ignored = IgnoredMembers('"s3"', settings.keep_members)
 
     def split(self, records: Iterable[Record]) -> list[Record]:
-        """Return records that each have one content: of a notification of several objects, a pointer to each.
+        """Return records that each have one content: of a notification of several objects, a pointer to each; of a
+        list of CloudEvents, each event.
 
-        Their ids are the message's, with the object's number. What can't be opened stays as it is.
+        Their ids are the message's, with their number. What can't be opened stays as it is.
         """
-        if not self._reads_inputs or self._setting not in ("s3", "auto"):
+        if not (self._opens_objects or self._opens_events):
             return list(records)
         return [part for record in records for part in self._parts(record)]
 
     def _parts(self, record: Record) -> list[Record]:
-        if record.body.count("eventSource") < 2:
+        several_objects = self._opens_objects and record.body.count("eventSource") > 1
+        if not several_objects and not (self._opens_events and record.body.count("specversion") > 1):
             return [record]
         try:
-            objects = self._inside(record.body)
+            contents = self._inside(record.body, [])
         except MalformedRecordError:
             return [record]
-        if not isinstance(objects, list):
+        if not isinstance(contents, list):
             return [record]
+        bodies = [
+            json.dumps({"s3": content.location}, ensure_ascii=False) if isinstance(content, Pointer) else content
+            for content in contents
+        ]
         return [
-            record._replace(
-                message_id=f"{record.message_id}-{number}",
-                body=json.dumps({"s3": pointer.location}, ensure_ascii=False),
-                part_of=record.message_id,
-            )
-            for number, pointer in enumerate(objects, 1)
+            record._replace(message_id=f"{record.message_id}-{number}", body=body, part_of=record.message_id)
+            for number, body in enumerate(bodies, 1)
         ]
 
-    def open(self, body: str) -> Content:
-        """Return the content of a message. Raises MalformedRecordError."""
+    def open(self, body: str, trail: "list[Envelope] | None" = None) -> Content:
+        """Return the content of a message; add the envelopes that it was in to the trail, the outermost first.
+
+        Raises MalformedRecordError.
+        """
         if (self._reads_inputs or self._requests) and '"s3"' in body and (pointer := self._pointer(body)):
             return pointer
         if self._setting == "as-is" or (self._setting == "refuse" and not _is_marked(body)):
             return self._decoded(body)
-        content = self._inside(body)
+        content = self._inside(body, [] if trail is None else trail)
         if isinstance(content, list):  # otherwise `split` has made a record of each
+            if isinstance(content[0], str):
+                raise MalformedRecordError("the message is a list of CloudEvents, and some of it are none")
             raise MalformedRecordError(f"the message points to {len(content)} objects, and there is no input_location")
         return content
 
-    def _inside(self, body: str) -> "Content | list[Pointer]":
+    def _inside(self, body: str, trail: "list[Envelope]") -> "Content | list[Pointer] | list[str]":
         text = body
-        opened: list[str] = []
         while found := _recognized(text):
             if found.kind == "s3" and found.value.get("Event") == "s3:TestEvent":
                 return BucketTest(str(found.value.get("Bucket", "")))
-            self._require_openable(found.kind, opened)
+            self._require_openable(found, [envelope.kind for envelope in trail])
+            trail.append(found)
             inside = _OPENERS[found.kind](found)
             if not isinstance(inside, str):
                 self._require_inputs(inside)
                 return inside
-            text, opened = inside, [*opened, found.kind]
-        self._require_expected(opened)
+            text = inside
+        self._require_expected([envelope.kind for envelope in trail])
         return self._decoded(text)
 
     def offloaded(self, payload: Payload) -> Payload:
         """Return the content of a body that was on S3. Raises MalformedRecordError."""
         if found := _recognized(payload.text):
-            raise MalformedRecordError(f"the body on S3 is {_TITLES[found.kind]}, and envelopes there are not opened")
+            raise MalformedRecordError(f"the body on S3 is {found.title}, and envelopes there are not opened")
         return self._decoded(payload.text)
 
     def _pointer(self, body: str) -> Pointer | None:
@@ -150,17 +159,18 @@ class Envelopes:
         self._ignored.note(value.keys() - {"s3"})
         return Pointer(_printable(location))
 
-    def _require_openable(self, kind: str, opened: list[str]) -> None:
+    def _require_openable(self, envelope: "Envelope", opened: list[str]) -> None:
         """Raise MalformedRecordError unless the settings open this envelope, in those that are open already."""
         if self._setting == "auto":
             if len(opened) >= MAX_DEPTH:
                 raise MalformedRecordError(f"more than {MAX_DEPTH} envelopes are in each other")
             return
+        kind, what = envelope.kind, envelope.title
         is_named = kind == self._setting and kind not in opened
         if not is_named and not (kind == "sns" and not opened and self._setting != "refuse"):
             where = f"{_TITLES[opened[-1]]} holds" if opened else "the message is"
             how = f'inference.envelope "{kind}" or "auto" opens it, and it is "{self._setting}"'
-            raise MalformedRecordError(f"{where} {_TITLES[kind]}; {how}")
+            raise MalformedRecordError(f"{where} {what}; {how}")
 
     def _require_expected(self, opened: list[str]) -> None:
         """Raise MalformedRecordError if the envelope that a setting names was not there.
@@ -172,7 +182,7 @@ class Envelopes:
             how = f'inference.envelope "{named}" expects'
             raise MalformedRecordError(f"the message is not {_TITLES[named]}, as {how}")
 
-    def _require_inputs(self, content: "Content | list[Pointer]") -> None:
+    def _require_inputs(self, content: "Content | list[Pointer] | list[str]") -> None:
         """Raise MalformedRecordError for a notification of a request that the handler itself has put."""
         for pointer in content if isinstance(content, list) else [content]:
             if self._requests and isinstance(pointer, Pointer) and pointer.location.startswith(self._requests):
@@ -182,14 +192,25 @@ class Envelopes:
         return Payload(_from_base64(text, "the body")) if self._is_base64 else Payload(text)
 
 
-class _Envelope(NamedTuple):
+class Envelope(NamedTuple):
+    """An envelope that a message was in."""
+
     kind: str
+    """One of the names of `ENVELOPES`."""
     text: str
     value: Any
     """The text as JSON."""
 
+    @property
+    def title(self) -> str:
+        return (
+            "a list of CloudEvents"
+            if self.kind == "cloudevents" and isinstance(self.value, list)
+            else _TITLES[self.kind]
+        )
 
-def _recognized(text: str) -> _Envelope | None:
+
+def _recognized(text: str) -> Envelope | None:
     """Return the known envelope that a text is; None if it is none.
 
     Raises MalformedRecordError for what is one, and never holds one record.
@@ -205,7 +226,9 @@ def _recognized(text: str) -> _Envelope | None:
         kind = _kind_of_object(value)
     elif isinstance(value, list):
         kind = _kind_of_list(value)
-    return _Envelope(kind, text, value) if kind else None
+    if kind == "cloudevents" and isinstance(value, list) and len(value) == 1:
+        (text,), (value,) = _elements(text), value
+    return Envelope(kind, text, value) if kind else None
 
 
 def _is_marked(text: str) -> bool:
@@ -232,7 +255,7 @@ def _kind_of_object(value: Mapping[str, Any]) -> str:
 
 def _kind_of_list(value: list[Any]) -> str:
     if value and isinstance(value[0], dict) and _is_cloud_event(value[0]):
-        raise MalformedRecordError("the message is a list of CloudEvents, and a message must be one record")
+        return "cloudevents"
     return "extended-client" if len(value) == 2 and value[0] in _EXTENDED_CLIENTS else ""
 
 
@@ -244,12 +267,12 @@ def _is_cloud_event(value: Mapping[str, Any]) -> bool:
     return all(isinstance(value.get(name), str) for name in ("specversion", "type", "source"))
 
 
-def _message_of_sns(envelope: _Envelope) -> str:
+def _message_of_sns(envelope: Envelope) -> str:
     message: str = envelope.value["Message"]
     return message
 
 
-def _objects_of_s3(envelope: _Envelope) -> Pointer | list[Pointer]:
+def _objects_of_s3(envelope: Envelope) -> Pointer | list[Pointer]:
     """Return the objects that S3 tells of, as a list if there are several."""
     value = envelope.value
     if "detail" in value:
@@ -273,12 +296,15 @@ def _object_of_s3(event: Any, place: Any, *, is_encoded: bool) -> Pointer:
         raise MalformedRecordError("the S3 notification names no bucket and key") from error
 
 
-def _detail_of_event(envelope: _Envelope) -> str:
+def _detail_of_event(envelope: Envelope) -> str:
     return _member(envelope.text, "detail")
 
 
-def _data_of_cloud_event(envelope: _Envelope) -> str | Payload:
+def _data_of_cloud_event(envelope: Envelope) -> str | Payload | list[str]:
+    """Return the event's data; of a list, the text of each event."""
     value = envelope.value
+    if isinstance(value, list):
+        return _elements(envelope.text)
     content_type = usable_type(value.get("datacontenttype"))
     if isinstance(encoded := value.get("data_base64"), str):
         return Payload(_from_base64(encoded, "data_base64"), content_type)
@@ -289,7 +315,7 @@ def _data_of_cloud_event(envelope: _Envelope) -> str | Payload:
     return _member(envelope.text, "data")
 
 
-def _object_of_extended_client(envelope: _Envelope) -> Pointer:
+def _object_of_extended_client(envelope: Envelope) -> Pointer:
     try:
         place = envelope.value[1]
         return Pointer(_location(place["s3BucketName"], place["s3Key"]), is_body=True)
@@ -297,7 +323,7 @@ def _object_of_extended_client(envelope: _Envelope) -> Pointer:
         raise MalformedRecordError("the pointer of the SQS extended client names no bucket and key") from error
 
 
-_OPENERS: Mapping[str, Callable[[_Envelope], str | Payload | Pointer | list[Pointer]]] = {
+_OPENERS: Mapping[str, Callable[[Envelope], str | Payload | Pointer | list[Pointer] | list[str]]] = {
     "sns": _message_of_sns,
     "s3": _objects_of_s3,
     "eventbridge": _detail_of_event,
@@ -323,6 +349,17 @@ def _member(text: str, name: str) -> str:
         if found == name:
             member = text[start:end]
     return member
+
+
+def _elements(text: str) -> list[str]:
+    """Return the texts of a JSON list's elements as they are spelled."""
+    position, elements = text.index("["), []
+    while text[position] != "]":
+        start = _after(_SPACE, text, position + 1)
+        _, end = _DECODER.raw_decode(text, start)
+        elements.append(text[start:end])
+        position = _after(_SPACE, text, end)
+    return elements
 
 
 def _after(pattern: re.Pattern[str], text: str, position: int) -> int:

@@ -1,5 +1,6 @@
 """Threads and connections to the endpoint, and its capacity as it was learned."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -17,7 +18,7 @@ from .microbatch import MicroBatch
 class Scorer(Protocol):
     """Sends one request."""
 
-    def score(self, items: Sequence[Item]) -> Sequence[Any]: ...
+    def score(self, items: Sequence[Item], inference_id: str) -> Sequence[Any]: ...
 
     def close(self) -> None: ...
 
@@ -58,11 +59,13 @@ class Executor:
         return run.outcomes(before_waiting)
 
     def submit(self, attempt: Attempt) -> "Future[Sequence[Any]]":
+        # From the operating system, so that sandboxes restored from one snapshot don't have the same ids.
+        attempt.inference_id = os.urandom(16).hex()
         return self._pool.submit(self._score, attempt)
 
     def _score(self, attempt: Attempt) -> Sequence[Any]:
         try:
-            return self._endpoint.score(attempt.items)
+            return self._endpoint.score(attempt.items, attempt.inference_id)
         finally:
             # Measured here: the thread that waits for the answer may be busy admitting records.
             attempt.ended = time.monotonic()

@@ -1,4 +1,4 @@
-"""A DynamoDB table that remembers results, so that a record delivered twice is scored once."""
+"""A DynamoDB table that remembers results, by their events' ids, so that a record delivered twice is scored once."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .clients import UnreadableAnswerError, call_once, new_client
 from .faults import Fault
-from .records import Record
+from .records import Record, Result
 from .settings import ConfigurationError, HandlerSettings
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class Claim(NamedTuple):
     """Whether this invocation is to score the record."""
     fault: Fault | None = None
     """Reason why it can't be scored now. Without a fault, and if not ours, the record was scored before."""
-    result: Any = None
+    result: Result = Result(None)
 
 
 class Memory:
@@ -58,19 +58,17 @@ class Memory:
         late = Claim(fault=Fault.DEADLINE)
         return {id_: answer.result() if answer.done() else late for id_, answer in answers.items()}
 
-    def remember(self, results: Mapping[str, Any], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
-        """Write results in the background; those too large, or nested too deeply, for an item are left out."""
+    def remember(self, results: Mapping[str, Result], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
+        """Write results, by the ids of their events, in the background; those too large, or nested too deeply, for an
+        item are left out.
+        """
         expires = {"N": str(int(time.time()) + self._retention_seconds)}
-        texts = {id_: _text(result) for id_, result in results.items()}
-        return self._write(
-            (
-                {"PutRequest": {"Item": {"id": {"S": id_}, "result": {"S": text}, "expires_at": expires}}}
-                for id_, text in texts.items()
-                if 0 < len(text) <= MAX_RESULT_BYTES
-            ),
-            pool,
-            until,
+        items = (
+            {"id": {"S": id_}, "result": {"S": text}, "expires_at": expires, **_request_of(result)}
+            for id_, result in results.items()
+            if 0 < len(text := _text(result.value)) <= MAX_RESULT_BYTES
         )
+        return self._write(({"PutRequest": {"Item": item}} for item in items), pool, until)
 
     def release(self, ids: Iterable[str], pool: ThreadPoolExecutor, until: float) -> list[Future[None]]:
         """Delete claims in the background, so that the records can be claimed again."""
@@ -83,7 +81,7 @@ class Memory:
                 self._client.put_item,
                 TableName=self._table,
                 Item={
-                    "id": {"S": record.message_id},
+                    "id": {"S": record.event_id},
                     "claimed_until": {"N": str(now + int(seconds) + 1)},
                     "expires_at": {"N": str(now + self._retention_seconds)},
                 },
@@ -130,13 +128,21 @@ class Memory:
 
 def _remembered(response: Mapping[str, Any]) -> Claim:
     """Return the claim for a record that is in the table: with its result, or in progress elsewhere."""
-    result = response.get("Item", {}).get("result")
-    if not result:
+    item = response.get("Item", {})
+    if not (result := item.get("result")):
         return Claim(fault=Fault.IN_PROGRESS)
     try:
-        return Claim(result=json.loads(result["S"]))
+        inference_id, index = item.get("inference_id", {"S": ""})["S"], item.get("record_index", {"N": "0"})["N"]
+        return Claim(result=Result(json.loads(result["S"]), inference_id, int(index)))
     except (KeyError, RecursionError, TypeError, ValueError):  # not written by this handler
         return Claim(fault=Fault.IDEMPOTENCY_UNAVAILABLE)
+
+
+def _request_of(result: Result) -> dict[str, Any]:
+    """Return the members of an item that say which request brought the result."""
+    if not result.inference_id:
+        return {}
+    return {"inference_id": {"S": result.inference_id}, "record_index": {"N": str(result.record_index)}}
 
 
 def _text(result: Any) -> str:

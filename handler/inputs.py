@@ -27,6 +27,8 @@ class Submitted(NamedTuple):
     location: str
     content_type: str = ""
     """The object's own; empty if it has none, or is a request that the handler put there."""
+    version: str = ""
+    """The object's ETag, another one for another content; empty for a request that the handler put there."""
 
 
 class Inputs:
@@ -83,7 +85,7 @@ class Inputs:
             raise RequestTooLargeError(f"{location} has {size} bytes, asynchronous endpoints take {MAX_ASYNC_BYTES}")
         if _is_compressed(answer):
             raise MalformedRecordError(f"{location} is compressed, and asynchronous endpoints get it as it lies there")
-        return Submitted(location, _type_of(answer))
+        return Submitted(location, _type_of(answer), answer.get("ETag") or "")
 
     def _call(self, operation: Callable[..., Any], location: str, account: str) -> dict[str, Any]:
         """Call S3 about an object. A bucket of another account than is expected counts as not readable."""

@@ -4,18 +4,19 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .clients import SENDERS
 from .codecs import Codec, CodecError, Item, MalformedRecordError, Payload, RequestTooLargeError
-from .envelopes import BucketTest, Envelopes, Pointer
+from .envelopes import BucketTest, Envelope, Envelopes, Pointer
 from .faults import Fault, InputUnavailableError
 from .microbatch import request_bytes
-from .records import Reason, Record, Target
+from .records import Reason, Record, Result, Target
 from .settings import HandlerSettings
 
 if TYPE_CHECKING:
     from .idempotency import Memory
+    from .identity import Identities
     from .inputs import Inputs, Submitted
 
 # SageMaker: InvokeEndpoint. Patterns are compiled when they are first needed: most cold starts need none.
@@ -46,7 +47,7 @@ class Remembered(NamedTuple):
     """A record that was scored before."""
 
     record: Record
-    result: Any
+    result: Result
     location: str
     """The object on S3 that it was read from; empty if there is none."""
 
@@ -69,13 +70,16 @@ class Intake:
         self._codec = codec
         self._pool = _new_pool()
         self._envelopes = Envelopes(settings)
+        self._identities = _identities(settings)
         self._inputs = _inputs(settings, lambda: self._pool)
         self._target = Target(settings.target_model, settings.inference_component_name, settings.target_variant)
         self._memory = memory
         self._copies = 2 if settings.send_lone_record_twice else 1  # of a record that is alone in a request
 
     def split(self, records: Iterable[Record]) -> list[Record]:
-        """Return the records that messages hold: one each, except for notifications of several objects."""
+        """Return the records that messages hold: one each, except for notifications of several objects and for lists
+        of CloudEvents.
+        """
         return self._envelopes.split(records)
 
     def admit(self, records: Iterable[Record], seconds: float, until: float, *, account: str) -> Iterator[Admission]:
@@ -95,15 +99,19 @@ class Intake:
                 self._pool = _new_pool()
 
     def _admit(self, records: Iterable[Record], seconds: float, until: float, account: str) -> Iterator[Admission]:
-        contents = [(record, self._content(record, account)) for record in records]
+        contents = [self._content(record, account) for record in records]
         admissions = (self._examine(record, content, until) for record, content in contents)
         if self._memory is None:
             yield from admissions
             return
         examined = list(admissions)
-        sendable = [admission.record for admission in examined if isinstance(admission, Item)]
-        claims = self._memory.claim(sendable, seconds, self._pool, until)
+        # Of records that mean the same only the first is claimed: the others come again, and find its result.
+        sendable = {item.record.event_id: item.record for item in reversed(examined) if isinstance(item, Item)}
+        claims = self._memory.claim([*reversed(sendable.values())], seconds, self._pool, until)
         for admission in examined:
+            if isinstance(admission, Item) and admission.record.message_id not in claims:
+                yield Unready(admission.record, Fault.IN_PROGRESS, Fault.IN_PROGRESS.value)
+                continue
             claim = claims.get(admission.record.message_id)
             if claim is None or claim.is_ours:
                 yield admission
@@ -112,25 +120,31 @@ class Intake:
             else:
                 yield Remembered(admission.record, claim.result, _location_of(admission))
 
-    def _content(self, record: Record, account: str) -> "Payload | _Fetched | Unfit | Blank":
-        """Open a message, and start reading the object that it points to."""
+    def _content(self, record: Record, account: str) -> "tuple[Record, Payload | _Fetched | Unfit | Blank]":
+        """Open a message, and start reading the object that it points to; return the record with its identity."""
+        trail: list[Envelope] = []
         try:
-            content = self._envelopes.open(record.body)
+            if self._identities is not None:
+                record = self._identities.of_message(record)
+            content = self._envelopes.open(record.body, trail)
             if isinstance(content, BucketTest):
-                return Blank(record, content.bucket)
+                return record, Blank(record, content.bucket)
+            is_body_elsewhere = isinstance(content, Pointer) and content.is_body
+            if self._identities is not None and not is_body_elsewhere:
+                record = self._identities.identify(record, trail, content)
             if not isinstance(content, Pointer):
-                return content
+                return record, content
             if self._inputs is None:
                 raise MalformedRecordError(f"the message points to {content.location}, and there is no input_location")
-            return _Fetched(content, self._inputs.fetch(content, account))
+            return record, _Fetched(content, self._inputs.fetch(content, account), trail)
         except MalformedRecordError as error:
-            return Unfit(record, Reason.MALFORMED, str(error))
+            return record, Unfit(record, Reason.MALFORMED, str(error))
 
     def _examine(self, record: Record, content: "Payload | _Fetched | Unfit | Blank", until: float) -> Admission:
         if isinstance(content, (Unfit, Blank)):
             return content
         try:
-            item, target = self._item(record, content, until), self._target_of(record)
+            (item, version), target = self._item(record, content, until), self._target_of(record)
         except (MalformedRecordError, RequestTooLargeError) as error:
             reason = Reason.TOO_LARGE if isinstance(error, RequestTooLargeError) else Reason.MALFORMED
             return Unfit(record, reason, str(error))
@@ -141,16 +155,22 @@ class Intake:
         if size > limit:
             detail = f"the record alone makes a request of {size} bytes, the limit is {limit}"
             return Unfit(record, Reason.TOO_LARGE, detail)
-        return item if target == item.target else item._replace(target=target)
+        item = item if target == item.target else item._replace(target=target)
+        identities = self._identities
+        return identities.keyed(item, version) if identities is not None and identities.has_keys else item
 
-    def _item(self, record: Record, content: "Payload | _Fetched", until: float) -> Item:
+    def _item(self, record: Record, content: "Payload | _Fetched", until: float) -> tuple[Item, str]:
+        """Return the item, and the version of the object that an asynchronous endpoint is to read itself."""
         if isinstance(content, Payload):
-            return self._codec.parse(record, content)
+            return self._codec.parse(record, content), ""
         location, fetched = content.pointer.location, content.result(until)
         if not isinstance(fetched, Payload):
-            return Item(record, (), content_type=fetched.content_type, location=location)
-        payload = self._envelopes.offloaded(fetched) if content.pointer.is_body else fetched
-        return self._codec.parse(record, payload)._replace(location=location)
+            return Item(record, (), content_type=fetched.content_type, location=location), fetched.version
+        if content.pointer.is_body:
+            if self._identities is not None:
+                record = self._identities.identify(record, content.trail, content.pointer, fetched.text)
+            fetched = self._envelopes.offloaded(fetched)
+        return self._codec.parse(record, fetched)._replace(location=location), ""
 
     def _target_of(self, record: Record) -> Target:
         if not self._settings.targets_from_messages:
@@ -174,6 +194,7 @@ class _Fetched(NamedTuple):
 
     pointer: Pointer
     answer: "Future[Payload | Submitted] | Submitted"
+    trail: "list[Envelope]"
 
     def result(self, until: float) -> "Payload | Submitted":
         answer = self.answer
@@ -186,6 +207,14 @@ def _location_of(admission: Admission) -> str:
 
 def _new_pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(SENDERS, thread_name_prefix="intake")
+
+
+def _identities(settings: HandlerSettings) -> "Identities | None":
+    if not settings.identifies:
+        return None
+    from .identity import Identities  # noqa: PLC0415 - most cold starts do not need it
+
+    return Identities(settings)
 
 
 def _inputs(settings: HandlerSettings, pool: Callable[[], ThreadPoolExecutor]) -> "Inputs | None":

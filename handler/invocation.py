@@ -5,7 +5,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .attempts import Deadline, Failed, Scored
 from .backoff import VisibilityBackoff
@@ -15,7 +15,7 @@ from .faults import TREATMENTS, Fault
 from .intake import Blank, Intake, Remembered, Unfit, Unready
 from .metrics import Metrics
 from .microbatch import MicroBatch, cut
-from .records import BatchResponse, Ledger, Reason, Record
+from .records import BatchResponse, Ledger, Reason, Record, Result
 from .settings import HandlerSettings
 from .sinks import (
     HELD,
@@ -26,6 +26,7 @@ from .sinks import (
     accepted_event,
     dead_letter_entry,
     result_entry,
+    result_head,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Invocation:
 
         self._ledger = Ledger(records)
         self._metrics = Metrics()
-        self._result_of: dict[str, Any] = {}
+        self._result_of: dict[str, Result] = {}
         """Results by message id, of this invocation or remembered from an earlier one."""
         self._location_of: dict[str, str] = {}
         """Objects that records were read from, by message id."""
@@ -160,7 +161,7 @@ class Invocation:
                 for answer in scoring:
                     if isinstance(answer, Scored):
                         self._anything_scored = True
-                        self._take_results([item.record for item in answer.items], answer.results)
+                        self._take_scored(answer)
                     else:
                         failed.append(answer)
         for failure in failed:
@@ -185,7 +186,7 @@ class Invocation:
         until = now + (self._deadline.launch - now) / 2  # the rest of the time is for the records that are ready
         held: set[str] = set()
         for admission in self._intake.admit(self._records.values(), seconds, until, account=self._account):
-            record = admission.record
+            record = self._records[admission.record.message_id] = admission.record  # now with its identity
             if isinstance(admission, (Item, Remembered)) and admission.location:
                 self._location_of[record.message_id] = admission.location
             if isinstance(admission, Item):
@@ -242,7 +243,7 @@ class Invocation:
         return bool(allowed and failure.alone and treatment.dead_letter and (certain or last_receive))
 
     def _dead_letter(self, record: Record, reason: Reason, detail: str) -> None:
-        entry = dead_letter_entry(record, self._settings.endpoint_name, reason, detail)
+        entry = dead_letter_entry(record, self._settings, reason, detail)
         self._dead_letter_entries.append(entry)
 
     def _return(self, record: Record, fault: Fault) -> None:
@@ -250,7 +251,15 @@ class Invocation:
         self._returned[record] = fault
         self._ledger.return_to_queue(record.message_id, fault.value)
 
-    def _take_results(self, records: Sequence[Record], results: Sequence[Any]) -> None:
+    def _take_scored(self, answer: Scored) -> None:
+        if self._settings.asynchronous:  # the request's id is the record's
+            results = [Result(result) for result in answer.results]
+        else:
+            places = zip(answer.results, answer.places, strict=True)
+            results = [Result(result, answer.inference_id, place) for result, place in places]
+        self._take_results([item.record for item in answer.items], results)
+
+    def _take_results(self, records: Sequence[Record], results: Sequence[Result]) -> None:
         """Send results; those of message groups wait until it is known that no earlier record failed."""
         self._result_of.update((record.message_id, result) for record, result in zip(records, results, strict=True))
         self._send_results(record for record in records if not record.group)
@@ -262,10 +271,11 @@ class Invocation:
     def _result_entry(self, record: Record) -> Entry | None:
         result = self._result_of[record.message_id]
         if self._settings.asynchronous:
-            return accepted_event(record, self._settings.endpoint_name, result)
+            return accepted_event(record, self._settings.endpoint_name, result.value)
         try:
             location = self._location_of.get(record.message_id, "")
-            return result_entry(record, result, self._settings, self._sink, input_location=location)
+            head = result_head(location, result.inference_id, result.record_index)
+            return result_entry(record, result.value, self._settings, self._sink, head=head)
         except (ResultTooLargeError, RecursionError) as error:
             self._refuse(Unfit(record, Reason.RESULT_TOO_LARGE, str(error)))
             return None
@@ -318,8 +328,9 @@ class Invocation:
         if self._memory is None:
             return
         started = time.monotonic()
-        scored = {id_: self._result_of[id_] for id_ in self._claimed if id_ in self._result_of}
-        unscored = [id_ for id_ in self._claimed if id_ not in scored]
+        claimed = {self._records[id_].event_id: id_ for id_ in self._claimed}
+        scored = {key: self._result_of[id_] for key, id_ in claimed.items() if id_ in self._result_of}
+        unscored = [key for key in claimed if key not in scored]
         memory, pool, until = self._memory, self._senders, self._deadline.deliver
         writes = memory.remember(scored, pool, until) + memory.release(unscored, pool, until)
         wait(writes, timeout=max(0.0, until - started))

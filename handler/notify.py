@@ -10,7 +10,9 @@ from typing import Any
 from . import garbage  # noqa: F401 - first: it pauses collection for the imports below
 from .clients import SENDERS, new_client, split_location
 from .codecs import Item, RecordFailure, UnexpectedResponseError, codec_for, read_results
+from .contexts import Contexts
 from .entry import Context, once_a_sandbox
+from .faults import InputUnavailableError
 from .records import Reason, Record, UnexpectedEventError, other_than_records
 from .settings import MIB, HandlerSettings
 from .sinks import (
@@ -21,7 +23,7 @@ from .sinks import (
     SqsTransport,
     call,
     dead_letter_entry,
-    event,
+    pointer_entry,
     read,
     result_entry,
     result_head,
@@ -53,6 +55,7 @@ class Notifications:
         self._results = transport_for(settings, sqs)
         self._dead_letters = SqsTransport(sqs, settings.dead_letter_queue_url)
         self._s3 = new_client("s3")
+        self._contexts = Contexts(self._s3, settings.request_location)
 
     def process(self, notifications: Mapping[str, Any], context: Context) -> None:
         """Send the result or the dead letter of each notification; a repeated one is sent again under the same id.
@@ -70,7 +73,7 @@ class Notifications:
         for notification in notifications["Records"]:
             try:
                 self._add(notification, results, dead_letters, context)
-            except (_NotUnderstoodError, NotSentError) as error:
+            except (_NotUnderstoodError, InputUnavailableError, NotSentError) as error:
                 refusals.append(str(error))
         refusals += [error for outbox in (results, dead_letters) for _, error in outbox.close() if error is not None]
         pool.shutdown(wait=False)
@@ -80,11 +83,13 @@ class Notifications:
     def _add(self, notification: Mapping[str, Any], results: Outbox, dead_letters: Outbox, context: Context) -> None:
         message = _message(notification)
         record = _record(message, self._queue_arn(context))
+        if self._settings.identifies:
+            record = self._contexts.complete(record, _requested(message))
         try:
             results.add(self._result(record, message))
         except _FailedError as failure:
             logger.warning("dead-lettered: %s", failure.reason, extra={"message_ids": [record.message_id]})
-            dead_letters.add(dead_letter_entry(record, self._settings.endpoint_name, failure.reason, str(failure)))
+            dead_letters.add(dead_letter_entry(record, self._settings, failure.reason, str(failure)))
 
     def _result(self, record: Record, message: Mapping[str, Any]) -> Entry:
         """Return an event with the result, or with its location if it is too large for the sink."""
@@ -96,22 +101,26 @@ class Notifications:
             raise _NotUnderstoodError(f"a notification is not this endpoint's: {location} is not below {place}")
         bucket, key = split_location(location)
         answer = call(location, self._s3.get_object, Bucket=bucket, Key=key)
-        read_from = self._input_location(message)
-        head = result_head(self._settings.endpoint_name, read_from)
-        pointer = event(record, {**head, "resultLocation": location})
+        head = result_head(self._input_location(message))
         if answer.get("ContentLength", 0) > min(self._results.max_entry_bytes, MAX_READ_BYTES):
             answer["Body"].close()
-            return pointer
+            return self._pointer(record, location, head)
         try:
             content = read(location, answer["Body"], MAX_READ_BYTES)
             (result,) = read_results(self._codec, content, answer.get("ContentType") or "", [Item(record, ())])
             if isinstance(result, RecordFailure):
                 raise _FailedError(Reason.MODEL_ERROR, result.detail)
-            return result_entry(record, result, self._settings, self._results, input_location=read_from)
+            return result_entry(record, result, self._settings, self._results, head=head)
         except UnexpectedResponseError as error:
             raise _FailedError(Reason.UNPROCESSABLE, f"{location}: {error}") from error
         except ResultTooLargeError:
-            return pointer
+            return self._pointer(record, location, head)
+
+    def _pointer(self, record: Record, location: str, head: Mapping[str, Any]) -> Entry:
+        try:
+            return pointer_entry(record, location, self._settings, self._results, head=head)
+        except ResultTooLargeError as error:
+            raise _FailedError(Reason.RESULT_TOO_LARGE, str(error)) from error
 
     def _input_location(self, message: Mapping[str, Any]) -> str:
         """Return the object that the record's message pointed to; nothing if the handler had put the request there."""

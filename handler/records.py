@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypedDict
 
 # Most names of an unexpected event's members that its error has.
 MAX_NAMES = 10
-NOTHING: Mapping[str, str] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class BatchItemFailure(TypedDict):
@@ -19,6 +19,37 @@ class BatchResponse(TypedDict):
     """The answer to Lambda's poller: it delivers the records named here again, and deletes every other one."""
 
     batchItemFailures: list[BatchItemFailure]
+
+
+class Attribute(NamedTuple):
+    """A message attribute as it came."""
+
+    type: str
+    """`String`, `Number` or `Binary`, with a label of the sender's own behind a dot where there is one."""
+    value: str
+    """Its text; bytes are in base64."""
+
+
+class Identity(NamedTuple):
+    """Whose message a record is: what its result says of it besides the message's id."""
+
+    event_id: str = ""
+    """Id of its result; by default the message's id."""
+    subject: str = ""
+    """Subject of its result; by default the message's id."""
+    attributes: Mapping[str, Attribute] = NOTHING
+    """Message attributes that are passed on."""
+    members: Mapping[str, Any] = NOTHING
+    """Members of its body that are kept."""
+    group: str = ""
+    """Message group that is passed on."""
+    trace: Mapping[str, str] = NOTHING
+    """`traceparent` and `tracestate` of the CloudEvent that it came in."""
+    cause: str = ""
+    """Id of the CloudEvent that it came in."""
+
+
+PLAIN = Identity()
 
 
 class Record(NamedTuple):
@@ -37,9 +68,29 @@ class Record(NamedTuple):
     """AWS X-Ray's trace header, a system attribute of the message."""
     part_of: str = ""
     """Id of the message that this is one record of, if it holds several; empty if it is the whole message."""
+    fair_group: str = ""
+    """Message group of a standard queue: whose message it is, so that SQS can be fair. It stands for no order."""
+    attributes_as_sent: Mapping[str, Any] = NOTHING
+    """All message attributes as Lambda delivers them, with their types."""
+    identity: Identity = PLAIN
+
+    @property
+    def event_id(self) -> str:
+        """The id of its result."""
+        return self.identity.event_id or self.message_id
 
     def __hash__(self) -> int:
         return hash(self.message_id)
+
+
+class Result(NamedTuple):
+    """A record's result, and the request to the endpoint that brought it."""
+
+    value: Any
+    inference_id: str = ""
+    """The request's; empty for an asynchronous endpoint, and if it is not known any more."""
+    record_index: int = 0
+    """The record's place in the request, counted from 0."""
 
 
 class Target(NamedTuple):
@@ -120,17 +171,20 @@ def _read_record(record: Mapping[str, Any]) -> Record:
     """Return a record. What is not of SQS's types is left out, so that it concerns no other record."""
     system, source_arn, body = _object(record, "attributes"), _text(record, "eventSourceARN"), record.get("body")
     received = _text(system, "ApproximateReceiveCount")
-    attributes = _object(record, "messageAttributes")
+    attributes, group = _object(record, "messageAttributes"), _text(system, "MessageGroupId")
+    # Standard queues have message groups too, for fairness, but no order.
+    is_fifo = source_arn.endswith(".fifo")
     return Record(
         message_id=record["messageId"],
         receipt_handle=_text(record, "receiptHandle"),
         body=body if isinstance(body, str) else "",
         receive_count=int(received) if re.fullmatch("[0-9]{1,9}", received) else 1,
         source_arn=source_arn,
-        # Standard queues have message groups too, for fairness, but no order.
-        group=_text(system, "MessageGroupId") if source_arn.endswith(".fifo") else "",
+        group=group if is_fifo else "",
         attributes={name: text for name in attributes if (text := _text(_object(attributes, name), "stringValue"))},
         trace_header=_text(system, "AWSTraceHeader"),
+        fair_group="" if is_fifo else group,
+        attributes_as_sent=attributes,
     )
 
 

@@ -6,7 +6,7 @@ updated they may be of two versions for a moment: then neither version runs on d
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, Self
 
@@ -29,6 +29,32 @@ BODY_ENCODINGS = ("text", "base64")
 OWN_CODEC = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 RESULT_SINKS = ("sqs", "sns", "eventbridge", "s3", "none")
 PACKED_SINKS = ("sqs", "sns")
+# The CloudEvent's type of results. EventBridge's source is what stands before its last dot: rules match on both.
+EVENT_TYPE, EVENT_SOURCE = "sagemaker.inference.result", "sagemaker.inference"
+IDEMPOTENCY_KEYS = ("message-id", "correlation")
+# SQS and SNS: MessageAttributes, names; what begins in these words is AWS's own.
+ATTRIBUTE_NAME = r"(?!(?i:aws\.|amazon\.))(?=.{1,256}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*"
+# RFC 6901
+JSON_POINTER = r"(/([^/~\x00-\x1f\x7f]|~[01])*)+"
+MEMBER_NAME = r"[^\x00-\x1f\x7f]{1,128}"
+CORRELATION = f"{ATTRIBUTE_NAME}|(?=.{{1,512}}$){JSON_POINTER}"
+# A dead letter has five attributes of its own, and SQS takes ten; as many more are left for those that are passed on,
+# the one of `correlation` included.
+MAX_PASSED_ATTRIBUTES = 5
+DEAD_LETTER_ATTRIBUTES = ("reason", "sourceMessageId", "endpoint", "receiveCount", "detail")
+MAX_KEPT_MEMBERS = 20
+EVENT_MEMBERS = (
+    "attributes",
+    "endpoint",
+    "failureLocation",
+    "inferenceId",
+    "inputLocation",
+    "outputLocation",
+    "recordIndex",
+    "result",
+    "resultLocation",
+)
+"""Members of the data of a result's event that the handler gives it."""
 LOCATION = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^\s*?]*/)?", re.ASCII)
 BOUNDS: Mapping[str, tuple[int, int]] = {
     "async_invocation_seconds": (1, 3600),  # SageMaker: InvocationTimeoutSeconds
@@ -90,6 +116,15 @@ class HandlerSettings:
     max_events_per_message: int = 1
     """Most results in one message (1 or more): over 1 each message is a list of CloudEvents, however few they are. Only
     for a standard queue (`sqs`) or topic (`sns`)."""
+    pass_attributes: tuple[str, ...] = ()
+    """Names of message attributes that results and dead letters have again, at most `MAX_PASSED_ATTRIBUTES`."""
+    correlation: str = ""
+    """Where the subject of a result comes from: the name of a message attribute, or a JSON Pointer into the body. By
+    default it is the message's id."""
+    keep_members: tuple[str, ...] = ()
+    """Members of a JSON record that its result has again."""
+    pass_message_group: bool = False
+    """Whether the message group of a standard queue's message goes on with its result and its dead letter."""
     overflow_location: str = ""
     """s3://bucket/prefix/ for results that are over the sink's limit; without it they are dead-lettered."""
     input_location: str = ""
@@ -174,6 +209,11 @@ class HandlerSettings:
     once; by default nothing is remembered, and its result leaves twice with the same id."""
     idempotency_seconds: int = 4 * 86_400
     """Seconds that a result is remembered for (1 or more)."""
+    idempotency_key: str = "message-id"
+    """What makes two records the same one, of `IDEMPOTENCY_KEYS`: the message's id, or `correlation` together with what
+    the model gets. The latter gives results their ids too."""
+    model_version: str = ""
+    """Text that is part of the key with `correlation`: with another one, records are scored anew."""
     requests_in_flight: int = 1
     """Most requests in flight at once in one invocation (1 or more)."""
     request_timeout_seconds: int = 70
@@ -186,6 +226,18 @@ class HandlerSettings:
     """CloudWatch namespace of the metrics line."""
     log_level: str = "INFO"
     """One of `LOG_LEVELS`."""
+
+    @property
+    def passed_attributes(self) -> tuple[str, ...]:
+        """Names of the message attributes that are passed on, that of the correlation first."""
+        named = (self.correlation,) if self.correlation and not self.correlation.startswith("/") else ()
+        return tuple(dict.fromkeys((*named, *self.pass_attributes)))
+
+    @property
+    def identifies(self) -> bool:
+        """Whether anything of a message but its id and its trace may go on with its result."""
+        named = self.pass_attributes or self.correlation or self.keep_members or self.pass_message_group
+        return bool(named) or self.envelope in ("cloudevents", "auto")
 
     def to_environment(self) -> dict[str, str]:
         """Return the variables that `from_environment` reads back to an equal object, and the `RENAMED` ones."""
@@ -226,6 +278,10 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
     if settings.max_events_per_message > 1 and (sink not in PACKED_SINKS or target.endswith(".fifo")):
         where = f"RESULT_SINK={sink!r}" if sink not in PACKED_SINKS else f"RESULT_TARGET={target!r}"
         yield f"MAX_EVENTS_PER_MESSAGE='{settings.max_events_per_message}': must be 1 with {where}"
+    for name, bound in identity_faults(settings.pass_attributes, settings.correlation, settings.keep_members):
+        yield f"{name.upper()}={_render(getattr(settings, name))!r}: must be {bound}"
+    if settings.idempotency_key == "correlation" and not settings.correlation:
+        yield "IDEMPOTENCY_KEY='correlation': must be message-id without CORRELATION"
     for name, bound in codec_faults(settings):
         yield f"{name.upper()}={_render(getattr(settings, name))!r}: must be {bound}"
     needing = settings.envelope if settings.envelope in ("s3", "extended-client") else ""
@@ -234,6 +290,27 @@ def _relations(settings: HandlerSettings) -> Iterator[str]:
         yield f"INPUT_LOCATION is not set, and {what}"
     if settings.asynchronous:
         yield from _asynchronous_relations(settings)
+
+
+def identity_faults(
+    pass_attributes: Sequence[str], correlation: str | None, keep_members: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield each of the three settings that the handler can't keep to, with what it must be."""
+    correlating = {correlation} if correlation and not correlation.startswith("/") else set()
+    if len({*pass_attributes} | correlating) > MAX_PASSED_ATTRIBUTES:
+        yield "pass_attributes", f"at most {MAX_PASSED_ATTRIBUTES} names, the one of correlation included"
+    for name, values, taken in (
+        ("pass_attributes", pass_attributes, DEAD_LETTER_ATTRIBUTES),
+        ("keep_members", keep_members, EVENT_MEMBERS),
+    ):
+        if len({*values}) < len(values):
+            yield name, "names that differ"
+        if clash := [value for value in values if value in taken]:
+            yield name, f"names without {', '.join(clash)}, which the handler itself gives"
+    if correlating & {*DEAD_LETTER_ATTRIBUTES}:
+        yield "correlation", f"another name than {correlation}, which the handler itself gives"
+    if len(keep_members) > MAX_KEPT_MEMBERS:
+        yield "keep_members", f"at most {MAX_KEPT_MEMBERS} names"
 
 
 def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
@@ -285,6 +362,7 @@ def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
 _CHOICES = {
     "body_encoding": BODY_ENCODINGS,
     "envelope": ENVELOPES,
+    "idempotency_key": IDEMPOTENCY_KEYS,
     "log_level": LOG_LEVELS,
     "result_sink": RESULT_SINKS,
 }
@@ -310,6 +388,8 @@ def _parse(f: Field[Any], text: str) -> object:
         return members
     if f.name == "more_input_locations":
         return _locations(json.loads(text))
+    if f.name in _NAMES:
+        return _names(json.loads(text), *_NAMES[f.name])
     return text
 
 
@@ -319,9 +399,23 @@ def _locations(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
+_NAMES = {
+    "pass_attributes": (ATTRIBUTE_NAME, "names of message attributes"),
+    "keep_members": (MEMBER_NAME, "names of members"),
+}
+
+
+def _names(values: Any, pattern: str, what: str) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(one, str) and re.fullmatch(pattern, one) for one in values):
+        raise ValueError(f"must be a JSON list of {what}")
+    return tuple(values)
+
+
 def _check_text(f: Field[Any], text: str) -> None:
     if f.name == "codec" and text not in CODECS and not OWN_CODEC.fullmatch(text):
         raise ValueError(f"must be one of {', '.join(CODECS)}, or module:function")
+    if f.name == "correlation" and text and not re.fullmatch(CORRELATION, text):
+        raise ValueError("must be the name of a message attribute, or a JSON Pointer such as /order/id")
     if f.name in _CHOICES and text not in _CHOICES[f.name]:
         raise ValueError(f"must be one of {', '.join(_CHOICES[f.name])}")
     if f.name.endswith("_location") and text and not LOCATION.fullmatch(text):

@@ -39,6 +39,7 @@ LEFT_OUT = {
     },
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
     "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
+    "aws_cloudwatch_event_bus": {"kms_key_identifier"},
     "aws_sns_topic": {"kms_master_key_id"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
 }

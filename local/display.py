@@ -149,6 +149,8 @@ def table_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     latency = summary["latency_ms"]
     yield "sent", f"{summary['sent']:,}"
     yield "succeeded", f"{summary['succeeded']:,}"
+    for pipeline, count in summary.get("results_of", {}).items():
+        yield f"  by {pipeline}", f"{count:,}"
     for reason, count in summary["dead_lettered"].items():
         yield "dead-lettered" if reason == "total" else f"  {reason}", f"{count:,}"
     yield "lost", f"{summary['lost']:,}"

@@ -18,6 +18,8 @@ from local.loopback import LoopbackServer
 
 PATH = re.compile(r"/endpoints/([^/]+)/(async-)?invocations")
 NO_HEADERS: Mapping[str, str] = {}
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html: InferenceId
+INFERENCE_ID = re.compile(r"[!-~][ -~]{0,63}")
 SERVICE_ERRORS = {
     InjectedFault.RATE_EXCEEDED: (HTTPStatus.TOO_MANY_REQUESTS, "ThrottlingException", '{"message": "Rate exceeded"}'),
     InjectedFault.THROTTLED: (HTTPStatus.BAD_REQUEST, "ThrottlingException", '{"message": null}'),
@@ -107,6 +109,9 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._fail(HTTPStatus.FORBIDDEN, "AccessDeniedException", denial)
         elif (name := unquote(found[1])) not in account.endpoints:
             message = f"Endpoint {name} of account {account.id} not found."
+            self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
+        elif not INFERENCE_ID.fullmatch(self.headers.get("X-Amzn-SageMaker-Inference-Id", "none")):
+            message = "1 validation error detected: Value at 'inferenceId' failed to satisfy constraint"
             self._fail(HTTPStatus.BAD_REQUEST, "ValidationError", message)
         elif bool(found[2]) != (self.server.asynchronous is not None):
             # https://github.com/strands-agents/harness-sdk/issues/1969

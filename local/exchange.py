@@ -29,9 +29,9 @@ class Exchange:
     def __init__(self, options: Options, stack: RunningStack) -> None:
         self._options = options
         self._stack = stack
-        self._wire = Wire(stack.emulator.aws, stack.pipeline)
+        self._wire = Wire(stack.emulator.aws, stack.chain.first)
         self.messages = self._make_messages()
-        requests = options.count // stack.pipeline.mapping["batch_size"]
+        requests = options.count // stack.chain.first.mapping["batch_size"]
         self._kills = KillSchedule(options.kills, requests=requests, seed=options.seed)
         self._last_failure = "none"
         self._arrived = 0
@@ -40,7 +40,7 @@ class Exchange:
     def run(self, ticker: Ticker) -> Outcome:
         """Return the outcome. Raises LocalRunError if the function can't run, or no more outcomes come."""
         stack, options = self._stack, self._options
-        with Traffic(stack.emulator.aws, stack.pipeline, self.messages, options.max_outstanding) as traffic:
+        with Traffic(stack.emulator.aws, stack.chain, self.messages, options.max_outstanding) as traffic:
             self._last_arrival = time.monotonic()
             while self._arrived < len(self.messages) and not self._is_idle(traffic):
                 time.sleep(POLL_SECONDS)
@@ -55,7 +55,7 @@ class Exchange:
 
     def _make_messages(self) -> list[Message]:
         """Return the messages, each with the result that it gets alone in a request."""
-        options, pipeline, serving = self._options, self._stack.pipeline, self._stack.serving
+        options, pipeline, serving = self._options, self._stack.chain.first, self._stack.serving
         limit = pipeline.settings.max_request_bytes
         alone = Alone(pipeline.settings, serving.container)
         messages = make_messages(
@@ -95,7 +95,7 @@ class Exchange:
             missing = len(self.messages) - self._arrived
             stalled = f"no message came back for {limit:g} s, {missing} are missing"
             raise LocalRunError(f"{stalled}; the function's last error: {self._last_failure}")
-        if self._stack.pipeline.settings.asynchronous:
+        if self._stack.chain.first.settings.asynchronous:
             # A second function sends the results, and nothing tells whether it is at work.
             return quiet > QUIET_ASYNC_SECONDS and not self._stack.endpoint.unfinished
         return quiet > QUIET_SECONDS and not traffic.messages_in_queue()

@@ -192,6 +192,7 @@ class Outcome:
             "accuracy_by_language": {
                 language: {"scored": scored, "right": right} for language, (scored, right) in by_language.items()
             },
+            **({"results_of": dict(sorted(self.tally.ends.items()))} if len(self.tally.ends) > 1 else {}),
             **self._groups_summary(),
             **self._disturbance_summary(),
         }

@@ -34,6 +34,26 @@ class DeniedError(LocalRunError):
         super().__init__(f"denied: {role_arn} must be allowed " + ", and ".join(map(str, missing)))
 
 
+class ChainPermissions:
+    """The permissions of the functions' roles of all pipelines."""
+
+    def __init__(self, aws: Aws, pipelines: Sequence[DeployedPipeline]) -> None:
+        self._roles = [RolePermissions(aws, pipeline) for pipeline in pipelines]
+
+    def require_unused(self) -> int:
+        """Raise DeniedError if one is missing that no call in a run without faults uses; return how many there are."""
+        return sum(role.require_unused() for role in self._roles)
+
+    def denial_of_inference(self) -> str | None:
+        """Return SageMaker's message, if one of the functions may not invoke its endpoint."""
+        return next(filter(None, (role.denial_of_inference() for role in self._roles)), None)
+
+    def explain(self, message: str) -> LocalRunError:
+        """Return the error behind a failed invocation's message: the missing permissions, if an action was denied."""
+        explained = [role.explain(message) for role in self._roles]
+        return next((error for error in explained if isinstance(error, DeniedError)), explained[0])
+
+
 class RolePermissions:
     """The permissions that the function's role needs, and those that its policies lack."""
 

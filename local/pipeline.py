@@ -1,7 +1,7 @@
-"""The pipeline that messages pass through, as the template connects it: every name in it comes from there."""
+"""The pipelines that messages pass through, as the template connects them: every name in it comes from there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from handler.settings import ConfigurationError, HandlerSettings
@@ -54,17 +54,44 @@ class DeployedPipeline:
     """Empty, if the pipeline has no such table."""
     sink: Sink
     dead_letters: Queue
+    name: str = ""
+    place: int = 0
+    """Its place in a chain, counted from 0."""
+    feeds_others: bool = False
+    """Whether its results come to another pipeline's queue."""
 
-    @staticmethod
-    def of(deployment: Deployment) -> "DeployedPipeline":
-        """Follow the mapping of a deployment in which all else exists.
 
-        Raises LocalRunError if there is not exactly one, or if a resource that it names is missing.
+class DeployedChain:
+    """The pipelines of a stack: messages are sent to the first one, whose results may feed others."""
+
+    def __init__(self, pipelines: Sequence[DeployedPipeline]) -> None:
+        """They are in the order of the chain."""
+        self.pipelines = pipelines
+        self.first = pipelines[0]
+
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """Follow the mappings of a deployment in which all else exists.
+
+        Raises LocalRunError if there is none, or if a resource that one of them names is missing.
         """
-        mappings = deployment.template.of_type(MAPPING)
-        if len(mappings) != 1:
-            raise LocalRunError(f"the local run takes a stack with one {MAPPING}; this one has {len(mappings)}")
-        return _Connections(deployment, deployment.resolved(mappings[0])).pipeline()
+        mappings, feeds = deployment.template.of_type(MAPPING), deployment.template.feeds()
+        if not mappings:
+            raise LocalRunError(f"the local run takes a stack with one {MAPPING} or more; this one has none")
+        pipelines = []
+        for block in mappings:
+            place, part = 0, block.part
+            while part in feeds:
+                place, part = place + 1, feeds[part]
+            found = _Connections(deployment, deployment.resolved(block)).pipeline()
+            feeds_others = block.part in feeds.values()
+            pipelines.append(replace(found, name=block.part, place=place, feeds_others=feeds_others))
+        return cls(sorted(pipelines, key=lambda pipeline: pipeline.place))
+
+    @property
+    def last(self) -> Sequence[DeployedPipeline]:
+        """Those whose results feed no other one: they are what comes of the messages."""
+        return [pipeline for pipeline in self.pipelines if not pipeline.feeds_others]
 
 
 class _Connections:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from local.errors import UsageError
 from local.sinks import ACTIONS
-from local.template import Template
+from local.template import MAPPING, Template
 
 
 def require_runnable(template: Template) -> None:
@@ -14,6 +14,9 @@ def require_runnable(template: Template) -> None:
 
 
 def _obstacles(template: Template) -> Iterator[str]:
+    configurations = template.of_type("aws_sagemaker_endpoint_configuration")
+    if len(template.of_type(MAPPING)) > 1 and any("async_inference_config" in one.arguments for one in configurations):
+        yield "one server answers all of a chain's requests, and one of its endpoints is asynchronous"
     for block in template.of_type("aws_lambda_function"):
         variables: Mapping[str, str] = block.arguments.get("environment", {}).get("variables", {})
         if (sink := variables.get("RESULT_SINK", "sqs")) not in ACTIONS:

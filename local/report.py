@@ -17,7 +17,7 @@ from local.display import number, percent, rate
 from local.model import LANGUAGES
 from local.outcome import Outcome
 from local.output import OutputFolder
-from local.pipeline import DeployedPipeline
+from local.pipeline import DeployedChain
 
 TEMPLATE = "report.html.j2"
 SAMPLE_DEAD_LETTERS = 12
@@ -29,7 +29,7 @@ DETAIL_CHARACTERS = 180
 class Setting:
     """The pipeline that ran, and the command to run it again."""
 
-    pipeline: DeployedPipeline
+    chain: DeployedChain
     deployment: Deployment
     stack: str
     container: str
@@ -66,7 +66,10 @@ def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
     return environment.get_template(TEMPLATE).render(
         summary=summary,
         disturbance=summary.get("disturbance"),
-        pipeline=setting.pipeline,
+        pipeline=setting.chain.first,
+        followers=[pipeline.name for pipeline in setting.chain.pipelines[1:]],
+        results=", ".join(pipeline.sink.name for pipeline in setting.chain.last),
+        results_kind=setting.chain.last[0].sink.title,
         container=setting.container,
         throughput=charts.throughput(outcome.arrivals, sent),
         latency=charts.latency(outcome.latencies_ms, summary["latency_ms"]),

@@ -69,7 +69,7 @@ class LocalRun:
         """Write and show the numbers of the run; return whether every message had the outcome that it should."""
         deployment, options = stack.deployment, self._options
         setting = Setting(
-            stack.pipeline,
+            stack.chain,
             deployment,
             deployment.template.stack,
             stack.serving.container.name,
@@ -84,7 +84,7 @@ class LocalRun:
 
     def _keep(self, stack: RunningStack) -> None:
         """Show how to reach the running stack, and wait for the interrupt."""
-        emulator, pipeline = stack.emulator, stack.pipeline
+        emulator, chain = stack.emulator, stack.chain
         self._display.line(
             "\nStill running, until Ctrl-C. In another terminal:\n"
             f"  export AWS_ENDPOINT_URL={emulator.url}\n"
@@ -94,10 +94,15 @@ class LocalRun:
             f"  export AWS_ACCESS_KEY_ID={emulator.credentials.access_key}\n"
             f"  export AWS_SECRET_ACCESS_KEY={emulator.credentials.secret}\n"
             f"  export AWS_DEFAULT_REGION={emulator.aws.region}\n"
-            f"Endpoint          {pipeline.settings.endpoint_name}\n"
-            f"Queue             {pipeline.queue.url}\n"
-            f"Results           {pipeline.sink.target}\n"
-            f"Dead-letter queue {pipeline.dead_letters.url}"
+            + "\n".join(
+                f"{label:<17} {place}"
+                for label, place in (
+                    *(("Endpoint", one.settings.endpoint_name) for one in chain.pipelines),
+                    ("Queue", chain.first.queue.url),
+                    *(("Results", one.sink.target) for one in chain.last),
+                    *(("Dead-letter queue", one.dead_letters.url) for one in chain.pipelines),
+                )
+            )
         )
         with contextlib.suppress(KeyboardInterrupt):
             while True:

@@ -13,8 +13,8 @@ from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
 from local.options import Options
 from local.output import OutputFolder
-from local.permissions import RolePermissions, require_endpoint_rights
-from local.pipeline import DeployedPipeline, is_mapping
+from local.permissions import ChainPermissions, require_endpoint_rights
+from local.pipeline import DeployedChain, is_mapping
 from local.serving import Serving
 from local.template import Template
 
@@ -32,8 +32,8 @@ class RunningStack:
     control_plane: ControlPlane
     emulator: Emulator
     deployment: Deployment
-    pipeline: DeployedPipeline
-    permissions: RolePermissions
+    chain: DeployedChain
+    permissions: ChainPermissions
 
     def __init__(
         self, template: Template, serving: Serving, options: Options, output: OutputFolder, display: Display
@@ -97,13 +97,13 @@ class RunningStack:
         self.deployment = Deployment(self._template, self.emulator.aws, self.serving.layers)
         with self._display.step("Create resources"):
             self.deployment.create(only=lambda block: not is_mapping(block))
-        self.pipeline = DeployedPipeline.of(self.deployment)
+        self.chain = DeployedChain.of(self.deployment)
 
     def _check_permissions(self) -> None:
-        self.permissions = RolePermissions(self.emulator.aws, self.pipeline)
+        self.permissions = ChainPermissions(self.emulator.aws, self.chain.pipelines)
         with self._display.step("Check rights") as remarks:
             remarks.append(f"{self.permissions.require_unused()} that a run without faults never uses")
-            if self.pipeline.settings.asynchronous:
+            if self.chain.first.settings.asynchronous:
                 remarks.append(f"{self._make_asynchronous()} of the endpoint")
 
     def _make_asynchronous(self) -> int:
@@ -113,17 +113,17 @@ class RunningStack:
         configuration = AsyncConfiguration.of(self.deployment.resolved(block))
         self.endpoint.asynchronous = AsyncEndpoint(aws, configuration, self.endpoint.ask)
         role = self.deployment.resolved(template.of_type("aws_sagemaker_model")[0])["execution_role_arn"]
-        return require_endpoint_rights(aws, role, self.pipeline, configuration.topics)
+        return require_endpoint_rights(aws, role, self.chain.first, configuration.topics)
 
     def _let_messages_flow(self) -> None:
         """Let the endpoint answer, and only then create the mapping."""
         names = {self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")}
         endpoints = {name for name in names if self.control_plane.endpoint_status(name) == "InService"}
         self.endpoint.account = Account(
-            id=self.pipeline.account,
+            id=self.chain.first.account,
             region=self._template.region,
             # A stack without an endpoint sends to one that exists: here, the model's.
-            endpoints=endpoints if names else {self.pipeline.settings.endpoint_name},
+            endpoints=endpoints if names else {pipeline.settings.endpoint_name for pipeline in self.chain.pipelines},
             authorize=self.permissions.denial_of_inference,
         )
         self.deployment.create(only=is_mapping)

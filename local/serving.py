@@ -1,6 +1,6 @@
 """The parts of a run that depend on the pipeline's codec: its layers, the container that answers, and the messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -58,18 +58,29 @@ def serving_of(template: Template, options: Options, samples: Sequence[Sample]) 
 
 
 def _codec_settings(template: Template) -> HandlerSettings:
-    """Return the settings that tell what requests and answers look like; the others are not known yet."""
-    variables = _variables(template)
-    known = {name: variables[name.upper()] for name in SHAPES if name.upper() in variables}
+    """Return the settings that tell what requests and answers look like; the others are not known yet.
+
+    Raises UsageError if the pipelines of a chain differ in them.
+    """
+    shapes = [
+        {name: variables[name.upper()] for name in SHAPES if name.upper() in variables}
+        for variables in _variables(template)
+    ]
+    known = shapes[0] if shapes else {}
+    if any(shape != known for shape in shapes):
+        codecs = ", ".join(sorted({shape["codec"] for shape in shapes}))
+        raise UsageError(
+            f"the pipelines of the chain differ in codec ({codecs}) or its keys, and one container answers"
+        )
     return replace(HandlerSettings(endpoint_name="", dead_letter_queue_url=""), **known)  # type: ignore[arg-type]
 
 
-def _variables(template: Template) -> Mapping[str, str]:
+def _variables(template: Template) -> Iterator[Mapping[str, str]]:
+    """Yield the environment of each pipeline's function."""
     for block in template.of_type("aws_lambda_function"):
         variables = block.arguments.get("environment", {}).get("variables", {})
         if "ENDPOINT_NAME" in variables:
-            return {name: str(value) for name, value in variables.items()}
-    return {}
+            yield {name: str(value) for name, value in variables.items()}
 
 
 def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Options) -> Container:

@@ -13,8 +13,8 @@ from local.queues import Inbox, as_run_error
 if TYPE_CHECKING:
     from types_boto3_sqs.type_defs import MessageTypeDef
 
-PROBE = "local-run-results"
-"""Name of the queue that topics and buses send to, for the run to receive from."""
+PROBE = "probe"
+"""End of the name of a queue that a topic or a bus sends to, for the run to receive from."""
 POLL_SECONDS = 0.2
 
 
@@ -87,14 +87,14 @@ def results_inbox(aws: Aws, sink: Sink, take: Callable[[str, float], None]) -> R
 
 def _subscribed(aws: Aws, topic_arn: str) -> str:
     """Return the URL of a queue that gets what is published to the topic, as it is."""
-    url, arn = _probe(aws, fifo=topic_arn.endswith(".fifo"))
+    url, arn = _probe(aws, topic_arn.rpartition(":")[2])
     aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     return url
 
 
 def _targeted(aws: Aws, bus: str) -> str:
     """Return the URL of a queue that gets the detail of each event of the bus."""
-    url, arn = _probe(aws, fifo=False)
+    url, arn = _probe(aws, bus)
     everything = json.dumps({"source": [{"prefix": ""}]})
     aws.events.put_rule(Name=PROBE, EventBusName=bus, EventPattern=everything)
     targets = [{"Id": PROBE, "Arn": arn, "InputPath": "$.detail"}]
@@ -102,9 +102,10 @@ def _targeted(aws: Aws, bus: str) -> str:
     return url
 
 
-def _probe(aws: Aws, *, fifo: bool) -> tuple[str, str]:
-    """Return URL and ARN of a queue that SNS and EventBridge may send to."""
-    name, attributes = (f"{PROBE}.fifo", {"FifoQueue": "true"}) if fifo else (PROBE, {})
+def _probe(aws: Aws, sink: str) -> tuple[str, str]:
+    """Return URL and ARN of a queue that SNS and EventBridge may send to, and that is as FIFO as the sink."""
+    plain = sink.removesuffix(".fifo")
+    name, attributes = (f"{plain}-{PROBE}.fifo", {"FifoQueue": "true"}) if plain != sink else (f"{plain}-{PROBE}", {})
     url = aws.sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type]
     arn = aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     services = {"Service": ["sns.amazonaws.com", "events.amazonaws.com"]}

@@ -1,6 +1,7 @@
 """The tally of a run: the messages sent, and the outcome of each, which is a result or a dead letter."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -67,6 +68,8 @@ class Tally:
     """Number of outcomes of messages that had one already."""
     contradicted: int = 0
     """Number of results that differ from an earlier one of the same message."""
+    ends: Counter[str] = field(default_factory=Counter)
+    """Number of results by the pipeline that they came from."""
     most_outstanding: int = 0
     """Most messages that were sent and had no outcome yet, at any moment."""
 
@@ -95,24 +98,35 @@ class Tally:
         return is_first
 
 
-def read_results(body: str, at: float) -> Iterator[tuple[str, Scored]]:
+def read_results(body: str, at: float, place: int = 0) -> Iterator[tuple[str, Scored]]:
     """Yield message id and result of each CloudEvent in a message: one, or a list of them.
 
-    An event that says that an asynchronous endpoint has accepted a record has no result yet.
+    `place` is that of the pipeline in its chain. An event that says that an asynchronous endpoint has
+    accepted a record has no result yet.
 
     Raises LocalRunError if the message holds anything else.
     """
     for event in _events(body):
         if event["type"] != ACCEPTED_TYPE:
-            yield event["id"], Scored(at, event["data"]["result"])
+            yield _sent_id(event, place), Scored(at, event["data"]["result"])
 
 
-def read_dead_letter(message: "MessageTypeDef", at: float) -> tuple[str, DeadLetter]:
-    """Return the id of the message that was sent, and the dead letter."""
+def _sent_id(event: Mapping[str, Any], place: int) -> str:
+    """Return the id of the message that was sent, by the identity that its result has at this place of the chain."""
+    name = "id" if place == 0 else "causationid" if place == 1 else "subject"
+    return str(event.get(name) or event["id"])
+
+
+def read_dead_letter(message: "MessageTypeDef", at: float, place: int = 0) -> tuple[str, DeadLetter]:
+    """Return the id of the message that was sent, and the dead letter; `place` is that of its pipeline in the chain."""
     attributes = {name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()}
     body = message["Body"]
     # A message that SQS itself moved has no attributes of the handler's, and keeps its id.
-    return attributes.get("sourceMessageId", message["MessageId"]), DeadLetter(
+    id_ = attributes.get("sourceMessageId", message["MessageId"])
+    if place:  # then the message was a result
+        (event,) = _events(body)
+        id_ = _sent_id(event, place - 1)
+    return id_, DeadLetter(
         at=at,
         reason=attributes.get("reason", REDRIVEN),
         detail=attributes.get("detail", ""),

@@ -28,6 +28,10 @@ TERRAFORMS_OWN = "terraform_data"
 META_ARGUMENTS = {"//", "depends_on", "lifecycle", "provider"}
 UNSUPPORTED_ARGUMENTS = {"connection", "count", "dynamic", "for_each", "provisioner"}
 
+# What brings one pipeline's results to another one's queue, and what that is attached to.
+LINKS = ("aws_sns_topic_subscription", "aws_cloudwatch_event_rule", "aws_cloudwatch_event_target")
+SOURCES = ("aws_sns_topic", "aws_cloudwatch_event_bus")
+
 Attributes = Mapping[str, Any]
 
 
@@ -86,17 +90,51 @@ class Template:
         return cls(path=path, stack=stack, region=region, tags=tags, blocks=blocks)
 
     def of_pipeline(self, name: str | None) -> Self:
-        """Return the template without the other pipelines. Raises UsageError if there is none of this name, or without
-        a name more than one.
+        """Return the template of this pipeline and of those that its results feed, without the others.
+
+        Raises UsageError if there is none of this name, or if without a name there are several to begin with.
         """
-        pipelines = [block.part for block in self.of_type(MAPPING)]
+        pipelines, feeds = [block.part for block in self.of_type(MAPPING)], self.feeds()
+        first = [pipeline for pipeline in pipelines if pipeline not in feeds]
         choice = f"the stack {self.stack} has {', '.join(sorted(pipelines))}"
-        if name is None and len(pipelines) > 1:
+        if name is None and len(first) > 1:
             raise UsageError(f"--pipeline must name one: {choice}")
         if name is not None and name not in pipelines:
             raise UsageError(f"there is no pipeline {name}; {choice}")
-        others = {pipeline for pipeline in pipelines if name not in (None, pipeline)}
-        return replace(self, blocks={key: block for key, block in self.blocks.items() if block.part not in others})
+        if name is None:
+            return self
+        others = {pipeline for pipeline in pipelines if name not in _way_back(pipeline, feeds)}
+        kept = {key: block for key, block in self.blocks.items() if block.part not in others}
+        # Of a pipeline that another one feeds, what leads to it from there.
+        return replace(
+            self,
+            blocks={
+                key: block
+                for key, block in kept.items()
+                if block.type not in LINKS or all(address in kept for address in block.dependencies)
+            },
+        )
+
+    def feeds(self) -> dict[str, str]:
+        """Return by pipeline the one whose results come to its queue, for those that have one."""
+        feeds = {link.part: source.part for link, source in self.links()}
+        for block in self.of_type("aws_lambda_function"):
+            target = block.arguments.get("environment", {}).get("variables", {}).get("RESULT_TARGET", "")
+            for queue in self._named([address for address, _ in references(target)], ("aws_sqs_queue",)):
+                if queue.part != block.part:
+                    feeds[queue.part] = block.part
+        return feeds
+
+    def links(self) -> Iterator[tuple[Block, Block]]:
+        """Yield what leads to a pipeline's queue from another pipeline's topic or bus, with the latter."""
+        for link in (block for type_ in LINKS for block in self.of_type(type_)):
+            for source in self._named(link.dependencies, SOURCES):
+                if source.part != link.part:
+                    yield link, source
+
+    def _named(self, addresses: Sequence[str], types: Sequence[str]) -> Iterator[Block]:
+        named = (self.blocks[address] for address in addresses if address in self.blocks)
+        return (block for block in named if block.type in types)
 
     def ordered(self) -> list[Block]:
         """Return the blocks, each after those it refers to. Raises TemplateError if that is not possible."""
@@ -112,6 +150,14 @@ class Template:
 
     def of_type(self, type_: str) -> list[Block]:
         return [block for block in self.blocks.values() if block.type == type_]
+
+
+def _way_back(pipeline: str, feeds: Mapping[str, str]) -> list[str]:
+    """Return the pipeline and those before it in its chain."""
+    way = [pipeline]
+    while way[-1] in feeds:
+        way.append(feeds[way[-1]])
+    return way
 
 
 def resolve(value: Any, attributes: Mapping[str, Attributes]) -> Any:

@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from local.aws import Aws
 from local.messages import Message
-from local.pipeline import DeployedPipeline
+from local.pipeline import DeployedChain, DeployedPipeline
 from local.queues import Inbox, WorkQueue, batches
 from local.sinks import ResultsInbox, results_inbox
 from local.tally import Sent, Tally, read_dead_letter, read_results
@@ -27,29 +28,38 @@ class Traffic:
     """The messages between sending and outcome; a context manager that ends its threads."""
 
     def __init__(
-        self, aws: Aws, pipeline: DeployedPipeline, messages: Sequence[Message], max_outstanding: int | None = None
+        self, aws: Aws, chain: DeployedChain, messages: Sequence[Message], max_outstanding: int | None = None
     ) -> None:
         """By default all messages are sent as fast as the queue takes them."""
         self.tally = Tally()
         self._batches = list(batches(messages))
         # With more than one sender, a group's messages would overtake each other.
-        self._senders = 1 if pipeline.queue.fifo else SENDERS
-        self._work = WorkQueue(aws.sqs, pipeline.queue.url)
-        self._results = results_inbox(aws, pipeline.sink, self._take_result)
-        self._dead_letters = Inbox(aws.sqs, pipeline.dead_letters.url, self._take_dead_letter)
+        self._senders = 1 if chain.first.queue.fifo else SENDERS
+        self._work = [WorkQueue(aws.sqs, pipeline.queue.url) for pipeline in chain.pipelines]
+        self._results = [
+            results_inbox(aws, pipeline.sink, partial(self._take_result, pipeline)) for pipeline in chain.last
+        ]
+        self._dead_letters = [
+            Inbox(aws.sqs, pipeline.dead_letters.url, partial(self._take_dead_letter, pipeline))
+            for pipeline in chain.pipelines
+        ]
         self._max_outstanding = max_outstanding or len(messages)
         self._outstanding = 0
         self._arrived = 0
         self._changed = threading.Condition()
         """Guards the tally and the two counts."""
         self._stop = threading.Event()
-        self._pool = ThreadPoolExecutor(SENDERS + RESULT_RECEIVERS + 1, thread_name_prefix="traffic")
+        self._receivers = [
+            *self._results * max(1, RESULT_RECEIVERS // max(1, len(self._results))),
+            *self._dead_letters,
+        ]
+        self._pool = ThreadPoolExecutor(SENDERS + len(self._receivers), thread_name_prefix="traffic")
         self._sending: list[Future[None]] = []
         self._receiving: list[Future[None]] = []
 
     def __enter__(self) -> Self:
         """Start sending and receiving."""
-        for inbox in (*[self._results] * RESULT_RECEIVERS, self._dead_letters):
+        for inbox in self._receivers:
             self._receiving.append(self._pool.submit(self._receive, inbox))
         for number in range(self._senders):
             self._sending.append(self._pool.submit(self._send, self._batches[number :: self._senders]))
@@ -82,20 +92,20 @@ class Traffic:
         self._stop.set()
         for future in self._receiving:
             future.result()
-        self._results.drain()
-        self._dead_letters.drain()
+        for inbox in (*self._results, *self._dead_letters):
+            inbox.drain()
         return left
 
     def messages_in_queue(self) -> int:
-        """Return how many the work queue holds, received or not."""
-        return self._work.count()
+        """Return how many the work queues hold, received or not."""
+        return sum(queue.count() for queue in self._work)
 
     def _send(self, own_batches: Sequence[Sequence[Message]]) -> None:
         for batch in own_batches:
             if not self._wait_for_room(len(batch)):
                 return
             at = time.monotonic()
-            sent = self._work.send(batch)
+            sent = self._work[0].send(batch)
             with self._changed:
                 for id_, message in sent:
                     self.tally.sent[id_] = Sent(at, message)
@@ -115,13 +125,14 @@ class Traffic:
         while not self._stop.is_set():
             inbox.receive(wait_seconds=WAIT_SECONDS)
 
-    def _take_result(self, body: str, at: float) -> None:
-        for id_, scored in read_results(body, at):
+    def _take_result(self, pipeline: DeployedPipeline, body: str, at: float) -> None:
+        for id_, scored in read_results(body, at, pipeline.place):
             with self._changed:
+                self.tally.ends[pipeline.name] += 1
                 self._count(id_, is_first=self.tally.add_scored(id_, scored))
 
-    def _take_dead_letter(self, message: "MessageTypeDef", at: float) -> None:
-        id_, dead_letter = read_dead_letter(message, at)
+    def _take_dead_letter(self, pipeline: DeployedPipeline, message: "MessageTypeDef", at: float) -> None:
+        id_, dead_letter = read_dead_letter(message, at, pipeline.place)
         with self._changed:
             self._count(id_, is_first=self.tally.add_dead_letter(id_, dead_letter))
 

@@ -38,6 +38,7 @@ CLASSES: tuple[type[Any], ...] = (
     settings.CodeSigning,
     settings.InferenceSettings,
     settings.ResultsSettings,
+    settings.ResultsOf,
     settings.IdempotencySettings,
     settings.EndpointSettings,
     settings.ExistingEndpoint,

@@ -10,7 +10,7 @@ from constructs_lib.settings import EventSourceSettings
 from constructs_lib.validation.checker import SettingsError, require_valid
 from constructs_lib.validation.cross_resource import binding_violations
 
-from cdktf import ITerraformDependable
+from cdktf import ITerraformDependable, TerraformResource
 from cdktf_cdktf_provider_aws.lambda_event_source_mapping import (
     LambdaEventSourceMapping,
     LambdaEventSourceMappingFilterCriteria,
@@ -69,6 +69,11 @@ class QueueEventSource(Construct):
             # or without an endpoint, the first messages would use up their receives.
             depends_on=[*function.role.policies, *function.dependencies, *depends_on],
         )
+
+    def wait_for(self, resource: TerraformResource) -> None:
+        """Let no message flow before the resource exists."""
+        address = f"{resource.terraform_resource_type}.{resource.friendly_unique_id}"
+        self.mapping.depends_on = [*(self.mapping.depends_on or ()), address]
 
 
 def _filter_criteria(settings: EventSourceSettings) -> LambdaEventSourceMappingFilterCriteria | None:

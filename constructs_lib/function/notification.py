@@ -71,6 +71,7 @@ class NotificationFunction(Construct):
         Raises SettingsError if settings are out of bounds.
         """
         super().__init__(scope, id_)
+        self._reads_contexts = handler_settings.identifies
         self.function = BatchInferenceFunction(
             self,
             "function",
@@ -95,6 +96,12 @@ class NotificationFunction(Construct):
         """Let the function read answers, send results and dead letters, and leave what it fails on with the latter."""
         role, deploy_target = self.function.role, DeployTarget.of(self)
         keys = [*bucket_keys, capacity.output_key_arn]
+        if self._reads_contexts:
+            role.allow(
+                "read-contexts",
+                object_statement(deploy_target, "s3:GetObject", capacity.request_location),
+                *key_statements(bucket_keys, "s3", deploy_target, "Decrypt"),
+            )
         role.allow(
             "read-answers",
             object_statement(deploy_target, "s3:GetObject", capacity.output_location),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from constructs_lib.core.iam import ServiceRole, Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
-from constructs_lib.messaging.queue import MessageQueue
+from constructs_lib.messaging.queue import MessageQueue, Queue
 from constructs_lib.messaging.topic import Topic
 from constructs_lib.settings import QueueSettings, ResultsSettings
 from constructs_lib.validation.checker import require_valid
@@ -30,9 +30,11 @@ class ResultSink:
         settings: ResultsSettings,
         fifo: bool = False,
         bucket_key_arns: Sequence[str] = (),
+        queue: Queue | None = None,
     ) -> None:
         """`fifo` keeps the order of message groups in a queue or topic; `bucket_key_arns` are customer keys of the
-        buckets that results, or large ones, are put to.
+        buckets that results, or large ones, are put to; `queue` is made elsewhere, and takes them in the place of one
+        that is created.
 
         Raises SettingsError if settings are out of bounds.
         """
@@ -40,12 +42,17 @@ class ResultSink:
         self.settings = settings
         self._fifo = fifo
         self._bucket_keys = bucket_key_arns
-        self.queue: MessageQueue | None = None
+        self.queue: Queue | None = queue
+        self.topic: Topic | None = None
+        self.bus: CloudwatchEventBus | None = None
+        self.bus_name = ""
         self.target = ""
         self.outputs: Mapping[str, str] = {}
         self._deploy_target = DeployTarget.of(scope)
         self._grant: Callable[[ServiceRole], None] | None = None
         match settings.sink:
+            case "sqs" if queue is not None:
+                self.target, self._grant = queue.url, queue.grant_send
             case "sqs":
                 self._make_queue(scope, id_, name)
             case "sns":
@@ -74,23 +81,23 @@ class ResultSink:
             max_message_bytes=MAX_MESSAGE_BYTES,
             kms_key_arn=self.settings.kms_key_arn,
         )
-        self.queue = MessageQueue(scope, id_, name=name, settings=settings, dead_letter_queue=False)
-        self._grant = self.queue.grant_send
-        self.target = self.queue.url
-        self.outputs = {"results_queue_url": self.queue.url}
+        queue = self.queue = MessageQueue(scope, id_, name=name, settings=settings, dead_letter_queue=False)
+        self._grant = queue.grant_send
+        self.target = queue.url
+        self.outputs = {"results_queue_url": queue.url}
 
     def _make_topic(self, scope: Construct, id_: str, name: str) -> None:
-        topic = Topic(scope, id_, name=name, fifo=self._fifo, kms_key_arn=self.settings.kms_key_arn)
+        topic = self.topic = Topic(scope, id_, name=name, fifo=self._fifo, kms_key_arn=self.settings.kms_key_arn)
         self._grant = lambda role: topic.grant_publish(role, "send-to-results")
         self.target = topic.topic.arn
         self.outputs = {"results_topic_arn": topic.topic.arn}
 
     def _make_bus(self, scope: Construct, id_: str, name: str) -> None:
         # The bus uses its key in EventBridge's name, not in the sender's: the key's own policy admits it.
-        bus = CloudwatchEventBus(scope, id_, name=name, kms_key_identifier=self.settings.kms_key_arn)
+        bus = self.bus = CloudwatchEventBus(scope, id_, name=name, kms_key_identifier=self.settings.kms_key_arn)
         put = Statement(
             actions=["events:PutEvents"], resources=[self._deploy_target.arn("events", f"event-bus/{name}")]
         )
         self._grant = lambda role: role.allow("send-to-results", put)
-        self.target = bus.name
+        self.target, self.bus_name = bus.name, name
         self.outputs = {"results_bus_name": bus.name}

@@ -20,6 +20,8 @@ MISSING_DATA = {
     "queue-age": "notBreaching",
     "drain-time": "notBreaching",
     "no-arrivals": "breaching",
+    "quiet-groups-age": "notBreaching",
+    "noisy-groups": "notBreaching",
     "dead-letters": "notBreaching",
     "function-errors": "notBreaching",
     "function-throttles": "notBreaching",
@@ -73,7 +75,8 @@ class Alarm:
 
 def pipeline_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> list[Alarm]:
     """Return the alarms of a pipeline in the order in which its data flows."""
-    alarms = [*_queue_alarms(watched, settings), *_function_alarms(watched, settings)]
+    alarms = [*_queue_alarms(watched, settings), *_fairness_alarms(watched, settings)]
+    alarms += _function_alarms(watched, settings)
     for variant in watched.variants:
         # The first keeps its name when others come and go.
         name = "" if variant == watched.variants[0] else variant
@@ -117,6 +120,28 @@ def _queue_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Ite
         means=f"More than {settings.dead_letters} messages wait on {watched.dead_letter_queue_name}.",
         first="read the attributes reason and detail of one of them.",
     )
+
+
+def _fairness_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Iterator[Alarm]:
+    """Yield the alarms on message groups of a standard queue, by the metrics that SQS has of fair queues."""
+    if (age := settings.quiet_groups_age_seconds) is not None:
+        yield Alarm(
+            kind="quiet-groups-age",
+            watches=watched.queue("ApproximateAgeOfOldestMessageInQuietGroups", "Maximum"),
+            threshold=age,
+            period_seconds=60,
+            means=f"A message of a group that is not noisy has waited on {watched.queue_name} for over {age} s.",
+            first="see whether the queue as a whole is behind: then it is capacity that is missing, not fairness.",
+        )
+    if (groups := settings.noisy_groups) is not None:
+        yield Alarm(
+            kind="noisy-groups",
+            watches=watched.queue("ApproximateNumberOfNoisyGroups", "Maximum"),
+            threshold=groups,
+            periods=3,
+            means=f"More than {groups} message groups of {watched.queue_name} were noisy for 15 minutes.",
+            first="count the messages in flight by their MessageGroupId; slow that sender down.",
+        )
 
 
 def _function_alarms(watched: WatchedPipeline, settings: MonitoringSettings) -> Iterator[Alarm]:

@@ -121,22 +121,38 @@ def _queue(watched: WatchedPipeline) -> Column:
         Line(label=label, shows=watched.queue(f"ApproximateNumberOfMessages{state}", "Maximum"))
         for label, state in states.items()
     ]
-    return Column(
-        heading="Queue",
-        text=watched.queue_name,
-        graphs=(
-            Graph(title="Age (s)", lines=[age], alarms=("queue-age",)),
-            Graph(
-                title="Time to drain (s)",
-                lines=[Line(label="at the present rate", shows=watched.drain_seconds)],
-                alarms=("drain-time",),
-            ),
-            Graph(title="Messages", lines=messages),
-            Graph(
-                title="Messages a minute",
-                lines=[Line(label=label, shows=watched.queue(name, "Sum")) for label, name in flow.items()],
-            ),
+    graphs = [
+        Graph(title="Age (s)", lines=[age], alarms=("queue-age",)),
+        Graph(
+            title="Time to drain (s)",
+            lines=[Line(label="at the present rate", shows=watched.drain_seconds)],
+            alarms=("drain-time",),
         ),
+        Graph(title="Messages", lines=messages),
+        Graph(
+            title="Messages a minute",
+            lines=[Line(label=label, shows=watched.queue(name, "Sum")) for label, name in flow.items()],
+        ),
+    ]
+    return Column(heading="Queue", text=watched.queue_name, graphs=[*graphs, *_fairness(watched)])
+
+
+def _fairness(watched: WatchedPipeline) -> Sequence[Graph]:
+    """Return the graphs of a standard queue's message groups, if an alarm watches them."""
+    settings = watched.settings.monitoring
+    if settings is None or (settings.quiet_groups_age_seconds is None and settings.noisy_groups is None):
+        return ()
+    states = {"waiting": "Visible", "being processed": "NotVisible", "delayed": "Delayed"}
+    age = watched.queue("ApproximateAgeOfOldestMessageInQuietGroups", "Maximum")
+    quiet = [
+        Line(label=label, shows=watched.queue(f"ApproximateNumberOfMessages{state}InQuietGroups", "Maximum"))
+        for label, state in states.items()
+    ]
+    noisy = Line(label="noisy", shows=watched.queue("ApproximateNumberOfNoisyGroups", "Maximum"))
+    return (
+        Graph(title="Age in quiet groups (s)", lines=[Line(label="oldest", shows=age)], alarms=("quiet-groups-age",)),
+        Graph(title="Messages in quiet groups", lines=quiet),
+        Graph(title="Noisy groups", lines=[noisy], alarms=("noisy-groups",)),
     )
 
 

@@ -29,6 +29,7 @@ from constructs_lib.settings.messages import (
     IdempotencySettings,
     ProvisionedPollers,
     QueueSettings,
+    ResultsOf,
     ResultsSettings,
     ServicePrincipal,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "ProvisionedPollers",
     "QueueScaling",
     "QueueSettings",
+    "ResultsOf",
     "ResultsSettings",
     "S3StateSettings",
     "ScheduledCapacity",

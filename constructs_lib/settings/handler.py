@@ -43,19 +43,26 @@ else:
 HANDLER_PACKAGE = Path(handler.__file__).parent
 """Folder of what ships in the function's zip."""
 
+ATTRIBUTE_NAME = settings.ATTRIBUTE_NAME
 BODY_ENCODINGS = settings.BODY_ENCODINGS
 BOUNDS = settings.BOUNDS
 CODECS = settings.CODECS
+CORRELATION = settings.CORRELATION
 ENVELOPES = settings.ENVELOPES
+EVENT_SOURCE = settings.EVENT_SOURCE
+EVENT_TYPE = settings.EVENT_TYPE
+IDEMPOTENCY_KEYS = settings.IDEMPOTENCY_KEYS
 KIB = settings.KIB
 LOCATION = settings.LOCATION
 LOG_LEVELS = settings.LOG_LEVELS
+MEMBER_NAME = settings.MEMBER_NAME
 MIB = settings.MIB
 OWN_CODEC = settings.OWN_CODEC
 PACKED_SINKS = settings.PACKED_SINKS
 RESULT_SINKS = settings.RESULT_SINKS
 HandlerSettings = settings.HandlerSettings
 codec_faults = settings.codec_faults
+identity_faults = settings.identity_faults
 request_timeout_seconds = settings.request_timeout_seconds
 
 Codec = codecs.Codec

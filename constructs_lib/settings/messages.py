@@ -1,7 +1,7 @@
 """Messages: the work queue, the event source mapping, and the sink of results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from constructs_lib.settings.base import Settings
@@ -130,6 +130,22 @@ class ResultsSettings(Settings):
     (their JSON batch format), however few: fewer calls, and most of the function's CPU time saved where results are
     small, but a message then carries neither trace header nor attributes. A list is of one batch, so `batch_size` is to
     be large too."""
+    pass_attributes: tuple[str, ...] = ()
+    """Names of message attributes, of any type, that results and dead letters have again, at most 5: as attributes on
+    queues and topics, and in the event's `data.attributes`. By default none on results, and on dead letters what there
+    is room for. One that a message does not have is left out."""
+    correlation: str | None = None
+    """Where the `subject` of a result comes from: the name of a message attribute, or a JSON Pointer (RFC 6901) into
+    the body as its sender sent it, for instance `/order/id`. It must be text or a whole number of 1 to 256 characters,
+    or the message is dead-lettered as `malformed`. By default, and for a message without it, the subject of the
+    CloudEvent that the message is, or else the message's id."""
+    keep_members: tuple[str, ...] = ()
+    """Members of a record that is a JSON object, for instance `id`, that its result has beside `result`, at most 20; by
+    default none. Each is kept as it is, so it counts for the size of a result."""
+    pass_message_group: bool = False
+    """Whether the MessageGroupId of a standard queue's message goes on with its result (to queues and topics, and in
+    the event as `messagegroupid`) and with its dead letter; lists of results are then cut by group. It keeps no order.
+    By default it does not: SQS charges requests to queues with message groups more."""
     message_retention_seconds: int = 4 * DAY_SECONDS
     """`sqs` only: how long an unread result is kept; by default 4 days."""
     location: str | None = None
@@ -146,7 +162,25 @@ class ResultsSettings(Settings):
 class IdempotencySettings(Settings):
     """A DynamoDB table of results, so that a record delivered twice is scored once."""
 
+    key: str = "message-id"
+    """What makes two messages one record. `message-id`, the default: SQS's own id, which a message that is sent again
+    or redriven does not keep. `correlation`: `results.correlation` together with what the model gets, never the
+    correlation alone; then that gives results their ids too, so that they are the same after a redrive."""
+    model_version: str | None = None
+    """With `correlation`: text that is part of the key, for instance the model's version, so that records are scored
+    anew with another one; by default results of an earlier model are remembered as long as others."""
     retention_seconds: int = 4 * DAY_SECONDS
     """How long a result is remembered; by default 4 days, as long as the queue keeps a message."""
     kms_key_arn: str | None = None
     """Customer key that the table is encrypted with; by default AWS's managed key for DynamoDB."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsOf(Settings):
+    """Results of another pipeline of the stack, as messages of a pipeline's queue."""
+
+    pipeline: str
+    """The name of the pipeline whose results they are."""
+    matching: Mapping[str, Any] = field(default_factory=dict)
+    """Which of them come: a pattern over the event, as EventBridge and the filters of SNS have it, for instance
+    {"data": {"result": {"label": ["de"]}}}; by default all results."""

@@ -27,6 +27,12 @@ class MonitoringSettings(Settings):
     times or more, such as messages that come back again and again."""
     arrivals_within_minutes: int | None = None
     """Alarm when no message arrives for so long; by default there is none: only you know whether one should."""
+    quiet_groups_age_seconds: int | None = None
+    """Fair queues: alarm when the oldest message of a message group that is not noisy is older; by default there is no
+    such alarm. With it, or `noisy_groups`, the dashboard shows both kinds of groups."""
+    noisy_groups: int | None = None
+    """Fair queues: alarm when SQS finds more message groups noisy, for 15 minutes; by default there is no such
+    alarm."""
     dead_letters: int = 0
     """Alarm when more dead letters wait; by default at the first."""
     function_errors: int = 0

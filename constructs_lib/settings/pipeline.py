@@ -8,7 +8,13 @@ from constructs_lib.settings.base import Settings
 from constructs_lib.settings.endpoint import EndpointSettings, ExistingEndpoint
 from constructs_lib.settings.function import FunctionSettings
 from constructs_lib.settings.handler import MIB
-from constructs_lib.settings.messages import EventSourceSettings, IdempotencySettings, QueueSettings, ResultsSettings
+from constructs_lib.settings.messages import (
+    EventSourceSettings,
+    IdempotencySettings,
+    QueueSettings,
+    ResultsOf,
+    ResultsSettings,
+)
 from constructs_lib.settings.monitoring import MonitoringSettings
 
 
@@ -156,6 +162,10 @@ class StackSettings(Settings):
     """AWS region of everything in the stack."""
     pipelines: Mapping[str, PipelineSettings]
     """Pipelines by name; the name is part of every resource's name, so it must not change later."""
+    feeds: Mapping[str, ResultsOf] = field(default_factory=dict)
+    """Chains: by the name of a pipeline, the results of another one that its queue gets. By the other one's
+    `results.sink` that is a subscription (`sns`), a rule (`eventbridge`), or, of all results alone, the queue itself in
+    the place of a results queue (`sqs`). By default there are none."""
     state: S3StateSettings | None = None
     """Where Terraform keeps its state; by default a local file, which suits one person trying things out."""
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -76,9 +76,28 @@ def _feature_violations(path: str, settings: PipelineSettings) -> Iterator[Viola
     if (packed := settings.results.max_events_per_message) > 1 and queue.fifo:
         reason = "each message belongs to one message group"
         yield Violation(path, "results.max_events_per_message", packed, "1 with queue.fifo", reason)
+    yield from _identity_violations(path, settings)
     if ":" in settings.inference.codec and not function.layers:
         reason = "the handler's zip holds no code but its own"
         yield Violation(path, "function.layers", function.layers, "the layer that inference.codec is in", reason)
+
+
+def _identity_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
+    """Yield what would tell nothing of whose messages they are."""
+    results, inference, table = settings.results, settings.inference, settings.idempotency
+    if table is not None and table.key == "correlation" and results.correlation is None:
+        reason = "two bodies alone may be of two senders"
+        yield Violation(path, "idempotency.key", table.key, "message-id without results.correlation", reason)
+    rows = inference.codec in ("csv", "csv-row") and inference.envelope in ("refuse", "sns", "extended-client", "as-is")
+    if not (rows and inference.input_location is None):
+        return
+    reason = "the messages are rows, and no JSON"
+    if (results.correlation or "").startswith("/"):
+        bound = f"the name of a message attribute with the codec {inference.codec}"
+        yield Violation(path, "results.correlation", results.correlation, bound, reason)
+    if results.keep_members:
+        bound = f"none with the codec {inference.codec}"
+        yield Violation(path, "results.keep_members", results.keep_members, bound, reason)
 
 
 def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Violation]:
@@ -91,6 +110,15 @@ def _monitoring_violations(path: str, settings: PipelineSettings) -> Iterator[Vi
         yield Violation(
             path, "monitoring.queue_age_seconds", monitoring.queue_age_seconds, bound, "no message grows so old"
         )
+    if settings.queue.fifo:
+        reason = "SQS finds noisy groups on standard queues alone"
+        for name in ("quiet_groups_age_seconds", "noisy_groups"):
+            if (value := getattr(monitoring, name)) is not None:
+                yield Violation(path, f"monitoring.{name}", value, "None with queue.fifo", reason)
+    quiet = monitoring.quiet_groups_age_seconds
+    if quiet is not None and quiet >= retention:
+        bound = f"less than queue.message_retention_seconds, {retention} seconds"
+        yield Violation(path, "monitoring.quiet_groups_age_seconds", quiet, bound, "no message grows so old")
     longest_ms = 1000 * longest_request_seconds(settings)
     if (monitoring.model_latency_ms or 0) >= longest_ms:
         bound = f"less than what a request may take, {longest_ms} ms"

@@ -28,6 +28,10 @@ def handler_settings(
         result_sink=settings.results.sink,
         result_target=result_target,
         max_events_per_message=settings.results.max_events_per_message,
+        pass_attributes=settings.results.pass_attributes,
+        correlation=settings.results.correlation or "",
+        keep_members=settings.results.keep_members,
+        pass_message_group=settings.results.pass_message_group,
         overflow_location=settings.results.overflow_location or "",
         request_timeout_seconds=request_timeout_seconds(settings.function.timeout_seconds),
         max_receive_count=settings.queue.max_receive_count,
@@ -60,7 +64,13 @@ def _asynchronous(settings: PipelineSettings) -> dict[str, Any]:
 def _idempotency(settings: PipelineSettings, table_name: str) -> dict[str, Any]:
     if settings.idempotency is None:
         return {}
-    return {"idempotency_table": table_name, "idempotency_seconds": settings.idempotency.retention_seconds}
+    table = settings.idempotency
+    return {
+        "idempotency_table": table_name,
+        "idempotency_seconds": table.retention_seconds,
+        "idempotency_key": table.key,
+        "model_version": table.model_version or "",
+    }
 
 
 def environment_violations(path: str, property_: str, handler_settings: HandlerSettings) -> Iterator[Violation]:

@@ -14,6 +14,7 @@ from constructs_lib.settings import (
     EventSourceSettings,
     ExistingQueue,
     FunctionSettings,
+    IdempotencySettings,
     InferenceSettings,
     InstanceCapacity,
     MonitoringSettings,
@@ -28,7 +29,7 @@ from constructs_lib.settings import (
     StackSettings,
 )
 from constructs_lib.settings.base import did_you_mean
-from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS, codec_faults
+from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS, codec_faults, identity_faults
 from constructs_lib.validation.filters import filter_mistakes
 from constructs_lib.validation.schedules import schedule_bound, timezone_bound
 from constructs_lib.validation.tags import tag_mistakes
@@ -181,9 +182,17 @@ def results_relations(settings: ResultsSettings) -> Iterator[Relation]:
     if settings.max_events_per_message > 1 and settings.sink in set(RESULT_SINKS) - set(PACKED_SINKS):
         reason = f"sink is {settings.sink}: only messages of a queue or topic hold several"
         yield Relation("max_events_per_message", settings.max_events_per_message, "1", reason)
+    for name, bound in identity_faults(settings.pass_attributes, settings.correlation, settings.keep_members):
+        yield Relation(name, getattr(settings, name), bound, "the handler's events and dead letters")
     if settings.kms_key_arn is not None and settings.sink in ("s3", "none"):
         reason = f"sink is {settings.sink}: nothing is created that it could encrypt"
         yield Relation("kms_key_arn", settings.kms_key_arn, "None", reason)
+
+
+def idempotency_relations(settings: IdempotencySettings) -> Iterator[Relation]:
+    if settings.model_version is not None and settings.key != "correlation":
+        bound, reason = "None, or key correlation", "a message's id is that message's alone"
+        yield Relation("model_version", settings.model_version, bound, reason)
 
 
 def serverless_capacity_relations(settings: ServerlessCapacity) -> Iterator[Relation]:
@@ -291,6 +300,7 @@ RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     ProvisionedPollers: provisioned_pollers_relations,
     InferenceSettings: inference_relations,
     ResultsSettings: results_relations,
+    IdempotencySettings: idempotency_relations,
     ServerlessCapacity: serverless_capacity_relations,
     InstanceCapacity: instance_capacity_relations,
     MonitoringSettings: monitoring_relations,

@@ -1,13 +1,13 @@
 """Formats whose records are JSON."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 from ..ignored import IgnoredMembers
 from ..records import Record
-from ..settings import HandlerSettings
+from ..settings import EVENT_MEMBERS, HandlerSettings
 from .base import (
     JSON_WHITESPACE,
     Codec,
@@ -60,15 +60,23 @@ class HuggingFaceCodec(Framed):
     content_type = accept = "application/json"
 
     def __init__(
-        self, parameters: Mapping[str, Any], *, task: str = "", bare: bool = False, any_result: bool = False
+        self,
+        parameters: Mapping[str, Any],
+        *,
+        task: str = "",
+        bare: bool = False,
+        any_result: bool = False,
+        kept: Iterable[str] = (),
     ) -> None:
-        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each."""
+        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each; `kept` are the
+        members of a record that its result has.
+        """
         self.parameters = dict(parameters)
         self._default_group = compact(self.parameters) if parameters else ""
         self._has_lists = task in _TASKS_WITH_LISTS
         self._bare = bare
         self._any_result = any_result
-        self._ignored = IgnoredMembers('"inputs"')
+        self._ignored = IgnoredMembers('"inputs"', kept)
 
     def parse(self, record: Record, payload: Payload) -> Item:
         piece = _lone_inputs(payload.text)
@@ -292,7 +300,9 @@ def make(settings: HandlerSettings) -> Codec:
     any_result = settings.accept_any_result
     if settings.codec == "huggingface":
         bare = settings.max_records_per_request == 1
-        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
+        # What a result's event has beside its result is expected there: the next pipeline's message has it.
+        kept = {*settings.keep_members, *(EVENT_MEMBERS if settings.envelope in ("cloudevents", "auto") else ())}
+        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result, kept=kept)
     if settings.codec == "instances":
         return InstancesCodec(
             request_key=settings.request_key,

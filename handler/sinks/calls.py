@@ -1,5 +1,6 @@
 """Calls to a sink's service, one attempt each, and the meaning of their errors."""
 
+import base64
 import itertools
 import re
 from collections.abc import Callable, Sequence
@@ -84,9 +85,21 @@ def refusal(target: str, entry: dict[str, Any], code_name: str, message_name: st
     return f"{code}: {message}"
 
 
-def string_attributes(entry: Entry) -> dict[str, Any]:
-    """Return the argument for SQS's and SNS's message attributes; empty if the entry has none."""
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in entry.attributes.items()}
+def message_attributes(entry: Entry, *, has_custom_types: bool) -> dict[str, Any]:
+    """Return the argument for SQS's and SNS's message attributes; empty if the entry has none.
+
+    Only SQS has types with a label of the sender's own.
+    """
+    attributes: dict[str, Any] = {
+        name: {"DataType": "String", "StringValue": value} for name, value in entry.attributes.items()
+    }
+    for name, (type_, value) in entry.passed_on.items():
+        known = type_ if has_custom_types else type_.partition(".")[0]
+        is_binary = type_.startswith("Binary")
+        attributes[name] = {
+            "DataType": known,
+            **({"BinaryValue": base64.b64decode(value)} if is_binary else {"StringValue": value}),
+        }
     return {"MessageAttributes": attributes} if attributes else {}
 
 
@@ -95,4 +108,10 @@ def fifo_fields(entry: Entry) -> dict[str, str]:
 
     An entry without a group needs no order, so it is a group of its own.
     """
-    return {"MessageGroupId": entry.group or entry.message_id, "MessageDeduplicationId": entry.message_id}
+    ids = {"MessageGroupId": entry.group or entry.message_id}
+    return {**ids, "MessageDeduplicationId": entry.event_id or entry.message_id}
+
+
+def fair_fields(entry: Entry) -> dict[str, str]:
+    """Return the message group for a standard queue, or for a standard topic, which passes it on to such queues."""
+    return {"MessageGroupId": entry.fair_group} if entry.fair_group else {}

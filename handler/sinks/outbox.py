@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from ..faults import jittered_seconds
-from ..records import NOTHING
+from ..records import NOTHING, Attribute
 
 RETRIES = 2
 # Longest pause before the first retry; twice that before the second, with full jitter.
@@ -24,18 +24,25 @@ class Overflow(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One message to send. Its id is the source message's, so that receivers recognize a repeated delivery."""
+    """One message to send, with the id of the source message."""
 
     message_id: str
     body: str
     attributes: Mapping[str, str] = NOTHING
     group: str = ""
+    """Message group whose order it keeps."""
     trace_header: str = ""
     """AWS X-Ray's trace header."""
     source_arn: str = ""
     overflow: Overflow | None = None
     event_type: str = ""
     """The CloudEvent's type; empty for dead letters."""
+    event_id: str = ""
+    """The CloudEvent's id, by which receivers recognize a repeated delivery; empty for dead letters."""
+    passed_on: Mapping[str, Attribute] = NOTHING
+    """The source message's attributes that it has too, with their types."""
+    fair_group: str = ""
+    """Message group for fairness on standard queues."""
 
 
 class NotSentError(RuntimeError):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from .calls import batch_ids, call, errors_by_id, fifo_fields, string_attributes
-from .events import MAX_BYTES, attribute_bytes, text_bytes
+from .calls import batch_ids, call, errors_by_id, fair_fields, fifo_fields, message_attributes
+from .events import MAX_BYTES, entry_bytes
 from .outbox import Entry, FlushPolicy
 
 
@@ -22,7 +22,7 @@ class SqsTransport:
         self._fifo = queue_url.endswith(".fifo")
 
     def size(self, entry: Entry) -> int:
-        return text_bytes(entry.body) + attribute_bytes(entry.attributes)
+        return entry_bytes(entry)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         ids = batch_ids(entries)
@@ -31,8 +31,8 @@ class SqsTransport:
         return errors_by_id(self._queue_url, ids, entries, answer)
 
     def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
-        message = {"Id": id_, "MessageBody": entry.body, **string_attributes(entry)}
+        message = {"Id": id_, "MessageBody": entry.body, **message_attributes(entry, has_custom_types=True)}
         if entry.trace_header:
             trace = {"DataType": "String", "StringValue": entry.trace_header}
             message["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
-        return {**message, **fifo_fields(entry)} if self._fifo else message
+        return {**message, **(fifo_fields(entry) if self._fifo else fair_fields(entry))}

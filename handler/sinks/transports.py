@@ -6,12 +6,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..clients import new_client, split_location
-from .calls import NO_WORD, batch_ids, call, errors_by_id, fifo_fields, members, refusal, string_attributes
-from .events import EVENT_TYPE, attribute_bytes, text_bytes
+from ..settings import EVENT_SOURCE
+from .calls import (
+    NO_WORD,
+    batch_ids,
+    call,
+    errors_by_id,
+    fair_fields,
+    fifo_fields,
+    members,
+    message_attributes,
+    refusal,
+)
+from .events import entry_bytes, text_bytes
 from .outbox import Entry, FlushPolicy, NotSentError
-
-# EventBridge rules match on it. The prefix "aws." is reserved.
-SOURCE = EVENT_TYPE.rpartition(".")[0]
 
 
 class SnsTransport:
@@ -29,7 +37,7 @@ class SnsTransport:
         self._fifo = topic_arn.endswith(".fifo")
 
     def size(self, entry: Entry) -> int:
-        return text_bytes(entry.body) + attribute_bytes(entry.attributes)
+        return entry_bytes(entry)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         ids = batch_ids(entries)
@@ -40,8 +48,8 @@ class SnsTransport:
         return errors_by_id(self._topic_arn, ids, entries, answer)
 
     def _as_message(self, id_: str, entry: Entry) -> dict[str, Any]:
-        fifo = fifo_fields(entry) if self._fifo else {}
-        return {"Id": id_, "Message": entry.body, **string_attributes(entry), **fifo}
+        group = fifo_fields(entry) if self._fifo else fair_fields(entry)
+        return {"Id": id_, "Message": entry.body, **message_attributes(entry, has_custom_types=False), **group}
 
 
 class EventBridgeTransport:
@@ -59,7 +67,7 @@ class EventBridgeTransport:
 
     def size(self, entry: Entry) -> int:
         """Number of bytes as EventBridge's user guide counts them: source, detail type, detail and resources."""
-        return len(SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
+        return len(EVENT_SOURCE) + len(entry.event_type) + text_bytes(entry.body) + text_bytes(entry.source_arn)
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
         answer = call(self._bus, self._client.put_events, Entries=[self._as_event(entry) for entry in entries])
@@ -75,7 +83,7 @@ class EventBridgeTransport:
     def _as_event(self, entry: Entry) -> dict[str, Any]:
         return {
             "EventBusName": self._bus,
-            "Source": SOURCE,
+            "Source": EVENT_SOURCE,
             "DetailType": entry.event_type,
             "Detail": entry.body,
             "Resources": [entry.source_arn] if entry.source_arn else [],
@@ -84,7 +92,7 @@ class EventBridgeTransport:
 
 
 class S3Transport:
-    """Puts one object per batch. Its key is a hash of the message ids, so that a repeated PUT overwrites the first."""
+    """Puts one object per batch. Its key is a hash of the events' ids, so that a repeated PUT overwrites the first."""
 
     name = "an S3 object"
     # Lambda: at most 10,000 records in an SQS event. S3: at most 5 GiB in a PutObject.
@@ -102,7 +110,7 @@ class S3Transport:
         return text_bytes(entry.body) + 1
 
     def send(self, entries: Sequence[Entry]) -> dict[str, str]:
-        ids = "\n".join(sorted(entry.message_id for entry in entries))
+        ids = "\n".join(sorted(entry.event_id for entry in entries))
         call(
             self._location,
             self._client.put_object,

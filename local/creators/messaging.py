@@ -5,6 +5,7 @@ from typing import Any
 
 from local.aws import Aws
 from local.creators.base import Arguments, Creator, text
+from local.errors import LocalRunError
 from local.template import Template
 
 QUEUE_ATTRIBUTES = {
@@ -27,6 +28,7 @@ TOPIC_ATTRIBUTES = {
 }
 SUBSCRIPTION_ATTRIBUTES = {
     "filter_policy": "FilterPolicy",
+    "filter_policy_scope": "FilterPolicyScope",
     "raw_message_delivery": "RawMessageDelivery",
     "redrive_policy": "RedrivePolicy",
 }
@@ -40,6 +42,8 @@ class Messaging(Creator):
         self.methods = {
             "data.aws_sqs_queue": self._existing_queue,
             "aws_cloudwatch_event_bus": self._event_bus,
+            "aws_cloudwatch_event_rule": self._event_rule,
+            "aws_cloudwatch_event_target": self._event_target,
             "aws_sns_topic": self._topic,
             "aws_sns_topic_policy": self._topic_policy,
             "aws_sns_topic_subscription": self._subscription,
@@ -98,6 +102,24 @@ class Messaging(Creator):
     def _event_bus(self, arguments: Arguments) -> dict[str, Any]:
         name, tags = arguments.pop("name"), self.tag_list(arguments)
         return {"id": name, "arn": self.aws.events.create_event_bus(Name=name, Tags=tags)["EventBusArn"]}
+
+    def _event_rule(self, arguments: Arguments) -> dict[str, Any]:
+        rule = self.aws.events.put_rule(
+            Name=arguments["name"],
+            EventBusName=arguments.pop("event_bus_name"),
+            EventPattern=arguments.pop("event_pattern"),
+            Tags=self.tag_list(arguments),
+        )
+        return {"id": arguments.pop("name"), "arn": rule["RuleArn"]}
+
+    def _event_target(self, arguments: Arguments) -> dict[str, Any]:
+        target: Any = {"Id": "queue", "Arn": arguments.pop("arn"), "InputPath": arguments.pop("input_path")}
+        target["DeadLetterConfig"] = {"Arn": arguments.pop("dead_letter_config")["arn"]}
+        rule, bus = arguments.pop("rule"), arguments.pop("event_bus_name")
+        answer = self.aws.events.put_targets(Rule=rule, EventBusName=bus, Targets=[target])
+        if answer["FailedEntryCount"]:
+            raise LocalRunError(f"the target was refused: {answer['FailedEntries']}")
+        return {}
 
 
 def _taken(arguments: Arguments, names: Mapping[str, str]) -> dict[str, str]:

@@ -29,6 +29,7 @@ from constructs_lib import (
     ProvisionedPollers,
     QueueScaling,
     QueueSettings,
+    ResultsOf,
     ResultsSettings,
     S3StateSettings,
     ScheduledCapacity,
@@ -296,7 +297,39 @@ GOVERNED = PipelineSettings(
     acknowledged={"filters-delete": "other kinds have a queue of their own"},
 )
 
+# chains by each of the three ways, and whose message it was through all of them
+IDENTIFIED = ResultsSettings(
+    pass_attributes=("tenant",), correlation="orderId", keep_members=("inputs",), pass_message_group=True
+)
+LINK = PipelineSettings(
+    endpoint=EndpointSettings(model=SCORER, capacity=INSTANCES),
+    queue=QueueSettings(max_message_bytes=1_048_576),
+    inference=InferenceSettings(envelope="cloudevents"),
+    results=IDENTIFIED,
+)
+FIRST = replace(
+    LINK,
+    inference=InferenceSettings(),
+    idempotency=IdempotencySettings(key="correlation", model_version="2026-11"),
+    monitoring=MonitoringSettings(quiet_groups_age_seconds=300, noisy_groups=2),
+)
+
 STACKS = {
+    "chained": StackSettings(
+        region=REGION,
+        pipelines={
+            "first": replace(FIRST, results=replace(IDENTIFIED, sink="eventbridge")),
+            "by-rule": LINK,
+            "by-queue": replace(LINK, results=replace(IDENTIFIED, sink="sns")),
+            "by-topic": LINK,
+            "asynchronous": replace(ASYNCHRONOUS, results=IDENTIFIED),
+        },
+        feeds={
+            "by-rule": ResultsOf(pipeline="first", matching={"data": {"result": {"label": ["de"]}}}),
+            "by-queue": ResultsOf(pipeline="by-rule"),
+            "by-topic": ResultsOf(pipeline="by-queue"),
+        },
+    ),
     "every": StackSettings(
         region=REGION,
         pipelines={

@@ -132,7 +132,10 @@ class LocalAws:
         """Return the attributes of the dead letters, with the body, by source message id; fails on a duplicate."""
         dead_letters = {}
         for message in self.queues.get("dead", []):
-            attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+            attributes = {
+                name: value.get("StringValue") or value["BinaryValue"]
+                for name, value in message["MessageAttributes"].items()
+            }
             assert attributes["sourceMessageId"] not in dead_letters
             dead_letters[attributes["sourceMessageId"]] = {**attributes, "body": message["MessageBody"]}
         return dead_letters

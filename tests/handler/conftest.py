@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -104,6 +105,14 @@ def texts(count: int) -> list[str]:
     return [json.dumps({"inputs": f"text {number}"}) for number in range(count)]
 
 
+def without_request(event: Event) -> Event:
+    """Return a result's event without the request that brought it, which no two have in common."""
+    data = dict(event["data"])
+    assert re.fullmatch("[0-9a-f]{32}", data.pop("inferenceId")), "an event's inferenceId is not one of the handler's"
+    assert isinstance(data.pop("recordIndex"), int)
+    return {**event, "data": data}
+
+
 SUCCEEDED = ("succeeded", "")
 
 
@@ -133,7 +142,7 @@ def outcomes(aws: LocalAws, handler: BatchInference, event: Event, remaining_ms:
     for message in aws.queues.get("results", [])[results:]:
         content = json.loads(message.get("MessageBody") or message.get("Message") or message["Detail"])
         for result in content if isinstance(content, list) else [content]:
-            found[result["subject"]].append(SUCCEEDED)
+            found[result["id"].partition("/")[0]].append(SUCCEEDED)
     for message in aws.queues.get("dead", [])[dead_letters:]:
         attributes = message["MessageAttributes"]
         id_, reason = (attributes[name]["StringValue"] for name in ("sourceMessageId", "reason"))

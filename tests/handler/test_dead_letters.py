@@ -3,11 +3,13 @@
 import pytest
 
 from handler.records import Reason, Record
+from handler.settings import HandlerSettings
 from handler.sinks import SqsTransport, dead_letter_entry
 from tests.handler.aws import LocalAws
 from tests.handler.conftest import Build, FakeContext, make_event, returned, texts
 from tests.handler.sinks import ARN, TRACE_HEADER, traced
 
+SETTINGS = HandlerSettings(endpoint_name="dev-language", dead_letter_queue_url="")
 REASON = len("reason" + "String" + "malformed")
 SOURCE_ID = len("sourceMessageId" + "String" + "m0")
 
@@ -30,7 +32,7 @@ def test_a_dead_letter_keeps_the_records_attributes_and_trace(aws: LocalAws, inf
 
 def _letter(body: str, **attributes: str) -> dict[str, str]:
     record = Record("m0", "r0", body, 1, ARN, attributes=attributes)
-    return dict(dead_letter_entry(record, "dev-language", Reason.MALFORMED, "why").attributes)
+    return dict(dead_letter_entry(record, SETTINGS, Reason.MALFORMED, "why").attributes)
 
 
 def test_of_ten_attributes_a_dead_letter_keeps_those_that_are_read_again() -> None:
@@ -65,7 +67,7 @@ def test_a_dead_letter_of_a_large_body_keeps_what_has_room(
 
 def test_a_detail_is_cut_between_characters() -> None:
     record = Record("m0", "r0", "x" * (1_048_576 - REASON - SOURCE_ID - 45 - 18), 1, ARN)
-    letter = dead_letter_entry(record, "dev-language", Reason.MALFORMED, "ä€ö")
+    letter = dead_letter_entry(record, SETTINGS, Reason.MALFORMED, "ä€ö")
     assert letter.attributes["detail"] == "ä€"
     assert SqsTransport(None, "").size(letter) == 1_048_575
 

@@ -53,7 +53,8 @@ RESULT = cloud_event('{"endpoint": "e", "result": {"label": "de"}}', datacontent
         ({"codec": "jsonlines"}, sns(s3("inputs/list")), SUCCEEDED, b"[8]"),
         # results of one pipeline into another
         ({"codec": "jsonlines"}, RESULT, SUCCEEDED, b'{"endpoint": "e", "result": {"label": "de"}}'),
-        ({"codec": "jsonlines"}, f"[{RESULT}]", MALFORMED, b""),
+        ({"codec": "jsonlines"}, f"[{RESULT}]", SUCCEEDED, b'"result"'),
+        ({"codec": "jsonlines", "envelope": "refuse"}, f"[{RESULT}]", MALFORMED, b""),
         ({"codec": "jsonlines"}, sns(RESULT), SUCCEEDED, b'"result"'),
         ({"codec": "jsonlines"}, eventbridge(RESULT), SUCCEEDED, b'"result"'),
         # pictures: in base64 within JSON, by pointer, by notification, by the extended client

@@ -7,18 +7,30 @@ from handler import index
 from handler.batch import BatchInference
 from handler.entry import once_a_sandbox
 from tests.handler.aws import LocalAws, Request
-from tests.handler.conftest import SUCCEEDED, Build, FakeContext, each, make_event, outcomes, returned, texts
+from tests.handler.conftest import (
+    SUCCEEDED,
+    Build,
+    FakeContext,
+    each,
+    make_event,
+    outcomes,
+    returned,
+    texts,
+    without_request,
+)
 
 
 def test_a_batch_is_one_request_and_each_result_leaves_as_a_cloudevent(aws: LocalAws, inference: Build) -> None:
     response = inference().process(make_event(texts(10)), FakeContext())
     assert returned(response) == []
     (request,) = aws.requests
-    assert request == Request("dev-language", "application/json", "application/json", request.body)
+    headers = {"inference-id": request.sagemaker_headers["inference-id"]}
+    json_ = "application/json"
+    assert request == Request("dev-language", json_, json_, request.body, sagemaker_headers=headers)
     assert request.inputs == [f"text {number}" for number in range(10)]
     event = aws.results()["m3"]
     assert datetime.fromisoformat(event.pop("time")).tzinfo is not None
-    assert event == {
+    assert without_request(event) == {
         "specversion": "1.0",
         "id": "m3",
         "source": "arn:aws:sqs:eu-central-1:123456789012:dev-language-work",

@@ -39,7 +39,7 @@ def test_a_second_delivery_is_not_scored_and_its_result_leaves_again(
     assert returned(handler.process(make_event(texts(40), receive_count=2), FakeContext())) == []
     assert len(aws.requests) == requests
     assert {id_: event["data"] for id_, event in aws.results().items()} == first
-    assert set(table["m0"]) == {"id", "result", "expires_at"}
+    assert set(table["m0"]) == {"id", "result", "expires_at", "inference_id", "record_index"}
     assert 55 <= int(table["m0"]["expires_at"]["N"]) - time.time() <= 61
 
 

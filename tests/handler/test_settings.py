@@ -64,6 +64,12 @@ def test_what_is_rendered_is_read_back_equal() -> None:
         input_location="s3://inputs/",
         more_input_locations=("s3://others/", "s3://others/more/"),
         input_bucket_owners={"others": "210987654321"},
+        pass_attributes=("tenant", "a.b"),
+        correlation="/order/a~1b",
+        keep_members=("id", "größe"),
+        pass_message_group=True,
+        idempotency_key="correlation",
+        model_version="7 b",
     )
     assert HandlerSettings.from_environment(settings.to_environment()) == settings
 
@@ -138,6 +144,21 @@ def test_the_code_before_refuses_the_new_variables() -> None:
                 "with a slash last",
             )
             for value in ('["s3://bucket"]', '"s3://bucket/"', "[7]")
+        ),
+        (
+            {"PASS_ATTRIBUTES": '["a b"]', "KEEP_MEMBERS": '[""]'},
+            """PASS_ATTRIBUTES='["a b"]': must be a JSON list of names of message attributes; """
+            """KEEP_MEMBERS='[""]': must be a JSON list of names of members""",
+        ),
+        (
+            {"CORRELATION": "a/b", "IDEMPOTENCY_KEY": "body"},
+            "CORRELATION='a/b': must be the name of a message attribute, or a JSON Pointer such as /order/id; "
+            "IDEMPOTENCY_KEY='body': must be one of message-id, correlation",
+        ),
+        (
+            {"IDEMPOTENCY_KEY": "correlation", "KEEP_MEMBERS": '["result"]'},
+            """KEEP_MEMBERS='["result"]': must be names without result, which the handler itself gives; """
+            "IDEMPOTENCY_KEY='correlation': must be message-id without CORRELATION",
         ),
         ({"INPUT_BUCKET_OWNERS": "[]"}, "INPUT_BUCKET_OWNERS='[]': must be a JSON object"),
         ({"ENVELOPE": "s3"}, "INPUT_LOCATION is not set, and ENVELOPE='s3' needs it"),

@@ -192,7 +192,7 @@ def test_an_injected_fault_is_what_the_handler_takes_it_for(
         }.items():
             monkeypatch.setenv(name, value)
         with pytest.raises(Exception) as error:  # noqa: PT011 - whatever botocore raises: it is classified next
-            Endpoint(settings, codec).score(items)
+            Endpoint(settings, codec).score(items, "a-request")
     assert isinstance(error.value, Exception)
     assert classify(error.value) is fault
     assert server.invocations == []
