@@ -175,6 +175,7 @@ class Invocation:
             max_records_per_request=1 if settings.asynchronous else settings.max_records_per_request,
             max_request_bytes=min(settings.max_request_bytes, self._executor.max_request_bytes),
             max_receive_count=settings.max_receive_count,
+            max_padded_tokens=settings.max_padded_tokens,
             sort_by_length=settings.sort_by_length,
         )
 

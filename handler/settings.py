@@ -34,6 +34,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "async_invocation_seconds": (1, 3600),  # SageMaker: InvocationTimeoutSeconds
     "idempotency_seconds": (60, 366 * 86_400),
     "max_events_per_message": (1, 10_000),  # no batch is larger
+    "max_padded_tokens": (0, 10_000_000),
     "max_receive_count": (1, 1000),  # SQS: RedrivePolicy maxReceiveCount
     "max_records_per_request": (1, 10_000),  # no batch is larger
     "max_request_bytes": (1, 25 * MIB),  # SageMaker: InvokeEndpoint Body
@@ -140,6 +141,12 @@ class HandlerSettings:
     alone in its request has the same shape as in a shared one. Empty: the task is not known."""
     accept_any_result: bool = False
     """Whether results are accepted that look like an error, {"error": …} or null, or like another codec's answer."""
+    batch_inside: bool = False
+    """`huggingface` only: whether the inputs of a request are one batch of the model too, by the pipeline's parameter
+    `batch_size`, where they are of like length. A model that refuses it gets none any more."""
+    max_padded_tokens: int = 0
+    """Most tokens of a request if each of its records were padded to the longest, estimated as a quarter of its bytes;
+    a longer record is alone. 0: there is no such bound."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""
@@ -247,6 +254,7 @@ def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
         "response_key": ("predictions", ("instances",)),
         "request_members": ({}, ("instances", "single")),
         "csv_header": ("", ("csv", "csv-row")),
+        "batch_inside": (False, ("huggingface",)),
         "send_lone_record_twice": (False, tuple(name for name in CODECS if name != "single")),
     }
     for name, (default, codecs) in only.items():

@@ -69,9 +69,17 @@ class InferenceSettings(Settings):
     input_bucket_owners: Mapping[str, str] = field(default_factory=dict)
     """Accounts that own the buckets of inputs, by the bucket's name; by default each is owned by the account that the
     function is in, and one that another account owns is not read."""
-    sort_by_length: bool = False
-    """Whether records of like length share requests, for models that pad to the longest; by default they are in the
-    order they came in."""
+    batch_inside: bool | None = None
+    """`huggingface` only: whether the records of a request are one batch of the model too (the pipeline's `batch_size`)
+    where they are of like length, which is faster, and may change the last digits of results. By default where each
+    model is a `HuggingFaceModel` with a task for which padding does not count; a `batch_size` of yours in `parameters`
+    wins. A model that refuses it is found out, and gets none any more."""
+    max_padded_tokens: int | None = None
+    """Most tokens of a request if each of its records were padded to the longest, a token estimated as four bytes; a
+    record over it is alone. By default 4,096 with `batch_inside`, else there is no such bound."""
+    sort_by_length: bool | None = None
+    """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues. By default
+    with `batch_inside`, else records are in the order they came in."""
     fifo_dead_letters: bool = False
     """FIFO only: whether a record that can't be scored is dead-lettered and its message group goes on without it; by
     default it holds its group until SQS moves it to the dead-letter queue."""

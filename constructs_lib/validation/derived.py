@@ -14,6 +14,7 @@ from constructs_lib.settings import (
     ExistingEndpoint,
     ExistingQueue,
     Hardware,
+    HuggingFaceModel,
     MonitoringSettings,
     PipelineSettings,
 )
@@ -26,6 +27,14 @@ Keyed = TypeVar("Keyed", bound=Settings)
 
 # Two, so that what a record holds up goes on beside it; more than eight would need more than a batch of records.
 MIN_DERIVED_REQUESTS, MAX_DERIVED_REQUESTS = 2, 8
+# Tasks of text pipelines whose results for a text don't change with the padding behind it. Others do: a decoder goes on
+# from the padding, and `feature-extraction` has a row for each token of it (transformers 4.57, pipelines/).
+BATCHED_TASKS = (
+    *("fill-mask", "ner", "question-answering", "sentiment-analysis", "text-classification", "token-classification"),
+    "zero-shot-classification",
+)
+# Of even texts, batches of so many tokens are as fast as larger ones (docs/benchmarks.md, batched-inside).
+PADDED_TOKENS = 4096
 ADVISED_VISIBILITY_FACTOR = 6
 LATENCY_ALARM_PERCENT = 80
 
@@ -38,6 +47,8 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
     task: that of the endpoint's models, where it is known.
     envelope: as it is for a codec of one's own, which may take it; refused by the others.
     requests in flight in one invocation: as many as a full batch needs, 2 at least and 8 at most.
+    batches inside: where AWS's Hugging Face container serves tasks that padding does not change; then a request has
+    4,096 padded tokens at most, and but for FIFO queues records of like length share one.
     maximum concurrency: the endpoint's capacity divided by that, within Lambda's 2 to 1,000; none with provisioned
     pollers, and none for asynchronous endpoints, which queue requests themselves.
     alarm on the model's latency: at 80 % of what a request may take.
@@ -55,6 +66,9 @@ def derive(settings: PipelineSettings) -> PipelineSettings:
             requests_in_flight=in_flight,
             task=inference.task or settings.endpoint.task,
             envelope=inference.envelope or ("as-is" if ":" in inference.codec else "refuse"),
+            batch_inside=(inside := _batch_inside(settings)),
+            max_padded_tokens=inference.max_padded_tokens or (PADDED_TOKENS if inside else None),
+            sort_by_length=(inside and not queue.fifo) if inference.sort_by_length is None else inference.sort_by_length,
         ),
         event_source=replace(source, maximum_concurrency=_maximum_concurrency(settings, in_flight)),
         monitoring=_monitoring(settings),
@@ -104,6 +118,18 @@ def records_per_request(settings: PipelineSettings) -> int:
     """Return how many records a request has at most; an asynchronous endpoint gets each by itself."""
     alone = settings.inference.codec == "single" or settings.endpoint.async_capacity is not None
     return 1 if alone else settings.inference.max_records_per_request
+
+
+def _batch_inside(settings: PipelineSettings) -> bool:
+    inference, endpoint = settings.inference, settings.endpoint
+    if inference.batch_inside is not None:
+        return inference.batch_inside
+    return (
+        inference.codec == "huggingface"
+        and records_per_request(settings) > 1
+        and isinstance(endpoint, EndpointSettings)
+        and all(isinstance(model, HuggingFaceModel) and model.task in BATCHED_TASKS for model in endpoint.models)
+    )
 
 
 def _monitoring(settings: PipelineSettings) -> MonitoringSettings | None:

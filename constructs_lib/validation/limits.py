@@ -246,6 +246,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _shared("max_request_bytes", "bytes", "SageMaker InvokeEndpoint Body"),
         _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
         _shared("requests_in_flight", "requests", "threads in one function"),
+        Range("max_padded_tokens", 1, BOUNDS["max_padded_tokens"][1], "tokens", "an estimate"),
         _TASK,
         Pattern("content_type", MEDIA_TYPE, "a content type such as application/json", "SageMaker ContentType"),
         Pattern("accept", MEDIA_TYPE, "a content type such as application/json", "SageMaker Accept"),

@@ -25,6 +25,7 @@ from .base import (
     spliceable,
     to_bytes,
 )
+from .batch_size import BatchSize
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
@@ -60,14 +61,24 @@ class HuggingFaceCodec(Framed):
     content_type = accept = "application/json"
 
     def __init__(
-        self, parameters: Mapping[str, Any], *, task: str = "", bare: bool = False, any_result: bool = False
+        self,
+        parameters: Mapping[str, Any],
+        *,
+        task: str = "",
+        bare: bool = False,
+        any_result: bool = False,
+        batch_size: BatchSize | None = None,
     ) -> None:
-        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each."""
+        """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each.
+
+        With `batch_size`, requests have that parameter unless their own name one.
+        """
         self.parameters = dict(parameters)
         self._default_group = compact(self.parameters) if parameters else ""
         self._has_lists = task in _TASKS_WITH_LISTS
         self._bare = bare
         self._any_result = any_result
+        self.batch_size = batch_size
         self._ignored = IgnoredMembers('"inputs"')
 
     def parse(self, record: Record, payload: Payload) -> Item:
@@ -90,9 +101,13 @@ class HuggingFaceCodec(Framed):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
+    def overhead(self, group_key: str) -> int:
+        return super().overhead(group_key) + (_MAX_BATCH_SIZE_BYTES if self.batch_size else 0)
+
     def encode(self, items: Sequence[Item]) -> bytes:
         if not self._bare and not items[0].alone:
-            return super().encode(items)
+            size = self.batch_size.of(items) if self.batch_size else 0
+            return _in_batches(super().encode(items), items[0].group_key, size)
         (item,) = items
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
         return b'{"inputs":' + item.parts[0] + parameters + b"}"
@@ -112,6 +127,18 @@ class HuggingFaceCodec(Framed):
             # Some pipelines (question-answering, fill-mask) take the result of a lone input out of its list.
             return answer
         return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
+
+
+_MAX_BATCH_SIZE_BYTES = len(',"parameters":{"batch_size":10000}')
+
+
+def _in_batches(request: bytes, group_key: str, size: int) -> bytes:
+    """Return the request with a batch size among its parameters, if there is one and they name none themselves."""
+    if not size or '"batch_size":' in group_key:
+        return request
+    if not group_key:
+        return request[:-1] + f',"parameters":{{"batch_size":{size}}}}}'.encode()
+    return request[:-2] + f',"batch_size":{size}}}}}'.encode()
 
 
 def _is_encoded_twice(body: Any) -> bool:
@@ -292,7 +319,10 @@ def make(settings: HandlerSettings) -> Codec:
     any_result = settings.accept_any_result
     if settings.codec == "huggingface":
         bare = settings.max_records_per_request == 1
-        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result)
+        batch_size = BatchSize() if settings.batch_inside else None
+        return HuggingFaceCodec(
+            settings.parameters, task=settings.task, bare=bare, any_result=any_result, batch_size=batch_size
+        )
     if settings.codec == "instances":
         return InstancesCodec(
             request_key=settings.request_key,
