@@ -82,8 +82,10 @@ def few(case: Case) -> list[str]:
 def codecs_of(case: Case) -> list[Codec]:
     """Return the pair's codec, and, if it has batches inside, the one that goes without where a model refuses them."""
     every = [case.settings, *([{**case.settings, "batch_inside": False}] if case.settings.get("batch_inside") else [])]
-    names = {"endpoint_name": "recorded", "dead_letter_queue_url": "recorded"}
-    return [codec_for(HandlerSettings(**names, **settings)) for settings in every]
+    return [
+        codec_for(HandlerSettings(endpoint_name="recorded", dead_letter_queue_url="recorded", **settings))
+        for settings in every
+    ]
 
 
 def _record(case: Case, runner: Runner, body: str) -> dict[str, Any]:

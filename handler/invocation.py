@@ -160,6 +160,8 @@ class Invocation:
                 for answer in scoring:
                     if isinstance(answer, Scored):
                         self._anything_scored = True
+                        if self._settings.codec == "chat" and not self._settings.asynchronous:
+                            self._metrics.generated(answer.results)
                         self._take_results([item.record for item in answer.items], answer.results)
                     else:
                         failed.append(answer)

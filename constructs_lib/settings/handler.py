@@ -45,6 +45,7 @@ HANDLER_PACKAGE = Path(handler.__file__).parent
 
 BODY_ENCODINGS = settings.BODY_ENCODINGS
 BOUNDS = settings.BOUNDS
+CHAT_STYLES = settings.CHAT_STYLES
 CODECS = settings.CODECS
 ENVELOPES = settings.ENVELOPES
 KIB = settings.KIB
