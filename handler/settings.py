@@ -296,10 +296,12 @@ def _chat_faults(settings: Any) -> Iterator[tuple[str, str]]:
         yield "session_attribute", "empty, or max_records_per_request 1: a request has one session"
     if settings.codec != "chat":
         return
+    if settings.prompt_template and not re.search(r"\{\w+\}", settings.prompt_template):
+        yield "prompt_template", "with a member of the record in braces, for instance {body}"
     if settings.system_prompt and settings.chat_style == "inputs":
         yield "system_prompt", "empty with chat_style inputs: the prompt template can hold it"
     for name in ("stream", "n"):
-        if settings.parameters.get(name) not in (None, False, 1):
+        if name in settings.parameters:
             yield "parameters", f"without {name}: a record has one answer, in one piece"
 
 

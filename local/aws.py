@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
     from types_boto3_lambda import LambdaClient
     from types_boto3_logs import CloudWatchLogsClient
+    from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
     from types_boto3_sts import STSClient
 
@@ -38,6 +39,7 @@ class Aws:
     iam: "IAMClient"
     lambda_: "LambdaClient"
     logs: "CloudWatchLogsClient"
+    s3: "S3Client"
     sqs: "SQSClient"
     sts: "STSClient"
 
@@ -51,6 +53,7 @@ class Aws:
             iam=client("iam"),
             lambda_=client("lambda"),
             logs=client("logs"),
+            s3=client("s3"),
             sqs=client("sqs"),
             sts=client("sts"),
         )

@@ -88,8 +88,12 @@ class RolePermissions:
 
     def _needed_by_handler(self) -> Iterator[Permission]:
         """Yield the need of the function's own calls, besides the endpoint."""
-        for queue in (self._pipeline.results, self._pipeline.dead_letters):
+        for queue in filter(None, (self._pipeline.results, self._pipeline.dead_letters)):
             yield Permission(queue.arn, "sqs:SendMessage")
+        if self._pipeline.results is None:
+            partition = self._pipeline.queue.arn.split(":")[1]
+            place = self._pipeline.settings.result_target.removeprefix("s3://")
+            yield Permission(f"arn:{partition}:s3:::{place}any.jsonl", "s3:PutObject")
         if table_arn := self._pipeline.idempotency_table_arn:
             for action in ("dynamodb:PutItem", "dynamodb:BatchWriteItem"):
                 yield Permission(table_arn, action)

@@ -48,8 +48,14 @@ class DeployedPipeline:
     endpoint_arn: str
     idempotency_table_arn: str
     """Empty, if the pipeline has no such table."""
-    results: Queue
+    results: Queue | None
+    """Where results go; None if that is `settings.result_target` on S3."""
     dead_letters: Queue
+
+    @property
+    def results_place(self) -> str:
+        """Where results go, for people: a queue's URL, or a location on S3."""
+        return self.results.url if self.results else self.settings.result_target
 
     @staticmethod
     def of(deployment: Deployment) -> "DeployedPipeline":
@@ -91,7 +97,9 @@ class _Connections:
             settings=settings,
             endpoint_arn=self._arn("sagemaker", f"endpoint/{settings.endpoint_name}"),
             idempotency_table_arn=self._arn("dynamodb", f"table/{table}") if table else "",
-            results=Queue.of(self._one_with("aws_sqs_queue", "url", settings.result_target)),
+            results=None
+            if settings.result_sink == "s3"
+            else Queue.of(self._one_with("aws_sqs_queue", "url", settings.result_target)),
             dead_letters=Queue.of(self._one_with("aws_sqs_queue", "url", settings.dead_letter_queue_url)),
         )
 

@@ -36,5 +36,5 @@ def _obstacles_of_handler(variables: Mapping[str, str]) -> Iterator[str]:
         yield f"its messages come in the envelope {envelope}, and the local run sends them bare"
     if variables.get("BODY_ENCODING", "text") != "text":
         yield "its messages are in base64, and those of the local run are text"
-    if (sink := variables.get("RESULT_SINK", "sqs")) != "sqs":
-        yield f"its results go to {sink}, and the local run receives them from sqs"
+    if (sink := variables.get("RESULT_SINK", "sqs")) not in ("sqs", "s3"):
+        yield f"its results go to {sink}, and the local run receives them from sqs and s3"

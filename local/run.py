@@ -96,7 +96,7 @@ class LocalRun:
             f"  export AWS_DEFAULT_REGION={emulator.aws.region}\n"
             f"Endpoint          {pipeline.settings.endpoint_name}\n"
             f"Queue             {pipeline.queue.url}\n"
-            f"Results           {pipeline.results.url}\n"
+            f"Results           {pipeline.results_place}\n"
             f"Dead-letter queue {pipeline.dead_letters.url}"
         )
         with contextlib.suppress(KeyboardInterrupt):

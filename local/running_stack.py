@@ -8,6 +8,7 @@ from local.display import Display
 from local.emulator import Emulator
 from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
+from local.objects import create_bucket
 from local.options import Options
 from local.output import OutputFolder
 from local.permissions import RolePermissions
@@ -72,6 +73,8 @@ class RunningStack:
         with self._display.step("Create resources"):
             self.deployment.create(only=lambda block: not is_mapping(block))
         self.pipeline = DeployedPipeline.of(self.deployment)
+        if self.pipeline.results is None:  # the bucket is not of the stack
+            create_bucket(self.emulator.aws.s3, self.pipeline.settings.result_target, self._template.region)
 
     def _check_permissions(self) -> None:
         self.permissions = RolePermissions(self.emulator.aws, self.pipeline)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from local.aws import Aws
 from local.messages import Message
+from local.objects import ObjectInbox
 from local.pipeline import DeployedPipeline
 from local.queues import Inbox, WorkQueue, batches
 from local.tally import Sent, Tally, read_dead_letter, read_results
@@ -34,7 +35,11 @@ class Traffic:
         # With more than one sender, a group's messages would overtake each other.
         self._senders = 1 if pipeline.queue.fifo else SENDERS
         self._work = WorkQueue(aws.sqs, pipeline.queue.url)
-        self._results = Inbox(aws.sqs, pipeline.results.url, self._take_result)
+        self._results: Inbox | ObjectInbox = (
+            Inbox(aws.sqs, pipeline.results.url, self._take_result)
+            if pipeline.results
+            else ObjectInbox(aws.s3, pipeline.settings.result_target, self._take_results)
+        )
         self._dead_letters = Inbox(aws.sqs, pipeline.dead_letters.url, self._take_dead_letter)
         self._max_outstanding = max_outstanding or len(messages)
         self._outstanding = 0
@@ -48,7 +53,8 @@ class Traffic:
 
     def __enter__(self) -> Self:
         """Start sending and receiving."""
-        for inbox in (*[self._results] * RESULT_RECEIVERS, self._dead_letters):
+        receivers = RESULT_RECEIVERS if isinstance(self._results, Inbox) else 1
+        for inbox in (*[self._results] * receivers, self._dead_letters):
             self._receiving.append(self._pool.submit(self._receive, inbox))
         for number in range(self._senders):
             self._sending.append(self._pool.submit(self._send, self._batches[number :: self._senders]))
@@ -110,12 +116,15 @@ class Traffic:
             self.tally.most_outstanding = max(self.tally.most_outstanding, self._outstanding)
         return not self._stop.is_set()
 
-    def _receive(self, inbox: Inbox) -> None:
+    def _receive(self, inbox: Inbox | ObjectInbox) -> None:
         while not self._stop.is_set():
             inbox.receive(wait_seconds=WAIT_SECONDS)
 
     def _take_result(self, message: "MessageTypeDef", at: float) -> None:
-        for id_, scored in read_results(message["Body"], at):
+        self._take_results(message["Body"], at)
+
+    def _take_results(self, body: str, at: float) -> None:
+        for id_, scored in read_results(body, at):
             with self._changed:
                 self._count(id_, is_first=self.tally.add_scored(id_, scored))
 

@@ -157,10 +157,9 @@ def _chat_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
             f"inference.requests_in_flight x inference.max_response_bytes is {held} bytes: the function holds as many "
             f"answers at once, in function.memory_mib {function.memory_mib}",
         )
-    name = "max_new_tokens" if inference.chat_style == "inputs" else "max_tokens"
-    most = next(
-        (inference.parameters[one] for one in (name, "max_completion_tokens") if one in inference.parameters), None
-    )
+    names = ("max_new_tokens",) if inference.chat_style == "inputs" else ("max_tokens", "max_completion_tokens")
+    name = next((one for one in names if one in inference.parameters), names[0])
+    most = inference.parameters.get(name)
     capacity = settings.endpoint.async_capacity
     seconds = capacity.invocation_timeout_seconds if capacity else request_seconds(settings)
     instead = "; endpoint.capacity AsyncCapacity gives an answer up to an hour" if capacity is None else ""
