@@ -30,7 +30,7 @@ PASSAGES = PipelineSettings(
     endpoint=EndpointSettings(
         model=MODEL,
         capacity=InstanceCapacity(
-            instance_type="ml.c6i.2xlarge", min_instances=1, max_instances=4, concurrent_requests_per_instance=4
+            instance_type="ml.c5.2xlarge", min_instances=1, max_instances=4, concurrent_requests_per_instance=4
         ),
     ),
     # As many texts a request as the server takes; it puts them into batches by their tokens itself.
