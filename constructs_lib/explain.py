@@ -45,6 +45,9 @@ def _lines(given: PipelineSettings) -> Iterator[tuple[str, str]]:
         yield "visibility timeout", f"{visibility} s, as set"
     yield "requests in flight", f"{derived.inference.requests_in_flight} per invocation{_in_flight(given)}"
     yield "invocations", _invocations(given, derived)
+    if derived.inference.batch_inside:
+        tokens = derived.inference.max_padded_tokens
+        yield "batches inside", f"of texts of like length, {tokens:,} padded tokens a request at most"
 
 
 def _in_flight(given: PipelineSettings) -> str:

@@ -306,12 +306,27 @@ CHAT_BODIES = Records(
     same,
     whole,
 )
+
+
+def chat_result(answer: Any) -> Any:
+    """Return what the codec `chat` makes of an answer of the Chat Completions API, written by hand."""
+    choice, usage = answer["choices"][0], answer.get("usage", {})
+    return {
+        "text": choice["message"]["content"],
+        "finishReason": choice["finish_reason"],
+        "inputTokens": usage.get("prompt_tokens"),
+        "outputTokens": usage.get("completion_tokens"),
+    }
+
+
+CHAT_RECORDS = replace(CHAT_BODIES, bad=('{"messages": [{"role": "user"}]}', "[]", '{"prompt": ""}'), read=chat_result)
 FASTAPI = (
     Case("fastapi", "instances", {"codec": "instances"}, SIZES),
     Case("fastapi", "inputs", {"codec": "huggingface"}, UPPER_LIST),
     Case("fastapi", "lines", {"codec": "jsonlines"}, replace(SIZES, alone=same, read=whole, content_type=LINES_TYPE)),
     Case("fastapi", "rows", {"codec": "csv"}, replace(LINES, read_text=csv_result)),
     Case("fastapi", "chat", {"codec": "single"}, CHAT_BODIES),
+    Case("fastapi", "chat", {"codec": "chat"}, CHAT_RECORDS),
     Case(
         "fastapi",
         "scores",

@@ -43,7 +43,7 @@ def _rows() -> Iterator[tuple[str, ...]]:
     yield "language models, TGI", '`LanguageModel(server="tgi")`', _images(TGI), "`chat`", "the same", ALONE
 
 
-def _images(model: ServedModel) -> str:
+def _images(model: TextEmbeddingsModel | LanguageModel) -> str:
     """Return repository and tag, on processors and on GPUs where those differ."""
     found = [
         served_by(model, capacity) for capacity in ((CPU, GPU) if isinstance(model, TextEmbeddingsModel) else (GPU,))
@@ -55,7 +55,8 @@ def _images(model: ServedModel) -> str:
 def _variables() -> str:
     """Return the variables of a container of each server, with the defaults of its settings."""
     lines = ["| server | variables of the container |\n| --- | --- |\n"]
-    for name, model in (("TEI", EMBEDDINGS), ("LMI", LANGUAGE), ("TGI", TGI)):
+    models: dict[str, TextEmbeddingsModel | LanguageModel] = {"TEI": EMBEDDINGS, "LMI": LANGUAGE, "TGI": TGI}
+    for name, model in models.items():
         served = served_by(model, GPU)
         assert isinstance(served, ServedModel)
         variables = ", ".join(f"`{variable}={value}`" for variable, value in environment_of(served).items())

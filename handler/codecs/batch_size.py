@@ -19,11 +19,24 @@ MAX_PADDING = 1.25
 REFUSALS = ("pad_token", "padding token", "batch_size")
 # A batch fails for a bad record too. So often it is tried without a batch_size before that is taken for the cause.
 MAX_TRIALS = 3
+MAX_PARAMETER_BYTES = len(',"parameters":{"batch_size":10000}')
 
 
 def estimated_tokens(item: Item) -> int:
     """Return about how many tokens the item's input has."""
     return -(-item.size // BYTES_PER_TOKEN)
+
+
+def with_batch_size(request: bytes, group_key: str, size: int) -> bytes:
+    """Return a request with a batch size among its parameters, which `group_key` has; as it is, if they name their own.
+
+    Also as it is if the size is 0.
+    """
+    if not size or '"batch_size":' in group_key:
+        return request
+    if not group_key:
+        return request[:-1] + f',"parameters":{{"batch_size":{size}}}}}'.encode()
+    return request[:-2] + f',"batch_size":{size}}}}}'.encode()
 
 
 class BatchSize:

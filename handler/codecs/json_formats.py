@@ -25,7 +25,7 @@ from .base import (
     spliceable,
     to_bytes,
 )
-from .batch_size import BatchSize
+from .batch_size import MAX_PARAMETER_BYTES, BatchSize, with_batch_size
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
@@ -102,12 +102,12 @@ class HuggingFaceCodec(Framed):
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
     def overhead(self, group_key: str) -> int:
-        return super().overhead(group_key) + (_MAX_BATCH_SIZE_BYTES if self.batch_size else 0)
+        return super().overhead(group_key) + (MAX_PARAMETER_BYTES if self.batch_size else 0)
 
     def encode(self, items: Sequence[Item]) -> bytes:
         if not self._bare and not items[0].alone:
             size = self.batch_size.of(items) if self.batch_size else 0
-            return _in_batches(super().encode(items), items[0].group_key, size)
+            return with_batch_size(super().encode(items), items[0].group_key, size)
         (item,) = items
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
         return b'{"inputs":' + item.parts[0] + parameters + b"}"
@@ -127,18 +127,6 @@ class HuggingFaceCodec(Framed):
             # Some pipelines (question-answering, fill-mask) take the result of a lone input out of its list.
             return answer
         return answer[0] if not self._has_lists or isinstance(answer[0], list) else answer
-
-
-_MAX_BATCH_SIZE_BYTES = len(',"parameters":{"batch_size":10000}')
-
-
-def _in_batches(request: bytes, group_key: str, size: int) -> bytes:
-    """Return the request with a batch size among its parameters, if there is one and they name none themselves."""
-    if not size or '"batch_size":' in group_key:
-        return request
-    if not group_key:
-        return request[:-1] + f',"parameters":{{"batch_size":{size}}}}}'.encode()
-    return request[:-2] + f',"batch_size":{size}}}}}'.encode()
 
 
 def _is_encoded_twice(body: Any) -> bool:
