@@ -11,7 +11,7 @@ from rich.console import Console
 from benchmarks.measure import BUILD, BenchmarkError, Result
 from benchmarks.report import PAGE, publish, show, write_json
 
-NAMES = ("synth", "handler", "coldstart", "cpu", "growth", "end-to-end")
+NAMES = ("synth", "handler", "coldstart", "cpu", "growth", "end-to-end", "batched-inside")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

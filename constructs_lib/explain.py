@@ -7,8 +7,10 @@ from constructs_lib.settings import ExistingEndpoint, InstanceCapacity, Pipeline
 from constructs_lib.settings.handler import request_timeout_seconds
 from constructs_lib.validation.derived import (
     ADVISED_VISIBILITY_FACTOR,
+    MAX_DERIVED_CHATS,
     MAX_DERIVED_REQUESTS,
     MIN_DERIVED_REQUESTS,
+    chats_per_invocation,
     derive,
     records_per_request,
 )
@@ -43,6 +45,9 @@ def _lines(given: PipelineSettings) -> Iterator[tuple[str, str]]:
         yield "visibility timeout", f"{visibility} s, as set"
     yield "requests in flight", f"{derived.inference.requests_in_flight} per invocation{_in_flight(given)}"
     yield "invocations", _invocations(given, derived)
+    if derived.inference.batch_inside:
+        tokens = derived.inference.max_padded_tokens
+        yield "batches inside", f"of texts of like length, {tokens:,} padded tokens a request at most"
 
 
 def _in_flight(given: PipelineSettings) -> str:
@@ -50,8 +55,19 @@ def _in_flight(given: PipelineSettings) -> str:
         return ", as set"
     source, per_request = given.event_source, records_per_request(given)
     requests = math.ceil(source.batch_size / per_request)
+    if given.inference.codec == "chat" and given.endpoint.async_capacity is None:
+        return f": {_chats(given, requests)}"
     filled = f"a batch of {source.batch_size} fills {requests} request{'s' if requests > 1 else ''} of {per_request}"
     return f": {filled}; {MIN_DERIVED_REQUESTS} at least, {MAX_DERIVED_REQUESTS} at most"
+
+
+def _chats(given: PipelineSettings, requests: int) -> str:
+    """Return which won: the batch, the most that one invocation has, or what the endpoint takes."""
+    batch = f"one record a request, a batch of {requests}"
+    share = chats_per_invocation(given)
+    if share < min(requests, MAX_DERIVED_CHATS):
+        return f"{batch}; the endpoint's {_capacity(given)} win, shared by the invocations that run at once at least"
+    return f"{batch}; {MAX_DERIVED_CHATS} at most"
 
 
 def _invocations(given: PipelineSettings, derived: PipelineSettings) -> str:

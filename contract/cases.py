@@ -165,6 +165,11 @@ def words(number: int) -> str:
     return " ".join([*(WORDS[(number * 7 + place) % 10] for place in range(1 + number % 5)), str(number)])
 
 
+def alike(number: int) -> str:
+    """Return a text of two words and the number; all are of about the same length, and no two are alike."""
+    return f"{WORDS[number % 10]} {WORDS[number // 10 % 10]} {number}"
+
+
 def inputs(value: object) -> str:
     return json.dumps({"inputs": value})
 
@@ -236,6 +241,21 @@ HUGGING_FACE = (
     replace(_hugging_face("text-generation", CHATS, parameters=GENERATION), note="chats"),
     _hugging_face("question-answering", QUESTIONS),
     _hugging_face("zero-shot-classification", ZERO_SHOT, parameters=LABELS),
+    *(
+        replace(_hugging_face(task, records, batch_inside=True, **settings), note="batched inside")
+        for task, records, settings in (
+            ("text-classification", _texts(text=alike), {}),
+            ("token-classification", replace(_texts(text=alike), bad=NO_TEXTS), {}),
+            (
+                "fill-mask",
+                _texts(with_parameters(**TWO_BEST), lambda n: f"{alike(n)} [MASK]"),
+                {"parameters": TWO_BEST},
+            ),
+            ("question-answering", QUESTIONS, {}),
+            ("zero-shot-classification", replace(ZERO_SHOT, good=lambda n: inputs(alike(n))), {"parameters": LABELS}),
+        )
+    ),
+    Case("huggingface", "no-pad-token", {"codec": "huggingface", "batch_inside": True}, _texts(text=alike)),
     Case("huggingface", "first-only", {"codec": "huggingface"}, FIRST_ONLY),
     Case(
         "huggingface",
@@ -286,12 +306,27 @@ CHAT_BODIES = Records(
     same,
     whole,
 )
+
+
+def chat_result(answer: Any) -> Any:
+    """Return what the codec `chat` makes of an answer of the Chat Completions API, written by hand."""
+    choice, usage = answer["choices"][0], answer.get("usage", {})
+    return {
+        "text": choice["message"]["content"],
+        "finishReason": choice["finish_reason"],
+        "inputTokens": usage.get("prompt_tokens"),
+        "outputTokens": usage.get("completion_tokens"),
+    }
+
+
+CHAT_RECORDS = replace(CHAT_BODIES, bad=('{"messages": [{"role": "user"}]}', "[]", '{"prompt": ""}'), read=chat_result)
 FASTAPI = (
     Case("fastapi", "instances", {"codec": "instances"}, SIZES),
     Case("fastapi", "inputs", {"codec": "huggingface"}, UPPER_LIST),
     Case("fastapi", "lines", {"codec": "jsonlines"}, replace(SIZES, alone=same, read=whole, content_type=LINES_TYPE)),
     Case("fastapi", "rows", {"codec": "csv"}, replace(LINES, read_text=csv_result)),
     Case("fastapi", "chat", {"codec": "single"}, CHAT_BODIES),
+    Case("fastapi", "chat", {"codec": "chat"}, CHAT_RECORDS),
     Case(
         "fastapi",
         "scores",

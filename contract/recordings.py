@@ -79,8 +79,13 @@ def few(case: Case) -> list[str]:
     return [body for pair in zip_longest(good, case.records.bad[:BAD]) for body in pair if body is not None]
 
 
-def codec_of(case: Case) -> Codec:
-    return codec_for(HandlerSettings(endpoint_name="recorded", dead_letter_queue_url="recorded", **case.settings))
+def codecs_of(case: Case) -> list[Codec]:
+    """Return the pair's codec, and, if it has batches inside, the one that goes without where a model refuses them."""
+    every = [case.settings, *([{**case.settings, "batch_inside": False}] if case.settings.get("batch_inside") else [])]
+    return [
+        codec_for(HandlerSettings(endpoint_name="recorded", dead_letter_queue_url="recorded", **settings))
+        for settings in every
+    ]
 
 
 def _record(case: Case, runner: Runner, body: str) -> dict[str, Any]:
@@ -93,13 +98,13 @@ def _record(case: Case, runner: Runner, body: str) -> dict[str, Any]:
 
 def _exchanges(case: Case, front: Front, bodies: Sequence[str]) -> Iterator[Exchange]:
     """Yield an exchange for every choice of records that may share a request, and for each record sent twice."""
-    codec = codec_of(case)
     seen = set()
-    for items in _requests(codec, list(_items(codec, bodies))):
-        request = codec.encode(items)
-        if request not in seen:
-            seen.add(request)
-            yield front.container.ask(request, codec.content_type, codec.accept)
+    for codec in codecs_of(case):
+        for items in _requests(codec, list(_items(codec, bodies))):
+            request = codec.encode(items)
+            if request not in seen:
+                seen.add(request)
+                yield front.container.ask(request, codec.content_type, codec.accept)
 
 
 def _items(codec: Codec, bodies: Sequence[str]) -> Iterator[Item]:

@@ -212,8 +212,8 @@ def _receive(
     return results, reasons
 
 
-def _process(inference: BatchInference, bodies: Mapping[int, str], receive: int) -> list[int]:
-    """Process one event; return the numbers of the records that go back to the queue."""
+def event_of(bodies: Mapping[int, str], receive: int) -> dict[str, Any]:
+    """Return a batch of SQS messages, each with its number as id."""
     records = [
         {
             "messageId": str(number),
@@ -225,8 +225,13 @@ def _process(inference: BatchInference, bodies: Mapping[int, str], receive: int)
         }
         for number, body in bodies.items()
     ]
+    return {"Records": records}
+
+
+def _process(inference: BatchInference, bodies: Mapping[int, str], receive: int) -> list[int]:
+    """Process one event; return the numbers of the records that go back to the queue."""
     try:
-        response = inference.process({"Records": records}, Context())
+        response = inference.process(event_of(bodies, receive), Context())
     except (ConfigurationError, EndpointDownError) as error:  # Lambda returns the whole batch then
         logging.getLogger(__name__).info("the invocation failed: %s: %s", type(error).__name__, error)
         return list(bodies)

@@ -33,6 +33,10 @@ RESPONSE_SECONDS, RESPONSE_SECONDS_PER_RECORD = 0.1, 0.000_06
 LINGER_SECONDS = 0.005
 
 
+# Faults by which a model answers to what it can't do.
+_OF_MODEL = (Fault.MODEL_REFUSED, Fault.MODEL_FAILED, Fault.UNEXPECTED_RESPONSE)
+
+
 class Scored(NamedTuple):
     """A request that succeeded: a result for each of its items, in their order."""
 
@@ -92,6 +96,10 @@ class Attempt:
         """The failed request with two records that this is one half of."""
         self.halvings = 0
         """Number of failed requests that it is a part of."""
+        self.has_batch_size = False
+        """Whether the model was to score its items as one batch."""
+        self.refused_batch = ""
+        """Error of the request with a batch size that this one repeats without."""
         self.started = self.ended = 0.0
         self.fault, self.detail = fault, detail
         """Reason of its last failure, or of the failure of the attempt that was halved into it."""
@@ -119,6 +127,7 @@ class Requests:
         records: int,
     ) -> None:
         self._executor = executor
+        self._batch_size = executor.batch_size
         self._is_final = is_final
         self._batches = iter(batches)
         self._all_taken = False
@@ -189,6 +198,8 @@ class Requests:
             if busy.isdisjoint(attempt.groups):
                 self._requests += 1
                 attempt.tries, attempt.started = attempt.tries + 1, time.monotonic()
+                if self._batch_size is not None:
+                    attempt.has_batch_size = bool(self._batch_size.of(attempt.items))
                 self._running[self._executor.submit(attempt)] = attempt
             else:
                 waiting.append(attempt)
@@ -266,10 +277,31 @@ class Requests:
         if fault is Fault.CONFIGURATION:
             raise ConfigurationError(str(error)) from error
         self._executor.learn(fault, attempt.items)
+        if self._goes_without_batch_size(attempt, fault, describe(error)):
+            self._ready.appendleft(attempt)
+            return
         yield from self._treat(attempt, fault, describe(error))
+
+    def _goes_without_batch_size(self, attempt: Attempt, fault: Fault, detail: str) -> bool:
+        """Whether the batch size may be what failed, so that the same items are sent once more without."""
+        if self._batch_size is None or fault not in _OF_MODEL:
+            return False
+        target = attempt.items[0].target
+        if attempt.refused_batch:
+            self._batch_size.tried(target, succeeded=False, detail=attempt.refused_batch)
+            attempt.refused_batch = ""
+            return False
+        if not attempt.has_batch_size or not self._batch_size.goes_without(target, detail):
+            return False
+        attempt.tries, attempt.refused_batch = 0, detail
+        return True
 
     def _note_success(self, attempt: Attempt) -> None:
         self._succeeded = True
+        if self._batch_size is not None and attempt.refused_batch:
+            self._batch_size.tried(attempt.items[0].target, succeeded=True, detail=attempt.refused_batch)
+        elif self._batch_size is not None and attempt.has_batch_size:
+            self._batch_size.worked(attempt.items[0].target)
         self._executor.learn(None, attempt.items)
         self._executor.evidence.succeeded(attempt.items)
         self._failed_in_a_row = 0

@@ -28,7 +28,11 @@ class BatchInference:
         """Create the clients that these settings need. Raises ConfigurationError if the codec can't be used."""
         self._settings = settings
         self._codec = codec_for(settings)
-        self._executor = Executor(lambda: _endpoint(settings, self._codec), settings.requests_in_flight)
+        self._executor = Executor(
+            lambda: _endpoint(settings, self._codec),
+            settings.requests_in_flight,
+            batch_size=getattr(self._codec, "batch_size", None),
+        )
         self._senders = _new_senders()
         sqs = new_client("sqs")
         self._results = transport_for(settings, sqs)

@@ -1,5 +1,8 @@
 """One request to the SageMaker endpoint."""
 
+import hashlib
+import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +11,11 @@ from .codecs import Codec, Item, RequestTooLargeError, UnexpectedResponseError, 
 from .records import Target
 from .settings import HandlerSettings
 
+logger = logging.getLogger(__name__)
+
 MAX_QUOTED_CHARACTERS = 100
+# SageMaker: InvokeEndpoint PrefixAwareId, here in ASCII
+_SESSION = re.compile(r"[!-~][ -~]{0,63}")
 
 
 class Endpoint:
@@ -24,6 +31,12 @@ class Endpoint:
         self._max_request_bytes = settings.max_request_bytes
         self._max_response_bytes = settings.max_response_bytes
         self._client = runtime_client(settings)
+        self._session_attribute = settings.session_attribute
+        if self._session_attribute and not _takes_prefix_id(self._client):
+            self._session_attribute = ""
+            logger.warning(
+                "this boto3 knows no PrefixAwareId: session_attribute has no effect; a newer one in a layer has"
+            )
         self._open: set[Any] = set()
         """Bodies of answers that are being read."""
 
@@ -40,6 +53,7 @@ class Endpoint:
             InferenceId=inference_id,
             Body=encode(self._codec, items, self._max_request_bytes),
             **_named(items[0].target),
+            **self._session(items[0]),
         )
         content, content_type = self._read(answer["Body"]), answer.get("ContentType") or ""
         try:
@@ -47,6 +61,13 @@ class Endpoint:
         except UnexpectedResponseError as error:
             quote = f"{error}; the answer, {content_type or 'of no type'}, is {_quoted(content)}"
             raise UnexpectedResponseError(quote, error.results) from error
+
+    def _session(self, item: Item) -> dict[str, Any]:
+        """Return the session that prefix-aware routing keeps on one instance; hashed, if it is no id of SageMaker's."""
+        key = item.record.attributes.get(self._session_attribute) if self._session_attribute else None
+        if not key:
+            return {}
+        return {"PrefixAwareId": key if _SESSION.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()}
 
     def close(self) -> None:
         """Stop reading the answers of abandoned requests, and close their connections."""
@@ -75,6 +96,11 @@ def encode(codec: Codec, items: Sequence[Item], max_request_bytes: int) -> bytes
     if len(body) > max_request_bytes:
         raise RequestTooLargeError(f"the request has {len(body)} bytes, the limit is {max_request_bytes}")
     return body
+
+
+def _takes_prefix_id(client: Any) -> bool:
+    operation = client.meta.service_model.operation_model("InvokeEndpoint")
+    return "PrefixAwareId" in operation.input_shape.members
 
 
 def _named(target: Target) -> dict[str, Any]:

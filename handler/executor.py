@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from .attempts import Attempt, Deadline, Failed, Requests, Scored
 from .codecs import Item
+from .codecs.batch_size import BatchSize
 from .evidence import Evidence
 from .faults import Fault
 from .metrics import Metrics
@@ -26,7 +27,10 @@ class Scorer(Protocol):
 class Executor:
     """Sends requests in threads. It lives as long as the sandbox, and remembers the endpoint's capacity."""
 
-    def __init__(self, create_endpoint: Callable[[], Scorer], requests_in_flight: int) -> None:
+    def __init__(
+        self, create_endpoint: Callable[[], Scorer], requests_in_flight: int, batch_size: BatchSize | None = None
+    ) -> None:
+        """`batch_size` is what the codec gives the model; None if it gives none."""
         self._create_endpoint = create_endpoint
         self._endpoint = create_endpoint()
         self._requests_in_flight = requests_in_flight
@@ -34,6 +38,7 @@ class Executor:
         self.limit = requests_in_flight
         """Most requests in flight now: halved when the endpoint throttles, raised by one with each success."""
         self.evidence = Evidence()
+        self.batch_size = batch_size
         self.max_request_bytes = sys.maxsize
         """Most bytes of a request body: half of the smallest body that the container found too large."""
 

@@ -161,6 +161,8 @@ class Invocation:
                 for answer in scoring:
                     if isinstance(answer, Scored):
                         self._anything_scored = True
+                        if self._settings.codec == "chat" and not self._settings.asynchronous:
+                            self._metrics.generated(answer.results)
                         self._take_scored(answer)
                     else:
                         failed.append(answer)
@@ -176,6 +178,7 @@ class Invocation:
             max_records_per_request=1 if settings.asynchronous else settings.max_records_per_request,
             max_request_bytes=min(settings.max_request_bytes, self._executor.max_request_bytes),
             max_receive_count=settings.max_receive_count,
+            max_padded_tokens=settings.max_padded_tokens,
             sort_by_length=settings.sort_by_length,
         )
 

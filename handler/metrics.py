@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from .faults import Fault
@@ -24,6 +24,7 @@ class Metrics:
         self._latencies_ms: list[float] = []
         self._records_per_request: list[int] = []
         self._faults: Counter[Fault] = Counter()
+        self._tokens: Counter[str] = Counter()
         self.bisections = 0
         self.bucket_tests = 0
         self.sink_seconds = 0.0
@@ -32,6 +33,14 @@ class Metrics:
     def request(self, seconds: float, records: int) -> None:
         self._latencies_ms.append(round(1000 * seconds, 3))
         self._records_per_request.append(records)
+
+    def generated(self, results: Iterable[Mapping[str, Any]]) -> None:
+        """Count the tokens of results of the codec `chat`; those that a server does not tell count nothing."""
+        self._tokens.update({"InputTokens": 0, "OutputTokens": 0, "AnswersCut": 0})  # each is there, also as 0
+        for result in results:
+            self._tokens["InputTokens"] += result["inputTokens"] or 0
+            self._tokens["OutputTokens"] += result["outputTokens"] or 0
+            self._tokens["AnswersCut"] += result["finishReason"] == "length"
 
     def fault(self, fault: Fault) -> None:
         self._faults[fault] += 1
@@ -59,6 +68,7 @@ class Metrics:
             "HandlerOverhead": round(1000 * max(0.0, overhead), 3),
             "ColdStart": int(cold),
         }
+        values |= self._tokens
         if self.bucket_tests:  # a metric is paid for, and hardly any month has one
             values["BucketTests"] = self.bucket_tests
         for start in range(0, len(self._latencies_ms) or 1, MAX_VALUES):

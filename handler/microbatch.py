@@ -1,8 +1,9 @@
-"""Cutting of items into micro-batches, by count and by bytes."""
+"""Cutting of items into micro-batches, by count, by bytes, and by what padding would make of them."""
 
 from collections.abc import Generator, Iterable, Iterator
 
 from .codecs import Codec, Item
+from .codecs.batch_size import estimated_tokens
 from .records import Target
 
 MicroBatch = list[Item]
@@ -24,9 +25,11 @@ def cut(
     max_records_per_request: int,
     max_request_bytes: int,
     max_receive_count: int,
+    max_padded_tokens: int = 0,
     sort_by_length: bool = False,
 ) -> Generator[MicroBatch, None, None]:
-    """Yield micro-batches in order, within both bounds: on their records, and on the bytes of the request body.
+    """Yield micro-batches in order, within all bounds: on their records, on the bytes of the request body, and, unless
+    it is 0, on the estimated tokens when each record is padded to the longest.
 
     Items that may not share a request go to different micro-batches, which are filled at the same time. Each item must
     fit by itself: see `request_bytes`. On its last receive but one, a record shares a micro-batch a quarter as
@@ -43,7 +46,7 @@ def cut(
         key, group = (item.group_key, item.content_type, item.target, cap), item.record.group
         if group and home.get(group, key) != key and home[group] in piles:
             yield from piles.pop(home[group]).rest()
-        pile = piles.setdefault(key, _Pile(cap, max_request_bytes))
+        pile = piles.setdefault(key, _Pile(cap, max_request_bytes, max_padded_tokens))
         if full := pile.add(item, request_bytes(codec, item)):
             yield full
         if group:
@@ -55,20 +58,25 @@ def cut(
 class _Pile:
     """Items that may share a request: the micro-batch that is being filled, and the full one before it."""
 
-    def __init__(self, max_records: int, max_bytes: int) -> None:
+    def __init__(self, max_records: int, max_bytes: int, max_padded_tokens: int) -> None:
         self._max_records = max_records
         self._max_bytes = max_bytes
+        self._max_padded_tokens = max_padded_tokens
         self._full: MicroBatch = []
         self._batch: MicroBatch = []
         self._bytes = 0
+        self._longest = 0
+        """Estimated tokens of the longest item of the micro-batch that is being filled."""
 
     def add(self, item: Item, bytes_alone: int) -> MicroBatch:
         """Add an item; return a micro-batch that is ready, or an empty one."""
         ready: MicroBatch = []
         added = _added_bytes(item)
-        if self._batch and (len(self._batch) >= self._max_records or self._bytes + added > self._max_bytes):
+        if self._batch and not self._has_room(item, added):
             ready, self._full, self._batch = self._full, self._batch, []
         self._bytes = self._bytes + added if self._batch else bytes_alone
+        if self._max_padded_tokens:
+            self._longest = max(self._longest, estimated_tokens(item)) if self._batch else estimated_tokens(item)
         self._batch.append(item)
         if self._max_records == 1:  # nothing to even out
             ready, self._batch = self._batch, []
@@ -79,11 +87,21 @@ class _Pile:
         full, batch = self._full, self._batch
         if len(full) == self._max_records:
             for _ in range((len(full) - len(batch)) // 2):
-                self._bytes += _added_bytes(full[-1])
-                if self._bytes > self._max_bytes:
+                added = _added_bytes(full[-1])
+                if not self._has_room(full[-1], added):
                     break
+                self._bytes += added
+                if self._max_padded_tokens:
+                    self._longest = max(self._longest, estimated_tokens(full[-1]))
                 batch.insert(0, full.pop())
         yield from filter(None, (full, batch))
+
+    def _has_room(self, item: Item, added_bytes: int) -> bool:
+        count = len(self._batch)
+        if count >= self._max_records or self._bytes + added_bytes > self._max_bytes:
+            return False
+        most = self._max_padded_tokens
+        return not most or (count + 1) * max(self._longest, estimated_tokens(item)) <= most
 
 
 def _added_bytes(item: Item) -> int:

@@ -12,12 +12,14 @@ from typing import Any, Self
 
 KIB = 1024
 MIB = 1024 * KIB
-CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single")
+CODECS = ("huggingface", "instances", "jsonlines", "csv", "csv-row", "kserve", "single", "chat")
+CHAT_STYLES = ("openai", "inputs")
 _JSON = r"application/([\w.-]+\+)?json"
 ACCEPTED: Mapping[str, str] = {
     "huggingface": _JSON,
     "instances": _JSON,
     "kserve": _JSON,
+    "chat": _JSON,
     "jsonlines": r"application/(x-)?(jsonlines|jsonl|ndjson)",
     "csv": "text/csv",
     "csv-row": "text/csv",
@@ -60,6 +62,7 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "async_invocation_seconds": (1, 3600),  # SageMaker: InvocationTimeoutSeconds
     "idempotency_seconds": (60, 366 * 86_400),
     "max_events_per_message": (1, 10_000),  # no batch is larger
+    "max_padded_tokens": (0, 10_000_000),
     "max_receive_count": (1, 1000),  # SQS: RedrivePolicy maxReceiveCount
     "max_records_per_request": (1, 10_000),  # no batch is larger
     "max_request_bytes": (1, 25 * MIB),  # SageMaker: InvokeEndpoint Body
@@ -145,7 +148,20 @@ class HandlerSettings:
     """The format of requests and responses: one of `CODECS`, or `module:function` of your own (from a layer), which is
     called with these settings and returns a `codecs.Codec`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """`huggingface` only: `parameters` of every request, for instance {"truncation": true}; a record's own win."""
+    """`huggingface` and `chat` only: `parameters` of every request, for instance {"truncation": true} or
+    {"max_tokens": 256}; a record's own win."""
+    chat_style: str = "openai"
+    """`chat` only: the form of requests and answers, one of `CHAT_STYLES`: OpenAI's Chat Completions API, or
+    {"inputs": prompt, "parameters": {…}}."""
+    prompt_template: str = ""
+    """`chat` only: the prompt of a record, with its members in braces, for instance "Summarize: {body}"; `{body}` is
+    the whole text of a record that is no JSON object. Empty: a record has its "prompt", or "messages"."""
+    system_prompt: str = ""
+    """`chat` in the style `openai` only: a system message before each prompt; a record's own messages stay as they
+    are. Empty: there is none."""
+    session_attribute: str = ""
+    """With one record a request: the message attribute that names a session, whose requests an endpoint with
+    prefix-aware routing sends to the same instance (InvokeEndpoint PrefixAwareId). Empty: none does."""
     max_records_per_request: int = 32
     """Most records in one request (1 or more)."""
     max_response_bytes: int = 25 * MIB
@@ -175,6 +191,12 @@ class HandlerSettings:
     alone in its request has the same shape as in a shared one. Empty: the task is not known."""
     accept_any_result: bool = False
     """Whether results are accepted that look like an error, {"error": …} or null, or like another codec's answer."""
+    batch_inside: bool = False
+    """`huggingface` only: whether the inputs of a request are one batch of the model too, by the pipeline's parameter
+    `batch_size`, where they are of like length. A model that refuses it gets none any more."""
+    max_padded_tokens: int = 0
+    """Most tokens of a request if each of its records were padded to the longest, estimated as a quarter of its bytes;
+    a longer record is alone. 0: there is no such bound."""
     sort_by_length: bool = False
     """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues."""
     target_model: str = ""
@@ -324,11 +346,16 @@ def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
         "response_key": ("predictions", ("instances",)),
         "request_members": ({}, ("instances", "single")),
         "csv_header": ("", ("csv", "csv-row")),
-        "send_lone_record_twice": (False, tuple(name for name in CODECS if name != "single")),
+        "batch_inside": (False, ("huggingface",)),
+        "send_lone_record_twice": (False, tuple(name for name in CODECS if name not in ("single", "chat"))),
+        "chat_style": ("openai", ("chat",)),
+        "prompt_template": ("", ("chat",)),
+        "system_prompt": ("", ("chat",)),
     }
     for name, (default, codecs) in only.items():
         if (getattr(settings, name) or type(default)()) != default and codec not in codecs and codec in CODECS:
             yield name, f"{_shown(default)} with codec {codec}"
+    yield from _chat_faults(settings)
     if codec == "instances" and settings.request_members and not settings.request_key:
         yield "request_members", "empty with an empty request_key: a bare list has no members"
     if codec == "instances" and settings.request_key in settings.request_members:
@@ -338,6 +365,21 @@ def codec_faults(settings: Any) -> Iterator[tuple[str, str]]:
     accept = settings.accept
     if accept and codec in ACCEPTED and not re.fullmatch(rf"({ACCEPTED[codec]})(\s*;.*)?", accept):
         yield "accept", f"a content type that the codec {codec} can decode, {ACCEPTED[codec]}"
+
+
+def _chat_faults(settings: Any) -> Iterator[tuple[str, str]]:
+    alone = settings.codec in ("single", "chat") or settings.max_records_per_request == 1
+    if settings.session_attribute and not alone:
+        yield "session_attribute", "empty, or max_records_per_request 1: a request has one session"
+    if settings.codec != "chat":
+        return
+    if settings.prompt_template and not re.search(r"\{\w+\}", settings.prompt_template):
+        yield "prompt_template", "with a member of the record in braces, for instance {body}"
+    if settings.system_prompt and settings.chat_style == "inputs":
+        yield "system_prompt", "empty with chat_style inputs: the prompt template can hold it"
+    for name in ("stream", "n"):
+        if name in settings.parameters:
+            yield "parameters", f"without {name}: a record has one answer, in one piece"
 
 
 def _shown(default: object) -> str:
@@ -361,6 +403,7 @@ def _asynchronous_relations(settings: HandlerSettings) -> Iterator[str]:
 
 _CHOICES = {
     "body_encoding": BODY_ENCODINGS,
+    "chat_style": CHAT_STYLES,
     "envelope": ENVELOPES,
     "idempotency_key": IDEMPOTENCY_KEYS,
     "log_level": LOG_LEVELS,

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
@@ -81,6 +82,30 @@ class KServeBodies(Bodies):
         return super().bad(kind, text, chance)
 
 
+class ChatBodies(Bodies):
+    """Prompts, or the members that fill the prompt's template; of one with `{body}` alone, texts."""
+
+    def __init__(self, template: str = "") -> None:
+        self._members = list(dict.fromkeys(re.findall(r"\{(\w+)\}", template)))
+        takes_texts = self._members == ["body"]
+        self.kinds = (
+            (Poison.EMPTY, Poison.TOO_LARGE)
+            if takes_texts
+            else (Poison.NOT_JSON, Poison.EMPTY, Poison.WRONG_SHAPE, Poison.TOO_LARGE)
+        )
+
+    def good(self, text: str) -> str:
+        return text if self._members == ["body"] else to_json(dict.fromkeys(self._members or ["prompt"], text))
+
+    def bad(self, kind: Poison, text: str, chance: random.Random) -> str:
+        first = (self._members or ["prompt"])[0]
+        if kind is Poison.EMPTY:
+            return chance.choice([" ", "\n"] if self._members == ["body"] else ["{}", to_json({first: ""})])
+        if kind is Poison.WRONG_SHAPE:
+            return chance.choice([to_json({first: [text]}), to_json({"messages": {"role": "user"}}), to_json([text])])
+        return super().bad(kind, text, chance)
+
+
 class RowBodies(Bodies):
     """CSV rows of numbers."""
 
@@ -131,8 +156,10 @@ class OwnBodies(Bodies):
             return self._example + " " * size
 
 
-def bodies_for(codec: str) -> Bodies:
-    """Return those of one of the handler's codecs."""
+def bodies_for(codec: str, template: str = "") -> Bodies:
+    """Return those of one of the handler's codecs; `template` is the prompt's, of a chat."""
+    if codec == "chat":
+        return ChatBodies(template)
     named: dict[str, type[Bodies]] = {
         "huggingface": HuggingFaceBodies,
         "single": SingleBodies,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from handler.settings import HandlerSettings
 from local.model import LANGUAGES, LanguageModel, RefusedError, RowModel
+from local.model_servers import ChatContainer
 
 JSON = "application/json"
 
@@ -189,6 +190,8 @@ CONTAINERS: dict[str, type[_ModelContainer]] = {
 
 def container_for(settings: HandlerSettings) -> Container:
     """Return the container that speaks the format of the handler's codec, as it is set."""
+    if settings.codec == "chat":
+        return ChatContainer(settings.chat_style)
     return CONTAINERS[settings.codec](LanguageModel(), RowModel(), settings)
 
 

@@ -4,21 +4,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handler.settings import HandlerSettings
+from handler.settings import CODECS, HandlerSettings
 from local.alone import Alone
 from local.bodies import Bodies, OwnBodies, bodies_for
-from local.containers import CONTAINERS, Container, container_for
+from local.containers import Container, container_for
 from local.emulator import PROJECT
 from local.errors import UsageError
 from local.layers import CONTAINER_FILE, MESSAGES_FILE, Layer, layers_of
 from local.messages import Sample, generated_rows, read_samples
+from local.model_servers import EmbeddingsContainer
 from local.options import Options
 from local.own_container import OwnContainer
 from local.template import Template
 
 ROW_CODECS = "csv", "csv-row"
 # Settings of the handler, all of them texts, that tell what requests and answers look like.
-SHAPES = "codec", "request_key", "response_key", "csv_header"
+SHAPES = "codec", "request_key", "response_key", "csv_header", "chat_style", "prompt_template"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ class Serving:
     layers: Sequence[Layer]
     container: Container
     samples: Sequence[Sample]
+    prompt_template: str = ""
 
     def bodies(self, max_request_bytes: int, alone: Alone) -> Bodies:
         """Return the forms of messages, good ones and poison; those of the user's own codec by an example."""
-        if self.codec in CONTAINERS:
-            return bodies_for(self.codec)
+        if self.codec in CODECS:
+            return bodies_for(self.codec, self.prompt_template)
         example = next((sample.body for sample in self.samples if sample.body and not sample.poison), None)
         if example is None:
             raise UsageError(f'messages for the codec {self.codec} must be lines {{"body": …}}')
@@ -54,7 +56,11 @@ def serving_of(template: Template, options: Options, samples: Sequence[Sample]) 
         )
     for layer in layers:
         layer.content()  # raises for one that Lambda could not use
-    return Serving(codec, layers, _container(settings, layers, options), _samples(codec, layers, options, samples))
+    container = (None if options.model else _embeddings(template)) or _container(settings, layers, options)
+    found = _samples(codec, layers, options, samples)
+    if codec == "chat" or isinstance(container, EmbeddingsContainer):
+        found = [replace(sample, expected=None) for sample in found]  # no labels come of these
+    return Serving(codec, layers, container, found, settings.prompt_template)
 
 
 def _codec_settings(template: Template) -> HandlerSettings:
@@ -81,6 +87,15 @@ def _variables(template: Template) -> Iterator[Mapping[str, str]]:
         variables = block.arguments.get("environment", {}).get("variables", {})
         if "ENDPOINT_NAME" in variables:
             yield {name: str(value) for name, value in variables.items()}
+
+
+def _embeddings(template: Template) -> EmbeddingsContainer | None:
+    """Return the container of a model that is served by Text Embeddings Inference."""
+    for block in template.of_type("aws_sagemaker_model"):
+        most = block.arguments.get("primary_container", {}).get("environment", {}).get("MAX_CLIENT_BATCH_SIZE")
+        if most is not None:
+            return EmbeddingsContainer(int(most))
+    return None
 
 
 def _container(settings: HandlerSettings, layers: Sequence[Layer], options: Options) -> Container:

@@ -43,6 +43,8 @@ CLASSES: tuple[type[Any], ...] = (
     settings.EndpointSettings,
     settings.ExistingEndpoint,
     settings.HuggingFaceModel,
+    settings.TextEmbeddingsModel,
+    settings.LanguageModel,
     settings.ContainerModel,
     settings.ModelPackage,
     settings.ServerlessCapacity,

@@ -9,7 +9,16 @@ from constructs_lib.core.build import build_folder
 from constructs_lib.core.iam import Statement, key_statements, object_statement
 from constructs_lib.core.naming import DeployTarget
 from constructs_lib.endpoint.model_archive import package_bundle
-from constructs_lib.settings import ContainerModel, EndpointSettings, HuggingFaceModel, Model, ModelPackage
+from constructs_lib.endpoint.servers import environment_of, registry_of, repository_of
+from constructs_lib.settings import (
+    ContainerModel,
+    EndpointSettings,
+    HuggingFaceModel,
+    Model,
+    ModelPackage,
+    ServedModel,
+)
+from constructs_lib.validation.served_models import served_by
 
 from cdktf import AssetType, ITerraformDependable, TerraformAsset, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.data_aws_sagemaker_prebuilt_ecr_image import DataAwsSagemakerPrebuiltEcrImage
@@ -70,15 +79,21 @@ def make_sources(scope: Construct, name: str, settings: EndpointSettings) -> dic
 
 
 def variant_models(settings: EndpointSettings) -> dict[str, Model]:
-    """Return the model that each variant serves, by the variant's name, the endpoint's own first."""
+    """Return the model that each variant serves, by the variant's name, the endpoint's own first; what follows from
+    the variant's capacity is filled in.
+    """
     further = (*settings.more_variants, *((settings.shadow,) if settings.shadow else ()))
-    return {settings.variant_name: settings.model} | {v.name: v.model or settings.model for v in further}
+    return {settings.variant_name: served_by(settings.model, settings.capacity)} | {
+        variant.name: served_by(variant.model or settings.model, variant.capacity) for variant in further
+    }
 
 
 def _make_source(scope: Construct, name: str, model: Model, id_: str) -> ModelSource:
     match model:
         case HuggingFaceModel():
             return _hub_source(scope, name, model, id_)
+        case ServedModel():
+            return _served_source(scope, model, id_)
         case ContainerModel():
             return _container_source(scope, model, id_)
         case ModelPackage():
@@ -146,6 +161,36 @@ def _put_bundle(scope: Construct, name: str, location: str, id_: str) -> tuple[S
     return bundle, f"s3://{bucket}/{key}"
 
 
+def _served_source(scope: Construct, model: ServedModel, id_: str) -> ModelSource:
+    deploy_target, repository = DeployTarget.of(scope), repository_of(model)
+    registry = registry_of(model, deploy_target.region)
+    if registry is not None:
+        image = f"{registry}.dkr.ecr.{deploy_target.region}.{deploy_target.dns_suffix}/{repository}:{model.image_tag}"
+    else:
+        prebuilt = DataAwsSagemakerPrebuiltEcrImage(
+            scope, f"image{id_}", repository_name=repository, image_tag=model.image_tag
+        )
+        registry, image = prebuilt.registry_id, prebuilt.registry_path
+        deploy_target.fixed.append(registry)  # a region's own
+    container: dict[str, Any] = {"image": image, "environment": environment_of(model)}
+    reads: list[Statement] = []
+    if model.model_data_prefix:
+        container["model_data_source"] = {"s3_data_source": [_prefix_source(model.model_data_prefix)]}
+        reads = list(_read_prefix(deploy_target, model.model_data_prefix))
+    return ModelSource(
+        id=id_,
+        container=container,
+        # The reference to a prebuilt image looks the same whatever the tag is.
+        identity={**container, "image": [registry_of(model, deploy_target.region), repository, model.image_tag]},
+        repository_arns=[_repository_arn(deploy_target, registry, deploy_target.region, repository)],
+        reads=reads,
+    )
+
+
+def _prefix_source(location: str) -> dict[str, str]:
+    return {"s3_uri": location, "s3_data_type": "S3Prefix", "compression_type": "None"}
+
+
 def _read_token(deploy_target: DeployTarget, model: HuggingFaceModel) -> Iterator[Statement]:
     if model.token_secret_arn is not None:
         yield Statement(actions=["secretsmanager:GetSecretValue"], resources=[model.token_secret_arn])
@@ -166,8 +211,7 @@ def _container_source(scope: Construct, model: ContainerModel, id_: str) -> Mode
         if model.multi_model:
             container |= {"mode": "MultiModel", "model_data_url": model.model_data_prefix}
         else:
-            data = {"s3_uri": model.model_data_prefix, "s3_data_type": "S3Prefix", "compression_type": "None"}
-            container["model_data_source"] = {"s3_data_source": [data]}
+            container["model_data_source"] = {"s3_data_source": [_prefix_source(model.model_data_prefix)]}
         reads = list(_read_prefix(deploy_target, model.model_data_prefix))
     container = {name: value for name, value in container.items() if value is not None}
     return ModelSource(

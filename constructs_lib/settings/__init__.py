@@ -33,7 +33,15 @@ from constructs_lib.settings.messages import (
     ResultsSettings,
     ServicePrincipal,
 )
-from constructs_lib.settings.models import ContainerModel, HuggingFaceModel, Model, ModelPackage
+from constructs_lib.settings.models import (
+    ContainerModel,
+    HuggingFaceModel,
+    LanguageModel,
+    Model,
+    ModelPackage,
+    ServedModel,
+    TextEmbeddingsModel,
+)
 from constructs_lib.settings.monitoring import MonitoringSettings
 from constructs_lib.settings.pipeline import (
     AssumedRole,
@@ -64,6 +72,7 @@ __all__ = [
     "IdempotencySettings",
     "InferenceSettings",
     "InstanceCapacity",
+    "LanguageModel",
     "Model",
     "ModelPackage",
     "MonitoringSettings",
@@ -75,10 +84,12 @@ __all__ = [
     "ResultsSettings",
     "S3StateSettings",
     "ScheduledCapacity",
+    "ServedModel",
     "ServerlessCapacity",
     "ServicePrincipal",
     "ServingVariant",
     "StackSettings",
+    "TextEmbeddingsModel",
     "Variant",
     "VpcSettings",
 ]

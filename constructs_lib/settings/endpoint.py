@@ -176,9 +176,13 @@ class EndpointSettings(Settings):
     @property
     def task(self) -> str | None:
         """The pipeline task of the models, if it is known and the same for all of them."""
-        models = [self.model, *(variant.model or self.model for variant in self.more_variants)]
-        tasks = {_task(model) for model in models}
+        tasks = {_task(model) for model in self.models}
         return tasks.pop() if len(tasks) == 1 else None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The model of each production variant, the endpoint's own first."""
+        return self.model, *(variant.model or self.model for variant in self.more_variants)
 
     @property
     def total_weight(self) -> int:

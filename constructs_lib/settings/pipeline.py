@@ -23,18 +23,34 @@ class InferenceSettings(Settings):
     """Requests: how records are put into them, and which model they name."""
 
     codec: str = "huggingface"
-    """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row`, `kserve` or `single`: the container's request and
-    response format. Or `module:function` of your own, from one of `function.layers`."""
+    """`huggingface`, `instances`, `jsonlines`, `csv`, `csv-row`, `kserve`, `single` or `chat`: the container's request
+    and response format. Or `module:function` of your own, from one of `function.layers`."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    """`huggingface` only: `parameters` sent with every request, for instance {"truncation": True}."""
+    """`huggingface` and `chat` only: `parameters` sent with every request, for instance {"truncation": True} or
+    {"max_tokens": 256}; a record's own win."""
+    chat_style: str = "openai"
+    """`chat` only: the server's form, `openai` (the Chat Completions API, which LMI, TGI and vLLM take) or `inputs`
+    ({"inputs": prompt, "parameters": {…}}); by default OpenAI's."""
+    prompt_template: str | None = None
+    """`chat` only: the prompt of a record, with its members in braces, for instance "Summarize: {body}"; `{body}` is
+    the whole text of a message that is no JSON object. By default a message has its own "prompt", or "messages"."""
+    system_prompt: str | None = None
+    """`chat` in the style `openai` only: a system message before each prompt; by default there is none. A message's own
+    "messages" stay as they are."""
+    session_attribute: str | None = None
+    """With one record a request: the message attribute that names a session. An endpoint with prefix-aware routing
+    sends a session's requests to the same instance, which has their beginning in its cache. By default none does."""
+    answer_tokens_per_second: int = 20
+    """`chat` only: tokens that one answer grows by in a second while the server is busy, for the warning that an answer
+    may take longer than a request has; by default 20. Measure yours."""
     max_records_per_request: int = 32
     """Most records in one request; by default 32."""
     max_request_bytes: int = 4 * MIB
     """Largest request body; by default 4 MiB, SageMaker's limit for serverless endpoints. A single record over it
     is dead-lettered."""
-    max_response_bytes: int = 25 * MIB
-    """Longest answer of the endpoint; by default 25 MiB, SageMaker's limit for real-time endpoints. The request of a
-    longer one counts as failed."""
+    max_response_bytes: int | None = None
+    """Longest answer of the endpoint; by default 25 MiB, SageMaker's limit for real-time endpoints, and 1 MiB with
+    codec `chat`, of which many are in flight. The request of a longer one counts as failed."""
     request_key: str = "instances"
     """`instances` only: member of a request that holds the records, for instance `inputs` or `dataframe_records`; by
     default `instances`. Empty: the request is a bare list."""
@@ -75,9 +91,17 @@ class InferenceSettings(Settings):
     input_bucket_owners: Mapping[str, str] = field(default_factory=dict)
     """Accounts that own the buckets of inputs, by the bucket's name; by default each is owned by the account that the
     function is in, and one that another account owns is not read."""
-    sort_by_length: bool = False
-    """Whether records of like length share requests, for models that pad to the longest; by default they are in the
-    order they came in."""
+    batch_inside: bool | None = None
+    """`huggingface` only: whether the records of a request are one batch of the model too (the pipeline's `batch_size`)
+    where they are of like length, which is faster, and may change the last digits of results. By default where each
+    model is a `HuggingFaceModel` with a task for which padding does not count; a `batch_size` of yours in `parameters`
+    wins. A model that refuses it is found out, and gets none any more."""
+    max_padded_tokens: int | None = None
+    """Most tokens of a request if each of its records were padded to the longest, a token estimated as four bytes; a
+    record over it is alone. By default 4,096 with `batch_inside`, else there is no such bound."""
+    sort_by_length: bool | None = None
+    """Whether records of like length share requests, for models that pad to the longest; not on FIFO queues. By default
+    with `batch_inside`, else records are in the order they came in."""
     fifo_dead_letters: bool = False
     """FIFO only: whether a record that can't be scored is dead-lettered and its message group goes on without it; by
     default it holds its group until SQS moves it to the dead-letter queue."""
@@ -94,7 +118,9 @@ class InferenceSettings(Settings):
     """Whether the message attributes TargetModel, InferenceComponentName and TargetVariant win over the settings; by
     default they are ignored."""
     requests_in_flight: int | None = None
-    """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8."""
+    """Requests in flight at once in one invocation; by default as many as a full batch needs, 2 to 8. With codec
+    `chat`, whose servers batch requests by themselves, up to 64, but no more than the endpoint's
+    `concurrent_requests_per_instance` leaves to each invocation."""
     metrics_namespace: str = "SageMakerInference"
     """CloudWatch namespace of the function's metrics."""
 

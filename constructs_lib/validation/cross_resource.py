@@ -22,6 +22,7 @@ from constructs_lib.validation.checker import Violation
 from constructs_lib.validation.derived import longest_request_seconds
 from constructs_lib.validation.limits import SERVERLESS_PAYLOAD_BYTES
 from constructs_lib.validation.references import is_unresolved
+from constructs_lib.validation.served_models import codec_relations
 
 SQS_DEFAULT_VISIBILITY_SECONDS = 30
 # Lambda: CreateEventSourceMapping BatchSize for FIFO queues
@@ -37,6 +38,7 @@ def chain_violations(path: str, settings: PipelineSettings) -> list[Violation]:
         *_queue_scaling_violations(path, settings),
         *_async_violations(path, settings),
         *_target_violations(path, settings),
+        *(Violation(path, one.property, one.value, one.bound, one.reason) for one in codec_relations(settings)),
     )
     return [violation for violation in violations if not is_unresolved(violation.value)]
 

@@ -14,20 +14,24 @@ from constructs_lib.settings import (
     EndpointSettings,
     HuggingFaceModel,
     InstanceCapacity,
+    LanguageModel,
+    Model,
     ModelPackage,
+    ServedModel,
     ServerlessCapacity,
     Variant,
     VpcSettings,
 )
 from constructs_lib.validation.references import REFERENCE, is_list_reference
 from constructs_lib.validation.relations import Relation
+from constructs_lib.validation.served_models import language_model_relations, served_model_relations
 
 # SageMaker: CapacitySize, of which a step may be half
 MIN_STEPPED_INSTANCES = 2
 # SageMaker: EnvironmentMap
 MAX_VARIABLES, MAX_VARIABLE_CHARACTERS, MAX_VARIABLES_BYTES = 100, 1024, 32 * 1024
-# What a Hub model's own fields become at most.
-HUB_VARIABLES = 4
+# What a Hub model's own fields become at most; and a served model's.
+HUB_VARIABLES, SERVER_VARIABLES = 4, 8
 # Names that the Hub's libraries and AWS's toolkit read a token from.
 TOKEN_VARIABLES = ("HF_TOKEN", "HF_API_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 # SageMaker: ProductionVariantList, AlarmList
@@ -44,11 +48,7 @@ SERVERLESS_REASON = "not a feature of serverless endpoints"
 
 def hugging_face_model_relations(settings: HuggingFaceModel) -> Iterator[Relation]:
     yield from _environment(settings.environment, added=HUB_VARIABLES)
-    if tokens := [name for name in TOKEN_VARIABLES if name in settings.environment]:
-        # The names alone: their values are secrets.
-        yield Relation(
-            "environment", tokens, "without a token, with token_secret_arn", "it would be readable in the state"
-        )
+    yield from _no_token(settings.environment, "token_secret_arn")
     secret, bundle = settings.token_secret_arn, settings.bundle_location
     if secret is not None and bundle is None:
         yield Relation("bundle_location", None, "s3://bucket/prefix/ with token_secret_arn", "what reads it lies there")
@@ -59,6 +59,21 @@ def hugging_face_model_relations(settings: HuggingFaceModel) -> Iterator[Relatio
     elif "HF_MODEL_ID" in settings.environment:
         reason = "AWS's toolkit would fetch the model by itself, without the token"
         yield Relation("environment", ["HF_MODEL_ID"], "without HF_MODEL_ID with token_secret_arn", reason)
+
+
+def served_models_relations(settings: ServedModel) -> Iterator[Relation]:
+    yield from _environment(settings.environment, added=SERVER_VARIABLES)
+    yield from _no_token(settings.environment, "model_data_prefix")
+    if settings.revision is not None and settings.model_data_prefix is not None:
+        yield Relation("revision", settings.revision, "None with model_data_prefix", "the files are in S3")
+    if isinstance(settings, LanguageModel):
+        yield from language_model_relations(settings)
+
+
+def _no_token(environment: Mapping[str, str], instead: str) -> Iterator[Relation]:
+    if tokens := [name for name in TOKEN_VARIABLES if name in environment]:
+        # The names alone: their values are secrets.
+        yield Relation("environment", tokens, f"without a token, with {instead}", "it would be readable in the state")
 
 
 def container_model_relations(settings: ContainerModel) -> Iterator[Relation]:
@@ -128,6 +143,7 @@ def deployment_relations(settings: Deployment) -> Iterator[Relation]:
 
 def endpoint_relations(settings: EndpointSettings) -> Iterator[Relation]:
     yield from _variant_relations(settings)
+    yield from served_model_relations(settings)
     if settings.shadow is not None:
         yield from _shadow_relations(settings, settings.shadow)
     if isinstance(settings.capacity, ServerlessCapacity):
@@ -145,9 +161,7 @@ def endpoint_relations(settings: EndpointSettings) -> Iterator[Relation]:
                 yield Relation(place, model.model_id, "no Hub model with network_isolation", reason)
 
 
-def endpoint_models(
-    settings: EndpointSettings,
-) -> Iterator[tuple[str, HuggingFaceModel | ContainerModel | ModelPackage]]:
+def endpoint_models(settings: EndpointSettings) -> Iterator[tuple[str, Model]]:
     """Yield each model that is set, and where."""
     yield "model", settings.model
     for position, variant in enumerate(settings.more_variants):
@@ -255,6 +269,7 @@ def _names(variants: tuple[Variant, ...]) -> list[str]:
 
 ENDPOINT_RELATIONS: dict[type, Callable[[Any], Iterator[Relation]]] = {
     HuggingFaceModel: hugging_face_model_relations,
+    ServedModel: served_models_relations,
     ContainerModel: container_model_relations,
     ModelPackage: model_package_relations,
     VpcSettings: vpc_relations,

@@ -21,6 +21,7 @@ from constructs_lib.settings import (
     IdempotencySettings,
     InferenceSettings,
     InstanceCapacity,
+    LanguageModel,
     ModelPackage,
     MonitoringSettings,
     PipelineSettings,
@@ -31,9 +32,11 @@ from constructs_lib.settings import (
     ResultsSettings,
     S3StateSettings,
     ScheduledCapacity,
+    ServedModel,
     ServerlessCapacity,
     ServicePrincipal,
     StackSettings,
+    TextEmbeddingsModel,
     Variant,
     VpcSettings,
 )
@@ -41,6 +44,7 @@ from constructs_lib.settings.handler import (
     ATTRIBUTE_NAME,
     BODY_ENCODINGS,
     BOUNDS,
+    CHAT_STYLES,
     CODECS,
     CORRELATION,
     ENVELOPES,
@@ -131,6 +135,9 @@ LOG_RETENTION_DAYS = (
 )
 
 
+# SageMaker: RoutingStrategy has PREFIX_AWARE too; it wants a PrefixAwareRoutingConfig, for which the bindings of
+# Terraform's AWS provider 6.25 have no argument.
+ROUTING_REASON = "SageMaker RoutingStrategy; Terraform's AWS provider 6.25 can't set what PREFIX_AWARE needs"
 # SageMaker: InvokeEndpoint ContentType and Accept, of 1,024 characters
 MEDIA_TYPE = r"(?=.{3,1024}$)[\w.+*-]+/[\w.+*-]+(\s*;[ -~]*)?"
 _TASK = Pattern("task", r"[a-z0-9]+([_-][a-z0-9]+)*", "a pipeline task such as text-classification", "transformers")
@@ -256,6 +263,9 @@ RULES: dict[type, tuple[Rule, ...]] = {
             "the handler's codecs",
         ),
         OneOf("envelope", ENVELOPES, "the handler's envelopes"),
+        OneOf("chat_style", CHAT_STYLES, "the handler's styles"),
+        Pattern("session_attribute", r"[\w.-]{1,256}", "1 to 256 of A-Z a-z 0-9 _ - .", "SQS message attribute names"),
+        Range("answer_tokens_per_second", 1, 100_000, "tokens a second", "an estimate"),
         OneOf("body_encoding", BODY_ENCODINGS, "the handler's encodings"),
         _location("input_location"),
         _location("more_input_locations"),
@@ -267,6 +277,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _shared("max_request_bytes", "bytes", "SageMaker InvokeEndpoint Body"),
         _shared("max_response_bytes", "bytes", "the function holds a few answers at once"),
         _shared("requests_in_flight", "requests", "threads in one function"),
+        Range("max_padded_tokens", 1, BOUNDS["max_padded_tokens"][1], "tokens", "an estimate"),
         _TASK,
         Pattern("content_type", MEDIA_TYPE, "a content type such as application/json", "SageMaker ContentType"),
         Pattern("accept", MEDIA_TYPE, "a content type such as application/json", "SageMaker Accept"),
@@ -301,6 +312,25 @@ RULES: dict[type, tuple[Rule, ...]] = {
         _key("token_key_arn"),
         _location("bundle_location"),
     ),
+    ServedModel: (
+        Pattern("model_id", r"[\w.-]+(/[\w.-]+)?", "a Hub model id, `name` or `owner/name`", "Hugging Face Hub"),
+        Pattern("revision", r"[\w./-]+", "a branch, tag or commit", "Hugging Face Hub"),
+        Pattern("image_tag", r"[\w][\w.-]{0,127}", "an image tag", "Amazon ECR"),
+        _account("registry_id"),
+        _location("model_data_prefix"),
+        Range("million_parameters", 1, 10_000_000, "million", "the model's size"),
+    ),
+    TextEmbeddingsModel: (
+        Range("max_batch_tokens", 1, 10_000_000, "tokens", "TEI MAX_BATCH_TOKENS"),
+        Range("max_client_batch_size", 1, 10_000, "texts", "TEI MAX_CLIENT_BATCH_SIZE"),
+        OneOf("pooling", ("cls", "mean", "splade", "last-token"), "TEI POOLING"),
+    ),
+    LanguageModel: (
+        OneOf("server", ("lmi", "tgi"), "AWS's images of language model servers"),
+        OneOf("quantization", ("fp8", "bitsandbytes", "eetq", "awq", "gptq"), "what the servers can load"),
+        Range("max_model_tokens", 2, 10_000_000, "tokens", "vLLM max_model_len, TGI MAX_TOTAL_TOKENS"),
+        Range("tensor_parallel_degree", 1, 16, "GPUs", "the GPUs of an instance"),
+    ),
     ContainerModel: (
         Pattern(
             "image_uri",
@@ -331,7 +361,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
         Range("scale_in_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleInCooldown"),
         Range("scale_out_cooldown_seconds", 0, 3600, "seconds", "Application Auto Scaling ScaleOutCooldown"),
         Range("invocations_per_instance_per_minute", 1, 1_000_000, "requests", "scaling target"),
-        OneOf("routing_strategy", ("LEAST_OUTSTANDING_REQUESTS", "RANDOM"), "SageMaker RoutingStrategy"),
+        OneOf("routing_strategy", ("LEAST_OUTSTANDING_REQUESTS", "RANDOM"), ROUTING_REASON),
     ),
     ExistingQueue: (_queue_name("name"), _queue_name("dead_letter_queue_name")),
     ServicePrincipal: (

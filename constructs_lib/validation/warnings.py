@@ -24,6 +24,7 @@ from constructs_lib.validation.limits import (
 )
 from constructs_lib.validation.references import is_unresolved
 from constructs_lib.validation.relations import DEFAULT_FILTERS
+from constructs_lib.validation.served_models import tight_models
 from constructs_lib.validation.warning_ids import SettingsWarning
 
 # SageMaker: the time that a container has for an answer
@@ -57,6 +58,7 @@ def chain_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
     yield from _time_warnings(settings)
     yield from _concurrency_warnings(settings)
     yield from _size_warnings(settings)
+    yield from _chat_warnings(settings)
     yield from _filter_warnings(settings.event_source)
     yield from _sender_warnings(settings)
     if settings.queue.max_receive_count < 5:
@@ -137,6 +139,51 @@ def _size_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
         )
 
 
+def _chat_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:
+    """Yield what concerns language models; nothing switches to asynchronous inference by itself."""
+    inference, function = settings.inference, settings.function
+    if inference.session_attribute is not None and isinstance(settings.endpoint, EndpointSettings):
+        yield SettingsWarning(
+            "session-without-routing",
+            "inference.session_attribute is set, and the endpoint that is created here does not route by prefix: "
+            "Terraform's AWS provider 6.25 can't set that up; an ExistingEndpoint may have it",
+        )
+    if inference.codec != "chat":
+        return
+    held = (inference.requests_in_flight or 1) * (inference.max_response_bytes or 0)
+    if held > function.memory_mib * MIB // 2 and settings.endpoint.async_capacity is None:
+        yield SettingsWarning(
+            "answers-over-memory",
+            f"inference.requests_in_flight x inference.max_response_bytes is {held} bytes: the function holds as many "
+            f"answers at once, in function.memory_mib {function.memory_mib}",
+        )
+    names = ("max_new_tokens",) if inference.chat_style == "inputs" else ("max_tokens", "max_completion_tokens")
+    name = next((one for one in names if one in inference.parameters), names[0])
+    most = inference.parameters.get(name)
+    capacity = settings.endpoint.async_capacity
+    seconds = capacity.invocation_timeout_seconds if capacity else request_seconds(settings)
+    instead = "; endpoint.capacity AsyncCapacity gives an answer up to an hour" if capacity is None else ""
+    if most is None and inference.chat_style == "openai":
+        yield SettingsWarning(
+            "answer-over-time",
+            f"inference.parameters has no {name}: an answer may go on to the model's limit, and a request has "
+            f"{seconds} s{instead}",
+        )
+    elif isinstance(most, int) and most > seconds * inference.answer_tokens_per_second:
+        took = most // inference.answer_tokens_per_second
+        yield SettingsWarning(
+            "answer-over-time",
+            f"inference.parameters has {name} {most}: at {inference.answer_tokens_per_second} tokens a second "
+            f"(inference.answer_tokens_per_second) an answer takes up to {took} s, and a request has {seconds} "
+            f"s{instead}",
+        )
+
+
+def request_seconds(settings: PipelineSettings) -> int:
+    """Return the seconds that a real-time container has for an answer: SageMaker's, or what the function leaves it."""
+    return min(CONTAINER_SECONDS, request_timeout_seconds(settings.function.timeout_seconds))
+
+
 def _filter_warnings(source: EventSourceSettings) -> Iterator[SettingsWarning]:
     if source.filters:
         text = "event_source.filters: Lambda deletes the messages that fit none of them from the queue"
@@ -159,6 +206,8 @@ def endpoint_warnings(settings: PipelineSettings, region: str) -> Iterator[Setti
             yield SettingsWarning("instance-not-listed", f"{place} is {instance_type}: {why}")
     yield from _volume_key_warnings(endpoint)
     yield from _image_warnings(endpoint)
+    for place, why in tight_models(endpoint):
+        yield SettingsWarning("model-fills-memory", f"endpoint.{place}: {why}")
     tasks = {
         f"endpoint.{place}.task": model.task
         for place, model in endpoint_models(endpoint)

@@ -13,7 +13,7 @@ import torch
 import transformers
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Split
+from tokenizers.pre_tokenizers import Split, WhitespaceSplit
 from tokenizers.processors import TemplateProcessing
 
 HANDLER = "sagemaker_huggingface_inference_toolkit.handler_service"
@@ -21,6 +21,8 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = [chr(code) for code in range(33, 127)]
 LONGEST = 128
 FIRST_ONLY = "first-only"
+NO_PAD_TOKEN = "no-pad-token"
+WORDS = "words"
 ENTAILMENT = {"contradiction": 0, "neutral": 1, "entailment": 2}
 LABELS: dict[str, dict[str, Any]] = {
     "question-answering": {"num_labels": 2},
@@ -29,7 +31,7 @@ LABELS: dict[str, dict[str, Any]] = {
 CHAT = "{% for message in messages %}{{ message['role'] }}:{{ message['content'] }};{% endfor %}"
 
 
-def save_tokenizer(folder: str, *, frame: bool) -> int:
+def save_tokenizer(folder: str, *, frame: bool, pad: bool) -> int:
     """Save a tokenizer with a token for each character; return the number of its tokens."""
     words = [*SPECIAL, *CHARACTERS]
     tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
@@ -39,6 +41,8 @@ def save_tokenizer(folder: str, *, frame: bool) -> int:
             single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
         )
     names = dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), SPECIAL, strict=True))
+    if not pad:
+        del names["pad_token"]
     fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=LONGEST, **names)
     if not frame:
         fast.chat_template = CHAT
@@ -47,11 +51,11 @@ def save_tokenizer(folder: str, *, frame: bool) -> int:
     return len(words)
 
 
-def save_model(task: str, folder: str) -> None:
-    """Save a model for the task: tiny, and with weights from a seeded generator."""
+def save_model(task: str, folder: str, *, pad: bool = True) -> None:
+    """Save a model for the task: tiny, and with weights from a seeded generator. `pad` if it has a pad token."""
     torch.manual_seed(11)
     is_generator = task == "text-generation"
-    tokens = save_tokenizer(folder, frame=not is_generator)
+    tokens = save_tokenizer(folder, frame=not is_generator, pad=pad)
     if is_generator:
         config = transformers.GPT2Config(
             vocab_size=tokens, n_positions=512, n_embd=32, n_layer=2, n_head=2, bos_token_id=2, eos_token_id=3
@@ -78,6 +82,19 @@ def save_model(task: str, folder: str) -> None:
     model.eval().save_pretrained(folder)
 
 
+def save_words_model(folder: str) -> None:
+    """Save a classifier with a token for each word, and texts of up to 512 of them: large enough to be timed."""
+    torch.manual_seed(11)
+    words = [*SPECIAL, *(f"w{number}" for number in range(1000, 2000))]
+    tokenizer = Tokenizer(WordLevel({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "model_max_length": 512}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    sizes = {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024}
+    config = transformers.BertConfig(vocab_size=len(words), num_labels=4, initializer_range=0.5, **sizes)
+    transformers.BertForSequenceClassification(config).eval().save_pretrained(folder)
+
+
 def save_program(folder: Path) -> None:
     """Save a program of one's own, as people put it into an archive: it scores the first text only."""
     folder.mkdir()
@@ -100,8 +117,11 @@ def configure(file: Path, port: str) -> None:
 
 
 def main(model: str, port: str) -> None:
-    here, task = Path.cwd(), "text-classification" if model == FIRST_ONLY else model
-    save_model(task, str(here / "model"))
+    here, task = Path.cwd(), "text-classification" if model in (FIRST_ONLY, NO_PAD_TOKEN, WORDS) else model
+    if model == WORDS:
+        save_words_model(str(here / "model"))
+    else:
+        save_model(task, str(here / "model"), pad=model != NO_PAD_TOKEN)
     if model == FIRST_ONLY:
         save_program(here / "model" / "code")
     configure(here / "mms.properties", port)

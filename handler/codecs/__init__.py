@@ -38,6 +38,7 @@ _HOMES = {
     "csv": "csv_formats",
     "csv-row": "csv_formats",
     "kserve": "kserve",
+    "chat": "chat",
 }
 
 

@@ -13,6 +13,7 @@ class Doubled:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self.content_type, self.accept, self.max_records = codec.content_type, codec.accept, codec.max_records
+        self.batch_size = getattr(codec, "batch_size", None)
 
     def parse(self, record: Record, payload: Payload) -> Item:
         return self._codec.parse(record, payload)

@@ -25,6 +25,7 @@ from .base import (
     spliceable,
     to_bytes,
 )
+from .batch_size import MAX_PARAMETER_BYTES, BatchSize, with_batch_size
 
 _INPUTS_FIRST = re.compile(r'[ \t\n\r]*\{[ \t\n\r]*"inputs"[ \t\n\r]*:[ \t\n\r]*')
 _NOTHING_ELSE = re.compile(r"[ \t\n\r]*\}[ \t\n\r]*")
@@ -67,15 +68,19 @@ class HuggingFaceCodec(Framed):
         bare: bool = False,
         any_result: bool = False,
         kept: Iterable[str] = (),
+        batch_size: BatchSize | None = None,
     ) -> None:
         """`task` is the model's pipeline task, if it is known; `bare` requests hold one record each; `kept` are the
         members of a record that its result has.
+
+        With `batch_size`, requests have that parameter unless their own name one.
         """
         self.parameters = dict(parameters)
         self._default_group = compact(self.parameters) if parameters else ""
         self._has_lists = task in _TASKS_WITH_LISTS
         self._bare = bare
         self._any_result = any_result
+        self.batch_size = batch_size
         self._ignored = IgnoredMembers('"inputs"', kept)
 
     def parse(self, record: Record, payload: Payload) -> Item:
@@ -98,9 +103,13 @@ class HuggingFaceCodec(Framed):
     def frame(self, group_key: str) -> tuple[bytes, bytes, bytes]:
         return b'{"inputs":[', b",", f'],"parameters":{group_key}}}'.encode() if group_key else b"]}"
 
+    def overhead(self, group_key: str) -> int:
+        return super().overhead(group_key) + (MAX_PARAMETER_BYTES if self.batch_size else 0)
+
     def encode(self, items: Sequence[Item]) -> bytes:
         if not self._bare and not items[0].alone:
-            return super().encode(items)
+            size = self.batch_size.of(items) if self.batch_size else 0
+            return with_batch_size(super().encode(items), items[0].group_key, size)
         (item,) = items
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""
         return b'{"inputs":' + item.parts[0] + parameters + b"}"
@@ -302,7 +311,14 @@ def make(settings: HandlerSettings) -> Codec:
         bare = settings.max_records_per_request == 1
         # What a result's event has beside its result is expected there: the next pipeline's message has it.
         kept = {*settings.keep_members, *(EVENT_MEMBERS if settings.envelope in ("cloudevents", "auto") else ())}
-        return HuggingFaceCodec(settings.parameters, task=settings.task, bare=bare, any_result=any_result, kept=kept)
+        return HuggingFaceCodec(
+            settings.parameters,
+            task=settings.task,
+            bare=bare,
+            any_result=any_result,
+            kept=kept,
+            batch_size=BatchSize() if settings.batch_inside else None,
+        )
     if settings.codec == "instances":
         return InstancesCodec(
             request_key=settings.request_key,

@@ -23,6 +23,7 @@ from constructs_lib import (
     IdempotencySettings,
     InferenceSettings,
     InstanceCapacity,
+    LanguageModel,
     ModelPackage,
     MonitoringSettings,
     PipelineSettings,
@@ -36,6 +37,7 @@ from constructs_lib import (
     ServerlessCapacity,
     ServicePrincipal,
     StackSettings,
+    TextEmbeddingsModel,
     Variant,
 )
 
@@ -278,6 +280,53 @@ EXISTING = PipelineSettings(
     monitoring=MonitoringSettings(),
 )
 
+# every option of served models
+CHATS = PipelineSettings(
+    endpoint=EndpointSettings(
+        model=LanguageModel(
+            model_id="Qwen/Qwen2.5-7B-Instruct",
+            server="tgi",
+            model_data_prefix="s3://company-models/qwen/",
+            million_parameters=7_600,
+            image_tag="2.7.0-tgi3.3.6-gpu-py311-cu124-ubuntu22.04",
+            registry_id=ACCOUNT,
+            quantization="fp8",
+            max_model_tokens=4096,
+            tensor_parallel_degree=1,
+            environment={"LOG_LEVEL": "info"},
+        ),
+        capacity=InstanceCapacity(instance_type="ml.g6e.xlarge"),
+    ),
+    inference=InferenceSettings(
+        codec="chat",
+        chat_style="inputs",
+        prompt_template="Summarize: {body}",
+        parameters={"max_new_tokens": 100},
+        session_attribute="customer",
+        answer_tokens_per_second=30,
+    ),
+)
+ANSWERS = PipelineSettings(
+    endpoint=EndpointSettings(
+        model=LanguageModel(model_id="Qwen/Qwen2.5-7B-Instruct", revision="main"),
+        capacity=InstanceCapacity(instance_type="ml.g6e.xlarge"),
+    ),
+    inference=InferenceSettings(codec="chat", system_prompt="Be brief."),
+)
+VECTORS = PipelineSettings(
+    endpoint=EndpointSettings(
+        model=TextEmbeddingsModel(
+            model_id="BAAI/bge-base-en-v1.5",
+            max_batch_tokens=8192,
+            max_client_batch_size=64,
+            auto_truncate=False,
+            pooling="cls",
+        ),
+        capacity=INSTANCES,
+    ),
+    inference=InferenceSettings(batch_inside=True, max_padded_tokens=2048),
+)
+
 # what an organisation asks for, and everything that takes a key without one of its own
 GOVERNED = PipelineSettings(
     endpoint=EndpointSettings(model=SCORER, capacity=INSTANCES),
@@ -346,6 +395,7 @@ STACKS = {
         state=S3StateSettings(bucket="company-state", region="eu-west-1", key="every.tfstate"),
         tags={"team": "ml"},
     ),
+    "served": StackSettings(region=REGION, pipelines={"chats": CHATS, "answers": ANSWERS, "vectors": VECTORS}),
     "governed": StackSettings(
         region=REGION,
         pipelines={"claims": GOVERNED},

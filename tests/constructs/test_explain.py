@@ -28,6 +28,7 @@ from constructs_lib.settings import (
 import pytest
 
 MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
+INSIDE = "  batches inside      of texts of like length, 4,096 padded tokens a request at most"
 SMALLEST = PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ServerlessCapacity(max_concurrency=10)))
 INSTANCES = InstanceCapacity(instance_type="ml.c5.large", max_instances=3, concurrent_requests_per_instance=8)
 
@@ -47,6 +48,7 @@ def test_every_derived_value_is_said_with_what_it_comes_from() -> None:
         "  visibility timeout  180 s = 6 x function timeout 30 s",
         "  requests in flight  2 per invocation: a batch of 10 fills 1 request of 32; 2 at least, 8 at most",
         "  invocations         5 at once = the endpoint's 10 requests at once / 2 in flight",
+        INSIDE,
     ]
 
 
@@ -67,6 +69,7 @@ def test_what_is_set_by_hand_is_said_to_be() -> None:
         "  visibility timeout  600 s, as set",
         "  requests in flight  3 per invocation, as set",
         "  invocations         4 at once, as set; the endpoint takes 10 requests at once",
+        INSIDE,
     ]
 
 

@@ -24,7 +24,7 @@ LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
         (
             {"inference": InferenceSettings(codec="xml")},
             "dev/language inference.codec = 'xml': must be one of huggingface, instances, jsonlines, csv, csv-row, "
-            "kserve, single, or module:function (the handler's codecs)",
+            "kserve, single, chat, or module:function (the handler's codecs)",
         ),
         (
             {"endpoint": SHARED, "inference": InferenceSettings(target_variant="a_b")},

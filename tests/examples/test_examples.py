@@ -103,6 +103,32 @@ def test_xgboost_follows_load_queue_and_clock(example: Example) -> None:
     assert (variables["CODEC"], variables["MAX_RECORDS_PER_REQUEST"]) == ("csv-row", "250")
 
 
+def test_a_language_model_has_many_requests_in_flight(example: Example) -> None:
+    stack = example("llm_chat")
+    (image,) = stack.document["data"]["aws_sagemaker_prebuilt_ecr_image"].values()
+    assert (image["repository_name"], image["image_tag"]) == ("djl-inference", "0.34.0-lmi16.0.0-cu128")
+    container = stack.one("aws_sagemaker_model")["primary_container"]["environment"]
+    assert container["HF_MODEL_ID"] == "Qwen/Qwen2.5-7B-Instruct"
+    assert (container["OPTION_TENSOR_PARALLEL_DEGREE"], container["OPTION_MAX_MODEL_LEN"]) == ("1", "8192")
+    variables = environment(stack, "function")
+    names = ("CODEC", "CHAT_STYLE", "REQUESTS_IN_FLIGHT", "MAX_RESPONSE_BYTES", "PROMPT_TEMPLATE")
+    assert [variables[name] for name in names] == [
+        "chat", "openai", "32", "1048576", "Summarize this mail:\n\n{body}",
+    ]  # fmt: skip
+    assert stack.one("aws_lambda_event_source_mapping")["scaling_config"] == {"maximum_concurrency": 2}
+
+
+def test_documents_become_vectors_in_s3(example: Example) -> None:
+    stack = example("embeddings_tei")
+    (image,) = stack.document["data"]["aws_sagemaker_prebuilt_ecr_image"].values()
+    assert (image["repository_name"], image["image_tag"]) == ("tei-cpu", "2.0.1-tei1.8.2-cpu-py310-ubuntu22.04")
+    container = stack.one("aws_sagemaker_model")["primary_container"]["environment"]
+    assert (container["HF_MODEL_ID"], container["MAX_CLIENT_BATCH_SIZE"]) == ("BAAI/bge-base-en-v1.5", "64")
+    variables = environment(stack, "function")
+    names = ("CODEC", "MAX_RECORDS_PER_REQUEST", "RESULT_SINK", "RESULT_TARGET", "BATCH_INSIDE")
+    assert [variables[name] for name in names] == ["huggingface", "64", "s3", "s3://shop-vectors/passages/", "false"]
+
+
 def test_async_goes_to_zero_and_a_second_function_is_notified_of_the_answers(example: Example) -> None:
     stack = example("async_scale_to_zero")
     asynchronous = stack.one("aws_sagemaker_endpoint_configuration")["async_inference_config"]

@@ -126,6 +126,7 @@ BODIES = {
     "csv-row": "1,2,3",
     "kserve": '{"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]}]}',
     "single": '{"any": "thing"}',
+    "chat": '{"prompt": "a"}',
 }
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from handler.settings import LOCATION, RENAMED, ConfigurationError, HandlerSettings, request_timeout_seconds
 
-CODEC_NAMES = "huggingface, instances, jsonlines, csv, csv-row, kserve, single"
+CODEC_NAMES = "huggingface, instances, jsonlines, csv, csv-row, kserve, single, chat"
 RENDERED = HandlerSettings(
     endpoint_name="e", result_target="https://sqs/r", dead_letter_queue_url="https://sqs/d"
 ).to_environment()

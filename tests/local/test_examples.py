@@ -58,6 +58,32 @@ def test_locked_down_runs_and_lists_the_arguments_without_effect(run_locally: Ru
     assert "kms_data_key_reuse_period_seconds" in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_a_language_model_gets_a_request_for_each_mail(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "llm_chat", "--count", 60, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"]) == (54, 54, 0)
+    assert report["dead_lettered"] == {"total": 6, "malformed": 6}
+    assert (report["records_per_request"], report["accuracy"]) == (1, None)
+    assert "a stand-in for a language model's server, http://127.0.0.1:" in output
+
+
+def test_vectors_of_documents_are_put_into_a_bucket(run_locally: RunLocally, tmp_path: Path) -> None:
+    report, output = run(run_locally, tmp_path, "embeddings_tei", "--count", 60, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"]) == (54, 54, 0)
+    assert "a stand-in for Text Embeddings Inference, http://127.0.0.1:" in output
+    assert "s3://shop-vectors/passages/" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_right_on_the_bucket_of_results_that_is_missing_is_named(run_locally: RunLocally, tmp_path: Path) -> None:
+    template = synthesize("examples.embeddings_tei", None, tmp_path / "synthesized")
+    text = template.read_text()
+    assert "s3:PutObject" in text
+    template.write_text(text.replace("s3:PutObject", "s3:PutObjectTagging"))
+    done = run_locally("--template", template, "--count", 20)
+    role = "arn:aws:iam::123456789012:role/search-passages-inference-eu-central-1"
+    place = "arn:aws:s3:::shop-vectors/passages/any"
+    assert done.stderr == f"error: denied: {role} must be allowed s3:PutObject on {place}\n"
+
+
 def test_a_right_on_the_idempotency_table_that_is_missing_is_named(run_locally: RunLocally, tmp_path: Path) -> None:
     template = synthesize("examples.locked_down", None, tmp_path / "synthesized")
     text = template.read_text()
