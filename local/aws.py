@@ -44,7 +44,7 @@ class Aws:
     @classmethod
     def connect(cls, *, url: str, region: str, credentials: Credentials, authority: Path) -> Self:
         """Create the clients; nothing is sent yet."""
-        client = _client_factory(url, region, credentials, authority)
+        client = client_factory(url, region, credentials, authority)
         return cls(
             region=region,
             dynamodb=client("dynamodb"),
@@ -56,7 +56,7 @@ class Aws:
         )
 
 
-def _client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
+def client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
     """Return a function that creates clients without any profile, configuration file or proxy of the user's."""
     no_file = (None, None, os.devnull, None)
     core = botocore.session.Session(

@@ -3,15 +3,20 @@
 import functools
 import time
 from dataclasses import replace
+from typing import Protocol
 
 from local.alone import Alone
 from local.display import Ticker
+from local.emulator import Emulator
+from local.endpoint import EndpointServer
 from local.errors import LocalRunError
 from local.faults import KillSchedule
 from local.messages import Message, SizeLimits, make_messages
 from local.options import Options
 from local.outcome import Disturbance, Outcome
-from local.running_stack import RunningStack
+from local.permissions import RolePermissions
+from local.pipeline import DeployedPipeline
+from local.serving import Serving
 from local.traffic import Traffic
 
 # If the queue is FIFO.
@@ -21,10 +26,29 @@ POLL_SECONDS = 0.1
 QUIET_SECONDS = 5
 
 
+class LiveStack(Protocol):
+    """A stack that messages flow through, whoever deployed it."""
+
+    @property
+    def emulator(self) -> Emulator: ...
+
+    @property
+    def endpoint(self) -> EndpointServer: ...
+
+    @property
+    def permissions(self) -> RolePermissions: ...
+
+    @property
+    def pipeline(self) -> DeployedPipeline: ...
+
+    @property
+    def serving(self) -> Serving: ...
+
+
 class Exchange:
     """Sends the messages, kills functions where the options ask for it, and waits for every outcome."""
 
-    def __init__(self, options: Options, stack: RunningStack) -> None:
+    def __init__(self, options: Options, stack: LiveStack) -> None:
         self._options = options
         self._stack = stack
         self.messages = self._make_messages()

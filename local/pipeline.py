@@ -2,12 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self
 
 from handler.settings import ConfigurationError, HandlerSettings
-from local.deploy import Deployment
 from local.errors import LocalRunError
-from local.template import MAPPING, Attributes, Block
+from local.template import MAPPING, Attributes, Block, Template
+
+
+class Deployed(Protocol):
+    """A template whose resources exist, whoever created them."""
+
+    @property
+    def template(self) -> Template: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Attributes]:
+        """By address: arguments, and the attributes that became known on creation."""
+
+    def resolved(self, block: Block) -> Mapping[str, Any]:
+        """Return the block's arguments with references replaced."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,7 @@ class DeployedPipeline:
     dead_letters: Queue
 
     @staticmethod
-    def of(deployment: Deployment) -> "DeployedPipeline":
+    def of(deployment: Deployed) -> "DeployedPipeline":
         """Follow the mapping of a deployment in which all else exists.
 
         Raises LocalRunError if there is not exactly one, or if a resource that it names is missing.
@@ -66,7 +79,7 @@ class DeployedPipeline:
 class _Connections:
     """Follows an event source mapping to the resources on both of its sides."""
 
-    def __init__(self, deployment: Deployment, mapping: Attributes) -> None:
+    def __init__(self, deployment: Deployed, mapping: Attributes) -> None:
         self._deployment = deployment
         self._mapping = mapping
         # An alias's ARN is the function's ARN and the alias's name.

@@ -26,6 +26,15 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     By default that is the only one, or `dev`. Raises UsageError if there is no such module or stack, or no Node,
     LocalRunError if the module did not synthesize.
     """
+    paths = synthesize_all(app, folder)
+    return paths[_chosen(app, stack, sorted(paths))]
+
+
+def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
+    """Synthesize the stacks of a module of this project into the folder; return the path of each, by its name.
+
+    Raises UsageError if there is no such module, or no Node, LocalRunError if the module did not synthesize.
+    """
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")
     if why := missing_node():
@@ -51,7 +60,7 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
     if not manifest.exists():
         raise UsageError(f"{app} synthesizes no stacks")
     stacks: dict[str, dict[str, str]] = json.loads(manifest.read_bytes())["stacks"]
-    return folder / stacks[_chosen(app, stack, sorted(stacks))]["synthesizedStackPath"]
+    return {name: folder / entry["synthesizedStackPath"] for name, entry in stacks.items()}
 
 
 def _failure(app: str, output: str) -> LocalRunError:
