@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from local.errors import LocalRunError, UsageError
 from rehearsal.fences import require_fenced
+from rehearsal.mirrors import local_mirrors, versions
 
 # Resources that are worked on at the same time; most of them wait.
 PARALLELISM = 16
@@ -73,9 +74,12 @@ class Applied:
 class Terraform:
     """Runs commands in a folder that has a fenced configuration."""
 
-    def __init__(self, folder: Path, environment: Callable[..., dict[str, str]]) -> None:
-        """`environment` returns the variables of a command; `network=True` are those of `init`."""
+    def __init__(self, folder: Path, environment: Callable[..., dict[str, str]], mirror: Path | None = None) -> None:
+        """`environment` returns the variables of a command; `network=True` are those of `init`. `mirror` is the folder
+        that providers come from, if it is given.
+        """
         self.folder = folder
+        self._mirrors = [mirror] if mirror else local_mirrors()
         self._environment = environment
         self._program = program()
         self.plan_text = ""
@@ -85,7 +89,8 @@ class Terraform:
         """Install the provider. Raises UsageError saying where it is missing."""
         done = self._run("init", "-no-color", network=True)
         if done.returncode:
-            raise UsageError(explained(done.stderr or done.stdout))
+            mirrored = [version for mirror in self._mirrors for version in versions(mirror)]
+            raise UsageError(explained(done.stderr or done.stdout, mirrored))
 
     def validate(self) -> None:
         """Raises TerraformError naming errors and warnings, of which there must be none."""
@@ -188,19 +193,18 @@ def program() -> str:
     return path
 
 
-def explained(output: str) -> str:
-    """Return why `init` found no provider: no registry to be reached, none in the mirror, or not in this version."""
+def explained(output: str, mirrored: Sequence[str] = ()) -> str:
+    """Return why `init` found no provider: no registry can be reached, or the mirror lacks it or its version.
+
+    `mirrored` are the versions of the AWS provider in the folders that Terraform looks in.
+    """
     text = _errors_of(output)
+    at_hand = f"; PROVIDER={mirrored[-1]} rehearses with the one at hand" if mirrored else ""
     if "no available releases match" in text or "was not found in any of the search locations" in text:
-        return (
-            f"no provider: the mirror that Terraform is told to use does not have it ({text}); "
-            "PROVIDER=VERSION rehearses with one that it has"
-        )
+        return f"no provider: the mirror that Terraform looks in does not have it ({text}){at_hand}"
     if "could not connect to" in text or "could not query provider registry" in text:
-        return (
-            f"no provider: the registry can't be reached ({text}); "
-            "MIRROR=DIR takes it from a folder that `terraform providers mirror` has written"
-        )
+        other = at_hand or "; MIRROR=DIR takes it from a folder that `terraform providers mirror` has written"
+        return f"no provider: the registry can't be reached ({text}){other}"
     return f"no provider: terraform init: {text}"
 
 

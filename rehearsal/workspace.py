@@ -30,7 +30,7 @@ class Workspace:
         self._mirror = folder / "mirror.tfrc" if options.mirror else None
         if self._mirror:
             self._mirror.write_text(MIRROR.format(path=json.dumps(str(options.mirror and options.mirror.resolve()))))
-        self.terraform = Terraform(self.folder, self._environment)
+        self.terraform = Terraform(self.folder, self._environment, options.mirror)
 
     @property
     def configuration(self) -> Path:
