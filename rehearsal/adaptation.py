@@ -66,8 +66,8 @@ def _to_provider(document: Document, provider: str) -> Iterator[str]:
 
 
 def _mappings(document: Document) -> Iterator[str]:
-    for _, body in _of_types(document, {"aws_lambda_event_source_mapping"}):
-        for argument in UNKNOWN_OF_MAPPINGS:
+    for argument in UNKNOWN_OF_MAPPINGS:
+        for _, body in _of_types(document, {"aws_lambda_event_source_mapping"}):
             if body.pop(argument, None) is not None:
                 yield f"event source mappings: without {argument}, which the embedded AWS forgets"
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from local.display import Display
 from local.errors import LocalRunError, UsageError
 from local.options import Options as LocalOptions
@@ -143,11 +145,12 @@ class Life:
                 if calls := self.world.wall.refused[refused:]:
                     raise RehearsalError(f"calls that no service here answers: {_some(calls)}")
                 remarks.extend([step.remark] if step.remark else [])
-        except LocalRunError as error:
+        except (LocalRunError, BotoCoreError, ClientError) as error:
             step.failure = str(error)
-            if not isinstance(error, UsageError):
-                self._display.line(f"{self.stack}: {name} failed: {error}")
-            raise
+            if isinstance(error, UsageError):
+                raise
+            self._display.line(f"{self.stack}: {name} failed: {error}")
+            raise error if isinstance(error, LocalRunError) else RehearsalError(str(error)) from error
         finally:
             step.seconds = time.monotonic() - started
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from rehearsal.mirrors import local_mirrors, versions
 # Resources that are worked on at the same time; most of them wait.
 PARALLELISM = 16
 PLAN = "plan.bin"
-# After that, an apply is taken for stuck.
+# After that, a command is taken for stuck, and killed.
 SECONDS = 1200
 
 
@@ -155,7 +156,7 @@ class Terraform:
                 start_new_session=True,
             )
         ) as process:
-            out, err = process.communicate(timeout=SECONDS)
+            out, err = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     def _stream(self, watch: Callable[[Work], bool], *arguments: str) -> Applied:
@@ -176,8 +177,8 @@ class Terraform:
             for line in process.stdout:
                 began = _note(line, time.monotonic() - started, applied, going)
                 if began and watch(began):
-                    os.killpg(process.pid, signal.SIGKILL)
-            applied.status = process.wait(SECONDS)
+                    _kill(process)
+            applied.status = process.wait()
         applied.seconds = time.monotonic() - started
         return applied
 
@@ -261,11 +262,18 @@ def _note(line: str, at: float, applied: Applied, going: dict[str, Work]) -> Wor
 
 @contextlib.contextmanager
 def _ended(process: "subprocess.Popen[str]") -> "Iterator[subprocess.Popen[str]]":
-    """End the command with its providers, if it still runs when the rehearsal is interrupted."""
+    """End the command with its providers, if it still runs when the rehearsal is interrupted, or for too long."""
+    stuck = threading.Timer(SECONDS, _kill, [process])
     with process:
         try:
+            stuck.start()
             yield process
         finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+            stuck.cancel()
+            _kill(process)
+
+
+def _kill(process: "subprocess.Popen[str]") -> None:
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -84,9 +84,9 @@ def test_what_the_embedded_aws_lacks_is_left_out_of_every_option(every: str) -> 
     document = json.loads(every)
     notes = adapt(document, None, ["arn:aws:lambda:eu-central-1:123456789012:layer:own:1"])
     assert notes == [
-        "event source mappings: without provisioned_poller_config, which the embedded AWS forgets",
-        "event source mappings: without metrics_config, which the embedded AWS forgets",
         "event source mappings: without kms_key_arn, which the embedded AWS forgets",
+        "event source mappings: without metrics_config, which the embedded AWS forgets",
+        "event source mappings: without provisioned_poller_config, which the embedded AWS forgets",
         "aws_sqs_queue: redrive_policy without spaces, since the embedded AWS does not take them away",
         "aws_sns_topic_subscription: redrive_policy without spaces, since the embedded AWS does not take them away",
         "functions: without code_signing_config_arn, which the embedded AWS does not check",
