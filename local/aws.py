@@ -1,8 +1,9 @@
-"""boto3 clients for the embedded AWS, whatever the user's own AWS configuration says."""
+"""boto3 clients for the embedded AWS and the control plane, whatever the user's own AWS configuration says."""
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,9 +32,16 @@ class Credentials:
 
 @dataclass(frozen=True, kw_only=True)
 class Aws:
-    """The clients, with the rights of the account's root; they may be shared by threads."""
+    """The clients, with the rights of the account's root; they may be shared by threads.
+
+    Those that only some stacks need are created when they are first asked for.
+    """
 
     region: str
+    client: Callable[[str], Any]
+    """Creates a client of the embedded AWS for a service."""
+    control_client: Callable[[str], Any]
+    """Creates a client of the control plane for a service."""
     dynamodb: "DynamoDBClient"
     iam: "IAMClient"
     lambda_: "LambdaClient"
@@ -42,11 +50,15 @@ class Aws:
     sts: "STSClient"
 
     @classmethod
-    def connect(cls, *, url: str, region: str, credentials: Credentials, authority: Path) -> Self:
-        """Create the clients; nothing is sent yet."""
-        client = client_factory(url, region, credentials, authority)
+    def connect(
+        cls, *, url: str, region: str, credentials: Credentials, authority: Path, control_url: str = ""
+    ) -> Self:
+        """Create the clients; nothing is sent yet. `control_url` is the control plane's, if there is one."""
+        client = _client_factory(url, region, credentials, authority)
         return cls(
             region=region,
+            client=client,
+            control_client=_client_factory(control_url, region, credentials, authority),
             dynamodb=client("dynamodb"),
             iam=client("iam"),
             lambda_=client("lambda"),
@@ -55,8 +67,36 @@ class Aws:
             sts=client("sts"),
         )
 
+    @cached_property
+    def autoscaling(self) -> Any:
+        return self.control_client("application-autoscaling")
 
-def client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
+    @cached_property
+    def cloudwatch(self) -> Any:
+        return self.control_client("cloudwatch")
+
+    @cached_property
+    def sagemaker(self) -> Any:
+        return self.control_client("sagemaker")
+
+    @cached_property
+    def events(self) -> Any:
+        return self.client("events")
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.client("s3")
+
+    @cached_property
+    def signer(self) -> Any:
+        return self.client("signer")
+
+    @cached_property
+    def sns(self) -> Any:
+        return self.client("sns")
+
+
+def _client_factory(url: str, region: str, credentials: Credentials, authority: Path) -> Callable[[str], Any]:
     """Return a function that creates clients without any profile, configuration file or proxy of the user's."""
     no_file = (None, None, os.devnull, None)
     core = botocore.session.Session(

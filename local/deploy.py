@@ -1,4 +1,4 @@
-"""Creates on the embedded AWS the resources that a template describes."""
+"""Creates on the embedded AWS and the control plane the resources that a template describes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,8 +24,8 @@ NAMED_BY = {
     "aws_sqs_queue_policy": ("queue_url", "/"),
     "aws_sqs_queue_redrive_allow_policy": ("queue_url", "/"),
 }
-# Arguments without effect on the embedded AWS, which has no networks and encrypts nothing; and filters, which the
-# messages of the run would not pass.
+# Arguments without effect here, where there are no networks and nothing is encrypted; and filters, which the messages
+# of the run would not pass.
 LEFT_OUT = {
     "aws_cloudwatch_log_group": {"kms_key_id"},
     "aws_lambda_event_source_mapping": {
@@ -36,6 +36,7 @@ LEFT_OUT = {
     },
     "aws_lambda_function": {"code_signing_config_arn", "kms_key_arn", "vpc_config"},
     "aws_dynamodb_table": {"point_in_time_recovery", "server_side_encryption"},
+    "aws_sns_topic": {"kms_master_key_id"},
     "aws_sqs_queue": {"kms_data_key_reuse_period_seconds", "kms_master_key_id"},
 }
 
@@ -49,7 +50,7 @@ class Deployment:
         self._layers = layers
         self.created: list[Block] = []
         self.absent: list[Block] = []
-        """Resources that the embedded AWS has no counterpart of."""
+        """Resources of types that no stack of the library has, and that nothing here can create."""
         self.left_out: dict[str, set[str]] = {}
         """Arguments of those created that have no effect there, by type."""
         self.attributes: dict[str, Attributes] = {}
@@ -78,8 +79,8 @@ class Deployment:
         return name.rpartition(separator)[2] if separator else name
 
     def _create(self, block: Block) -> None:
-        arguments = self.resolved(block)
-        unused = self._with_effect(block.type, arguments)
+        arguments = resolve(self._with_effect(block.type, block.arguments), self.attributes)
+        unused = dict(arguments)
         try:
             attributes = self._creator.create(block.type, unused)
         except KeyError as error:

@@ -36,8 +36,10 @@ class Display:
         self._console.print(f"{name:<17} [dim]{seconds:>6}[/dim]{remark}", highlight=False, soft_wrap=True)
 
     def resources(self, deployment: Deployment) -> None:
-        """List by type what was created, and what the emulator does not have."""
+        """List by type what was created, and what nothing here can create, if there is any."""
         for title, blocks in (("created", deployment.created), (ABSENT, deployment.absent)):
+            if title == ABSENT and not blocks:
+                continue
             by_type = defaultdict(list)
             for block in blocks:
                 by_type[block.type].append(deployment.name(block))

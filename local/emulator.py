@@ -35,12 +35,17 @@ class Emulator:
     `aws` has the rights of the account's root.
     """
 
-    def __init__(self, *, region: str, log_file: Path, function_environment: dict[str, str]) -> None:
-        """`function_environment` is given to the functions' processes besides their own variables."""
+    def __init__(
+        self, *, region: str, log_file: Path, function_environment: dict[str, str], control_url: str = ""
+    ) -> None:
+        """`function_environment` is given to the functions' processes besides their own variables; `control_url` is
+        that of the control plane, for `aws`.
+        """
         self.region = region
         self.credentials = Credentials(ACCOUNT, secrets.token_hex(20))
         self._log_file = log_file
         self._function_environment = function_environment
+        self._control_url = control_url
         # Its name is known before it exists, so that it is removed whenever the run is interrupted.
         with explained(Path("the folder for temporary files")):
             self._folder = Path(tempfile.gettempdir()) / f"local-run-{secrets.token_hex(8)}"
@@ -58,7 +63,11 @@ class Emulator:
                 require_room(self._folder)
                 self.certificate = write_certificate(self._folder)
             self.aws = Aws.connect(
-                url=self.url, region=self.region, credentials=self.credentials, authority=self.certificate.authority
+                url=self.url,
+                region=self.region,
+                credentials=self.credentials,
+                authority=self.certificate.authority,
+                control_url=self._control_url,
             )
             self._start(stack)
             self._wait_until_healthy()

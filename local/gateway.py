@@ -20,17 +20,11 @@ from typing import Any, cast
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.core import iam_actions, lambda_runtime
+from ministack.core import lambda_runtime
 
 from local.cleanup import remove_folder
 from local.emulator_log import KILLED
-
-# "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
-# Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
-# corresponding batch versions" (SQS Developer Guide, Amazon SQS batch actions). MiniStack asks for the batch's name.
-BATCH_ACTIONS = {
-    f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
-}
+from local.ministack_defects import mend_all
 
 KILL_ATTEMPTS = 100
 KILL_PAUSE_SECONDS = 0.005
@@ -38,23 +32,13 @@ KILL_PAUSE_SECONDS = 0.005
 
 def main() -> None:
     socket_number, certificate, key = sys.argv[1:]
-    _authorize_batches_as_aws_does()
+    mend_all()
     threading.Thread(target=_obey_parent, daemon=True).start()
     config = Config()
     config.bind = [f"fd://{socket_number}"]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 600
     asyncio.run(serve(cast("Any", app), config))
-
-
-def _authorize_batches_as_aws_does() -> None:
-    extract_iam_action = iam_actions.extract_iam_action
-
-    def corrected(*arguments: Any) -> str | None:
-        action: str | None = extract_iam_action(*arguments)
-        return BATCH_ACTIONS.get(action or "", action)
-
-    iam_actions.extract_iam_action = corrected
 
 
 def _obey_parent() -> None:

@@ -17,7 +17,6 @@ from local.refusal import require_runnable
 from local.report import Setting, write_report
 from local.running_stack import RunningStack
 from local.serving import serving_of
-from local.signed import with_unsigned_code
 from local.synthesis import synthesize
 from local.template import Template
 
@@ -62,7 +61,7 @@ class LocalRun:
         options = self._options
         with self._display.step("Synthesize") as remarks:
             path = options.template or synthesize(options.app, options.stack, self._output.synthesized)
-            template = with_unsigned_code(Template.load(path)).of_pipeline(options.pipeline)
+            template = Template.load(path).of_pipeline(options.pipeline)
             remarks.append(f"{path}")
         return template
 

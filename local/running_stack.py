@@ -1,11 +1,15 @@
-"""A stack that runs locally: a model behind an endpoint, MiniStack, and the resources of the template."""
+"""A stack that runs locally: a model behind an endpoint, MiniStack, the control plane, and the template's resources."""
 
 import contextlib
+import time
 from typing import Self
 
+from botocore.exceptions import ClientError
+
+from local.control_plane import ControlPlane, Durations
 from local.deploy import Deployment
 from local.display import Display
-from local.emulator import Emulator
+from local.emulator import ACCOUNT, Emulator
 from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector
 from local.options import Options
@@ -15,6 +19,9 @@ from local.pipeline import DeployedPipeline, is_mapping
 from local.serving import Serving
 from local.template import Template
 
+# Nobody watches the endpoint come up here: `make rehearse` is for that.
+DURATIONS = Durations(creating=0.2)
+
 
 class RunningStack:
     """Starts all that the template needs, and ends it; a context manager.
@@ -23,6 +30,7 @@ class RunningStack:
     """
 
     endpoint: EndpointServer
+    control_plane: ControlPlane
     emulator: Emulator
     deployment: Deployment
     pipeline: DeployedPipeline
@@ -41,6 +49,7 @@ class RunningStack:
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as cleanup:
             self._serve_the_model(cleanup)
+            self._start_the_control_plane(cleanup)
             self._start_the_emulator(cleanup)
             self._create_resources()
             self._check_permissions()
@@ -57,12 +66,29 @@ class RunningStack:
             self.endpoint = cleanup.enter_context(EndpointServer(self.serving.container, faults))
             remarks.append(f"{self.serving.container.name}, {self.endpoint.url}")
 
+    def _start_the_control_plane(self, cleanup: contextlib.ExitStack) -> None:
+        with self._display.step("Control plane") as remarks:
+            plane = ControlPlane(
+                account=ACCOUNT, region=self._template.region, durations=DURATIONS, role_age=self._role_age
+            )
+            self.control_plane = cleanup.enter_context(plane)
+            remarks.append(f"{plane.url}, rules of SageMaker, scaling and alarms enforced")
+
+    def _role_age(self, arn: str) -> float | None:
+        """Return how many seconds ago MiniStack created the role, None if it has none of this ARN."""
+        try:
+            role = self.emulator.aws.iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]
+        except ClientError:
+            return None
+        return time.time() - role["CreateDate"].timestamp() if role["Arn"] == arn else None
+
     def _start_the_emulator(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Start MiniStack") as remarks:
             emulator = Emulator(
                 region=self._template.region,
                 log_file=self._output.log_file,
                 function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.endpoint.url},
+                control_url=self.control_plane.url,
             )
             self.emulator = cleanup.enter_context(emulator)
             remarks.append(f"{self.emulator.url}, IAM policies enforced")

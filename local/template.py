@@ -15,7 +15,11 @@ from local.errors import LocalRunError, UsageError
 # matches up to the end of the text. Without that, each of many would be searched to the end, in quadratic time.
 EXPRESSION = re.compile(r"([$%])\1\{|([$%])\{([^}]*)(\}|\Z)")
 SHOWN_CHARACTERS = 100
-REFERENCE = re.compile(r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)")
+REFERENCE = re.compile(
+    r"((?:data\.)?[a-z][a-z0-9_]*\.[A-Za-z_][A-Za-z0-9_-]*)\.([a-z][a-z0-9_]*)((?:\[\d+\]|\.[a-z][a-z0-9_]*)*)"
+)
+# A step into a list or a block of an attribute.
+STEP = re.compile(r"\[(\d+)\]|\.([a-z][a-z0-9_]*)")
 # The end of a name that Terraform makes from values (constructs_lib.core.naming): of things that are not made here.
 DIGITS = re.compile(r"substr\(nonsensitive\(sha256\(jsonencode\(local\.[\w-]+\)\)\), 0, 8\)")
 MAPPING = "aws_lambda_event_source_mapping"
@@ -134,7 +138,7 @@ def references(value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, str):
         for found in EXPRESSION.finditer(value):
             if not found[1] and not DIGITS.fullmatch(found[3]):
-                yield _parse(found)
+                yield _parse(found)[:2]
 
 
 def _substitute(found: re.Match[str], attributes: Mapping[str, Attributes]) -> str:
@@ -144,17 +148,22 @@ def _substitute(found: re.Match[str], attributes: Mapping[str, Attributes]) -> s
 def _look_up(found: re.Match[str], attributes: Mapping[str, Attributes]) -> Any:
     if DIGITS.fullmatch(found[3]):
         return hashlib.sha256(found[3].encode()).hexdigest()[:8]
-    address, name = _parse(found)
-    if name not in attributes.get(address, {}):
-        raise TemplateError(f"the local run does not know {found[0]}")
-    return attributes[address][name]
+    address, name, steps = _parse(found)
+    try:
+        value = attributes[address][name]
+        for number, key in STEP.findall(steps):
+            value = value[int(number)] if number else value[key]
+    except (LookupError, TypeError) as error:
+        raise TemplateError(f"the local run does not know {found[0]}") from error
+    return value
 
 
-def _parse(found: re.Match[str]) -> tuple[str, str]:
+def _parse(found: re.Match[str]) -> tuple[str, str, str]:
+    """Return address, attribute, and the steps into it."""
     reference = REFERENCE.fullmatch(found[3]) if found[4] else None
     if found[2] != "$" or reference is None:
         raise TemplateError(f"the local run cannot evaluate the expression {found[0][:SHOWN_CHARACTERS]}")
-    return reference[1], reference[2]
+    return reference[1], reference[2], reference[3]
 
 
 def _blocks(document: Mapping[str, Any]) -> Iterator[Block]:

@@ -21,8 +21,6 @@ OLD_MAX_MESSAGE_SIZE = 262_144
 REGION = re.compile(r"(data\.aws_region\.[\w-]+)\.region\b")
 # MiniStack drops these of a mapping, so that every plan would set them again.
 UNKNOWN_OF_MAPPINGS = "kms_key_arn", "metrics_config", "provisioned_poller_config"
-REDRIVE_POLICIES = {"aws_sqs_queue", "aws_sns_topic_subscription"}
-SIGNED_KEY = re.compile(r"\$\{(aws_signer_signing_job\.[\w-]+)\.signed_object\[0\]\.s3\[0\]\.key\}")
 
 
 def adapt(document: Document, provider: str | None, layers: Sequence[str] = ()) -> list[str]:
@@ -32,7 +30,7 @@ def adapt(document: Document, provider: str | None, layers: Sequence[str] = ()) 
     versions of layers that stand for those of the function's. Raises UsageError for a version that is none.
     """
     notes = [*_to_provider(document, provider)] if provider else []
-    for adaptation in (_mappings, _redrive_policies, _signed_code):
+    for adaptation in (_mappings, _code_signing):
         notes += adaptation(document)
     return list(dict.fromkeys([*notes, *_layers(document, layers)]))
 
@@ -72,29 +70,10 @@ def _mappings(document: Document) -> Iterator[str]:
                 yield f"event source mappings: without {argument}, which the embedded AWS forgets"
 
 
-def _redrive_policies(document: Document) -> Iterator[str]:
-    """MiniStack gives a policy back as it was sent; AWS, and so the provider, writes it without spaces."""
-    for type_, body in _of_types(document, REDRIVE_POLICIES):
-        for argument in ("redrive_policy", "redrive_allow_policy"):
-            given = body.get(argument, "")
-            if (without := given.replace('": ', '":').replace(', "', ',"')) != given:
-                body[argument] = without
-                yield f"{type_}: {argument} without spaces, since the embedded AWS does not take them away"
-
-
-def _signed_code(document: Document) -> Iterator[str]:
-    """MiniStack's signer writes a marker in place of the zip."""
-    jobs = document.get("resource", {}).get("aws_signer_signing_job", {})
-    uploads = document.get("resource", {}).get("aws_s3_object", {})
+def _code_signing(document: Document) -> Iterator[str]:
     for _, body in _of_types(document, {"aws_lambda_function"}):
         if body.pop("code_signing_config_arn", None):
-            yield "functions: without code_signing_config_arn, which the embedded AWS does not check"
-        if found := SIGNED_KEY.fullmatch(body.get("s3_key", "")):
-            source = jobs[found[1].split(".")[1]]["source"]["s3"]["key"]
-            upload = uploads[source.removeprefix("${aws_s3_object.").split(".")[0]]
-            del body["s3_bucket"], body["s3_key"]
-            body["filename"] = upload["source"]
-            yield "functions: the code as it was before it is signed, since the embedded AWS signs none"
+            yield "functions: without code_signing_config_arn, which the embedded AWS does not have"
 
 
 def _layers(document: Document, layers: Sequence[str]) -> Iterator[str]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from local.aws import client_factory
 from local.control_plane import ControlPlane, Durations
 from local.emulator import ACCOUNT, Emulator
 from local.endpoint import EndpointServer
@@ -36,14 +35,15 @@ class World:
         with contextlib.ExitStack() as cleanup:
             self.wall = cleanup.enter_context(Wall())
             self.endpoint = cleanup.enter_context(EndpointServer(_NoContainer()))
+            plane = ControlPlane(region=self.region, account=ACCOUNT, durations=DURATIONS, role_age=self._role_age)
+            self.plane = cleanup.enter_context(plane)
             emulator = Emulator(
                 region=self.region,
                 log_file=self._folder / "ministack.log",
                 function_environment={"AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": self.endpoint.url},
+                control_url=self.plane.url,
             )
             self.emulator = cleanup.enter_context(emulator)
-            plane = ControlPlane(region=self.region, account=ACCOUNT, durations=DURATIONS, role_age=self._role_age)
-            self.plane = cleanup.enter_context(plane)
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -60,10 +60,9 @@ class World:
         return {"access_key": self.emulator.credentials.access_key, "secret": self.emulator.credentials.secret}
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client, of a service by boto3's name."""
-        url = self.plane.url if service in OF_CONTROL_PLANE.values() else self.emulator.url
-        emulator = self.emulator
-        return client_factory(url, self.region, emulator.credentials, emulator.certificate.authority)(service)
+        """Return a boto3 client of a service, by boto3's name."""
+        aws = self.emulator.aws
+        return aws.control_client(service) if service in OF_CONTROL_PLANE.values() else aws.client(service)
 
     def inventory(self) -> set[str]:
         """Return everything that is there, as "kind name"."""

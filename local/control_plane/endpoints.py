@@ -135,7 +135,7 @@ class Endpoints:
         if counts:
             self._count(described, self._state.configurations.get(configuration, {}))
         described.pop("FailureReason", None)
-        self._enter(endpoint, IN_SERVICE)
+        self._come_to(endpoint, IN_SERVICE)
 
     def _count(self, described: Fields, configuration: Fields) -> None:
         """Start each variant with the configuration's count: an update forgets what scaling had made of it."""
@@ -152,7 +152,7 @@ class Endpoints:
 
     def _roll_back(self, endpoint: Endpoint, reason: str) -> None:
         """Go back: the endpoint is InService with its old configuration in the end, and says why."""
-        self._enter(endpoint, ROLLING_BACK)
+        self._come_to(endpoint, ROLLING_BACK)
 
         def back() -> None:
             self._serve(endpoint, endpoint.configuration, counts=False)
@@ -162,16 +162,20 @@ class Endpoints:
 
     def _fail(self, endpoint: Endpoint, reason: str) -> None:
         endpoint.described["FailureReason"] = reason
-        self._enter(endpoint, FAILED)
+        self._come_to(endpoint, FAILED)
 
     def _remove(self, name: str) -> None:
         endpoint = self._state.endpoints.pop(name)
         self._state.tags.pop(endpoint.described["EndpointArn"], None)
         self._state.note("Deleted", name)
 
+    def _come_to(self, endpoint: Endpoint, status: str) -> None:
+        """Enter a state that nobody asked for just now."""
+        self._enter(endpoint, status)
+        self._state.note(status, endpoint.described["EndpointName"])
+
     def _enter(self, endpoint: Endpoint, status: str) -> None:
         endpoint.described.update(EndpointStatus=status, LastModifiedTime=self._state.now())
-        self._state.note(status, endpoint.described["EndpointName"])
 
     def _later(self, endpoint: Endpoint, seconds: float, finish: Callable[[], None]) -> None:
         endpoint.due, endpoint.finish = self._state.clock() + seconds, finish

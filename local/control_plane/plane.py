@@ -123,24 +123,23 @@ class ControlPlane(LoopbackServer):
         if operation is None:
             message = f"The control plane does not know {call.service} {call.operation.name}."
             raise Refused(Rule.KNOWN_OPERATION, message, code="UnknownOperationException")
+        changes = not call.operation.name.startswith(READING)
+        try:
+            answer = self._carried_out(call, operation)
+        except Refused as refused:
+            if changes:
+                self._state.note(call.operation.name, _subject(call.request), f"{refused.code}: {refused.message}")
+            raise
+        if changes:
+            self._state.note(call.operation.name, _subject(call.request))
+        return answer
+
+    def _carried_out(self, call: wire.Call, operation: Callable[[Fields], Fields]) -> Fields:
         if (shape := call.operation.input_shape) is not None:
             require_api_model(call.request, shape, INVALID.get(call.service, "ValidationException"))
         with self._one_at_a_time(call), self._state.lock:
             self._endpoints.settle()
-            return self._noted(call, operation)
-
-    def _noted(self, call: wire.Call, operation: Callable[[Fields], Fields]) -> Fields:
-        """Carry the operation out, and note it if it changes something."""
-        name, changes = call.operation.name, not call.operation.name.startswith(READING)
-        try:
-            answer = operation(call.request)
-        except Refused as refused:
-            if changes:
-                self._state.note(name, _subject(call.request), f"{refused.code}: {refused.message}")
-            raise
-        if changes:
-            self._state.note(name, _subject(call.request))
-        return answer
+            return operation(call.request)
 
     @contextlib.contextmanager
     def _one_at_a_time(self, call: wire.Call) -> Iterator[None]:

@@ -1,0 +1,89 @@
+"""The defects of MiniStack that runs meet, each mended in its process before it serves, with the reason.
+
+A defect that is mended upstream goes from here with the next release that is pinned.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.services import s3, signer, sqs
+
+# "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
+# Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
+# corresponding batch versions" (SQS Developer Guide, Amazon SQS batch actions). MiniStack asks for the batch's name.
+BATCH_ACTIONS = {
+    f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
+}
+POLICIES = ("RedrivePolicy", "RedriveAllowPolicy")
+
+
+def mend_all() -> None:
+    """Mend every defect. Once in a process, before MiniStack serves."""
+    mend_batch_actions()
+    mend_queue_policies()
+    mend_signed_code()
+
+
+def mend_batch_actions() -> None:
+    """Have a right to an action of SQS be one to its batch version, too."""
+    extract_iam_action = iam_actions.extract_iam_action
+
+    def corrected(*arguments: Any) -> str | None:
+        action: str | None = extract_iam_action(*arguments)
+        return BATCH_ACTIONS.get(action or "", action)
+
+    iam_actions.extract_iam_action = corrected
+
+
+def mend_queue_policies() -> None:
+    """Have a redrive policy come back without spaces, however it was sent.
+
+    SQS answers with its own JSON. The Terraform provider 5 waits until the answer is what it would have written itself,
+    and gives up after minutes on one that keeps the sender's spaces.
+    """
+    for action in ("CreateQueue", "SetQueueAttributes"):
+        sqs._HANDLERS[action] = _with_plain_policies(sqs._HANDLERS[action])  # noqa: SLF001
+
+
+def _with_plain_policies(handle: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    def plain(request: Any, url: str) -> Any:
+        attributes = request.get("Attributes") or {}
+        for name in POLICIES:
+            if attributes.get(name):
+                attributes[name] = _without_spaces(attributes[name])
+        return handle(request, url)
+
+    return plain
+
+
+def _without_spaces(policy: str) -> str:
+    try:
+        return json.dumps(json.loads(policy), separators=(",", ":"))
+    except (TypeError, ValueError):
+        return policy  # which MiniStack refuses
+
+
+def mend_signed_code() -> None:
+    """Have a signing job for Lambda write the code: MiniStack writes a receipt, which no function can run."""
+    start = signer._start_signing_job  # noqa: SLF001
+
+    def started(*arguments: Any, **named: Any) -> Any:
+        answer = start(*arguments, **named)
+        if answer[0] < 300:  # status
+            _write_code(signer._jobs[json.loads(answer[2])["jobId"]])  # noqa: SLF001
+        return answer
+
+    signer._start_signing_job = started  # noqa: SLF001
+
+
+def _write_code(job: Any) -> None:
+    """Write the source of the job where it wrote the receipt."""
+    signed = job["signedObject"]
+    if signed is None or job["platformId"] != signer._LAMBDA_PLATFORM_ID:  # noqa: SLF001
+        return
+    source = job["source"]["s3"]
+    code, _ = signer._resolve_source(source["bucketName"], source["key"], source["version"])  # noqa: SLF001
+    headers = {"content-type": "application/zip", "content-length": str(len(code))}
+    s3._put_object(signed["s3"]["bucketName"], signed["s3"]["key"], code, headers)  # noqa: SLF001
