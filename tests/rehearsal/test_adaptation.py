@@ -90,4 +90,6 @@ def test_what_the_embedded_aws_lacks_is_left_out_of_every_option(every: str) -> 
     ]
     for mapping in blocks(document, "aws_lambda_event_source_mapping"):
         assert not mapping.keys() & {"metrics_config", "provisioned_poller_config", "kms_key_arn"}
-    assert [function for function in blocks(document, "aws_lambda_function") if "code_signing_config_arn" in function] == []
+    assert [
+        function for function in blocks(document, "aws_lambda_function") if "code_signing_config_arn" in function
+    ] == []
