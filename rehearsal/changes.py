@@ -27,6 +27,22 @@ Make = Callable[[StackSettings], StackSettings]
 
 NEW_FLEET = ("+/- aws_sagemaker_endpoint_configuration", "~ aws_sagemaker_endpoint")
 NEW_MODEL = ("+/- aws_sagemaker_model", *NEW_FLEET)
+NEW_VERSION = ("~ aws_lambda_function", "~ aws_lambda_alias?")
+FUNCTION_AND_MAPPING = ("~ aws_lambda_function", "~ aws_lambda_event_source_mapping")
+WATCH = ("aws_cloudwatch_dashboard", "aws_cloudwatch_metric_alarm", "aws_sns_topic", "aws_sns_topic_policy")
+PIPELINE = (
+    "aws_cloudwatch_log_group",
+    "aws_iam_role",
+    "aws_iam_role_policy",
+    "aws_lambda_event_source_mapping",
+    "aws_lambda_function",
+    "aws_sagemaker_endpoint",
+    "aws_sagemaker_endpoint_configuration",
+    "aws_sagemaker_model",
+    "aws_sqs_queue",
+    "aws_sqs_queue_policy",
+    "aws_sqs_queue_redrive_allow_policy",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,9 @@ class StackChange:
     make: Make
     """Returns the settings after the change. Raises ValueError with the reason if the stack has nothing to change."""
     expected: Sequence[str]
-    """What the plan must do: signs with resource types, each once, however many resources there are."""
+    """What the plan must do: signs with resource types, each once, however many resources there are. With a question
+    mark behind it: what it does if the stack has such a resource.
+    """
     course: str = "applied"
     """`applied`; `rolled back`, if SageMaker rolls the update back and a second apply succeeds; `killed`, if Terraform
     is killed while the endpoint updates, and run again."""
@@ -129,6 +147,18 @@ def _variants(endpoint: EndpointSettings) -> EndpointSettings:
     return replace(endpoint, more_variants=(second,), deployment=Deployment(strategy="canary"))
 
 
+def _monitoring(settings: MonitoringSettings | None) -> Make:
+    return _pipeline(lambda pipeline: replace(pipeline, monitoring=settings))
+
+
+def _idempotency(settings: IdempotencySettings | None) -> Make:
+    return _pipeline(lambda pipeline: replace(pipeline, idempotency=settings))
+
+
+def _sink(name: str) -> Make:
+    return _pipeline(lambda pipeline: replace(pipeline, results=replace(pipeline.results, sink=name)))
+
+
 def _environment(**variables: str) -> Make:
     def of_endpoint(endpoint: EndpointSettings) -> EndpointSettings:
         if not isinstance(endpoint.model, (ContainerModel, HuggingFaceModel)):
@@ -177,23 +207,19 @@ FAILED_CREATION = "failed-creation"
 """Not in the table: the first endpoint's creation fails, so it comes before all changes."""
 
 CHANGES = (
-    StackChange("memory", _function(memory_mib=1024), ("~ aws_lambda_function", "~ aws_lambda_alias")),
+    StackChange("memory", _function(memory_mib=1024), NEW_VERSION),
     StackChange("model", _environment(REHEARSED="1"), NEW_MODEL),
     StackChange("image-tag", _endpoint(_image_tag), NEW_MODEL),
-    StackChange("alias-off", _function(alias=None), ("- aws_lambda_alias",)),
-    StackChange("alias-on", _function(alias="live"), ("+ aws_lambda_alias",)),
-    StackChange("monitoring-off", _pipeline(lambda p: replace(p, monitoring=None)), ("- aws_cloudwatch_metric_alarm",)),
-    StackChange(
-        "monitoring-on",
-        _pipeline(lambda p: replace(p, monitoring=MonitoringSettings())),
-        ("+ aws_cloudwatch_metric_alarm",),
-    ),
-    StackChange("second-pipeline", _second_pipeline, ()),
-    StackChange("second-pipeline-off", _without_second_pipeline, ()),
-    StackChange("idempotency-on", _pipeline(lambda p: replace(p, idempotency=IdempotencySettings())), ()),
-    StackChange("idempotency-off", _pipeline(lambda p: replace(p, idempotency=None)), ()),
-    StackChange("sink-bus", _pipeline(lambda p: replace(p, results=replace(p.results, sink="eventbridge"))), ()),
-    StackChange("sink-queue", _pipeline(lambda p: replace(p, results=replace(p.results, sink="sqs"))), ()),
+    StackChange("alias-off", _function(alias=None), ("- aws_lambda_alias", *FUNCTION_AND_MAPPING)),
+    StackChange("alias-on", _function(alias="live"), ("+ aws_lambda_alias", *FUNCTION_AND_MAPPING)),
+    StackChange("monitoring-off", _monitoring(None), tuple(f"- {type_}" for type_ in WATCH)),
+    StackChange("monitoring-on", _monitoring(MonitoringSettings()), tuple(f"+ {type_}" for type_ in WATCH)),
+    StackChange("second-pipeline", _second_pipeline, tuple(f"+ {type_}" for type_ in PIPELINE)),
+    StackChange("second-pipeline-off", _without_second_pipeline, tuple(f"- {type_}" for type_ in PIPELINE)),
+    StackChange("idempotency-on", _idempotency(IdempotencySettings()), ("+ aws_dynamodb_table",)),
+    StackChange("idempotency-off", _idempotency(None), ("- aws_dynamodb_table",)),
+    StackChange("sink-bus", _sink("eventbridge"), ("+ aws_cloudwatch_event_bus",)),
+    StackChange("sink-queue", _sink("sqs"), ("- aws_cloudwatch_event_bus",)),
     StackChange("instance-type", _capacity(instance_type="ml.m5.xlarge"), NEW_FLEET),
     StackChange("max", _capacity(max_instances=10), ("~ aws_appautoscaling_target",)),
     StackChange("min", _capacity(min_instances=3), ("~ aws_appautoscaling_target",)),
@@ -202,7 +228,7 @@ CHANGES = (
     StackChange("variants", _endpoint(_variants), NEW_FLEET),
     StackChange("variants-off", _endpoint(lambda e: replace(e, more_variants=())), NEW_FLEET),
     StackChange("schedule", _capacity(schedule=SCHEDULE), ("+ aws_appautoscaling_scheduled_action",)),
-    StackChange("queue-scaling", _capacity(queue_scaling=QueueScaling(age_seconds=300)), ()),
+    StackChange("queue-scaling", _capacity(queue_scaling=QueueScaling(age_seconds=300)), ("+ x",)),
     StackChange("data-capture", _endpoint(lambda e: replace(e, data_capture=CAPTURE)), NEW_FLEET),
     StackChange("rollback", _environment(REHEARSED="rolled back"), NEW_MODEL, "rolled back"),
     StackChange("killed", _environment(REHEARSED="killed"), NEW_MODEL, "killed"),

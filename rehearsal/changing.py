@@ -50,6 +50,9 @@ class Changing:
                 return None
             step.settings = list(differences(self._settings, after))
             step.remark = "; ".join(step.settings)
+            if not step.settings:
+                step.skipped, step.remark = True, "not changed: it is so already"
+                return None
             self._life.workspace.put(synthesize_settings(self._life.stack, after, self._folder))
         return after
 
@@ -96,7 +99,8 @@ class Changing:
 
 def _unlike(changes: Sequence[Change], expected: Sequence[str]) -> str:
     """Return how a plan differs from what is expected of it, in words; empty if it does not."""
-    planned, wanted = {f"{change.sign} {change.type}" for change in changes}, {*expected}
-    more, missing = sorted(planned - wanted), sorted(wanted - planned)
+    planned = {f"{change.sign} {change.type}" for change in changes}
+    may, must = {line.rstrip("?") for line in expected}, {line for line in expected if not line.endswith("?")}
+    more, missing = sorted(planned - may), sorted(must - planned)
     parts = [f"the plan does more than it should: {', '.join(more)}"] if more else []
     return "; ".join(parts + ([f"the plan lacks {', '.join(missing)}"] if missing else []))

@@ -4,7 +4,6 @@ A configuration is cleaned before it is written (`clean`), Terraform gets an env
 (`environment`), and both are checked again from what lies on the disk before each command (`require_fenced`).
 """
 
-import itertools
 import json
 import os
 import re
@@ -14,6 +13,7 @@ from typing import Any
 
 from local.emulator import ACCOUNT
 from local.errors import LocalRunError, UsageError
+from rehearsal.mirrors import REGISTRIES
 
 Document = dict[str, Any]
 
@@ -23,7 +23,7 @@ LOOPBACK = re.compile(r"https?://127\.0\.0\.1:\d+/?")
 SECTIONS = {"//", "terraform", "provider", "resource", "data", "output", "locals", "variable", "moved"}
 # Of Terraform's own block. The backend is replaced; `cloud` is a backend by another name.
 TERRAFORM_BLOCK = {"backend", "required_providers", "required_version"}
-# `archive` and `random` reach nothing outside of the folder. Terraform's own (`terraform_data`) needs no entry.
+# Each under its own name: another name could hide one. `archive` and `random` reach nothing outside of the folder.
 PROVIDERS = {"hashicorp/aws", "hashicorp/archive", "hashicorp/random"}
 KEPT_OF_PROVIDER = {"alias", "default_tags", "ignore_tags", "region"}
 # The services that answer in a rehearsal, by the beginning of a Terraform type; the longest one that fits counts. Names
@@ -90,12 +90,7 @@ def _harm(document: Document, addresses: Mapping[str, str]) -> Iterator[str]:
         yield f"{section} blocks may reach anything"
     for name in sorted(document.get("terraform", {}).keys() - TERRAFORM_BLOCK):
         yield f"terraform.{name} names something outside of the rehearsal"
-    required = document.get("terraform", {}).get("required_providers", {})
-    sources = [
-        *itertools.starmap(source_of, required.items()),
-        *(f"hashicorp/{name}" for name in document.get("provider", {})),
-    ]
-    for source in sorted({*sources} - PROVIDERS):
+    for source in sorted({*_sources(document)} - PROVIDERS):
         yield f"the provider {source} may reach anything; a rehearsal takes {', '.join(sorted(PROVIDERS))}"
     for section, type_, name, body in blocks(document):
         address = f"{'data.' if section == 'data' else ''}{type_}.{name}"
@@ -121,13 +116,23 @@ def service_of(type_: str) -> str | None:
     return SERVICES[max(fitting, key=len)] if fitting else type_
 
 
-def source_of(name: str, required: Any) -> str:
-    """Return a required provider's address without the registry's host, for instance hashicorp/aws."""
-    source = required.get("source", name) if isinstance(required, dict) else name
-    parts = str(source).split("/")
-    if len(parts) == 3 and parts[0] not in ("registry.terraform.io", "registry.opentofu.org"):
-        return str(source)
-    return "/".join(["hashicorp", *parts][-2:])
+def _sources(document: Document) -> Iterator[str]:
+    """Yield every provider that Terraform would start: required, configured, or implied by a resource's type."""
+    for name, required in document.get("terraform", {}).get("required_providers", {}).items():
+        yield _source(name, str(required.get("source", name)) if isinstance(required, dict) else name)
+    yield from (f"hashicorp/{name}" for name in document.get("provider", {}))
+    for _, type_, _, _ in blocks(document):
+        if (name := type_.partition("_")[0]) != "terraform":  # Terraform's own, such as terraform_data
+            yield f"hashicorp/{name}"
+
+
+def _source(name: str, given: str) -> str:
+    """Return a required provider's address, without the registry's host where that is the public one."""
+    parts = given.split("/")
+    if parts[0] in REGISTRIES:
+        parts = parts[1:]
+    source = "/".join(parts) if len(parts) > 1 else f"hashicorp/{given}"
+    return source if parts[-1] == name else f"{source} under the name {name}"
 
 
 def clean(document: Document, addresses: Mapping[str, str], credentials: Mapping[str, str]) -> list[str]:

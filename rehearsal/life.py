@@ -80,10 +80,10 @@ class Life:
             step.remark = "done" if not applied.status else f"failed once more: {applied.errors[0][:160]}"
         self.plan("third plan")
 
-    def score(self) -> None:
+    def score(self, name: str = "score") -> None:
         """Send messages through each pipeline."""
         for pipeline in pipelines_of(self.workspace.configuration):
-            with self.step("score") as step:
+            with self.step(name) as step:
                 options = LocalOptions(app=self._options.app, pipeline=pipeline, count=self._options.count)
                 try:
                     outcome = score(self.world, self.workspace.configuration, self.terraform.attributes(), options)

@@ -73,4 +73,5 @@ def _rehearse(life: Life, synthesized_stack: Path, options: Options) -> None:
         changing = Changing(life, settings_of(options.app, life.stack), life.workspace.folder.parent / "changed")
         for change in changes:
             changing.carry_out(change)
+        life.score("score again")
     life.destroy()

@@ -69,6 +69,18 @@ REFUSED: dict[str, tuple[Edit, str]] = {
         lambda d: d["provider"].update(external=[{}]),
         f"the provider hashicorp/external may reach anything; {TAKEN}",
     ),
+    "the AWS provider under another name, which would not be fenced": (
+        lambda d: d["terraform"]["required_providers"].update(archive={"source": "hashicorp/aws"}),
+        f"the provider hashicorp/aws under the name archive may reach anything; {TAKEN}",
+    ),
+    "a provider that a resource merely implies": (
+        lambda d: d["resource"].update(google_storage_bucket={"b": {"name": "company"}}),
+        f"the provider hashicorp/google may reach anything; {TAKEN}",
+    ),
+    "a program as a data source": (
+        lambda d: d["data"].update(external={"keys": {"program": ["aws", "sts", "get-session-token"]}}),
+        f"the provider hashicorp/external may reach anything; {TAKEN}",
+    ),
     "HCP Terraform": (
         lambda d: d["terraform"].update(cloud={"organization": "company"}),
         "terraform.cloud names something outside of the rehearsal",
