@@ -14,7 +14,7 @@ from local.layers import importable
 from local.messages import read_samples
 from local.options import Options
 from local.outcome import Outcome
-from local.permissions import DeniedError, RolePermissions
+from local.permissions import RolePermissions
 from local.pipeline import DeployedPipeline
 from local.refusal import require_runnable
 from local.serving import Serving, serving_of
@@ -76,7 +76,7 @@ def score(world: World, configuration: Path, values: Mapping[str, Mapping[str, A
     permissions = RolePermissions(world.emulator.aws, pipeline)
     permissions.require_unused()
     if denial := permissions.denial_of_inference():
-        raise DeniedError(pipeline.role_arn, []) from LocalRunError(denial)
+        raise LocalRunError(denial)
     _put_model(world, pipeline, serving)
     with importable(serving.layers):
         live = Live(world.emulator, world.endpoint, permissions, pipeline, serving)
@@ -87,13 +87,13 @@ def score(world: World, configuration: Path, values: Mapping[str, Mapping[str, A
 
 
 def _serving(template: Template, options: Options) -> Serving:
+    if any("filter_criteria" in block.arguments for block in template.of_type(MAPPING)):
+        raise NotScoredError("its filters would drop the messages of a rehearsal")
     try:
         require_runnable(template)
-        if any("filter_criteria" in block.arguments for block in template.of_type(MAPPING)):
-            raise NotScoredError("its filters would drop messages that are not its own")
         return serving_of(template, options, read_samples(options.messages))
     except UsageError as error:
-        raise NotScoredError(str(error).partition(": ")[2] or str(error)) from error
+        raise NotScoredError(str(error).rpartition("can't run on the embedded AWS: ")[2]) from error
 
 
 def _put_model(world: World, pipeline: DeployedPipeline, serving: Serving) -> None:
