@@ -13,9 +13,9 @@ from rehearsal.synthesis import synthesize_settings
 from rehearsal.terraform import Change, Work
 
 ENDPOINT = "aws_sagemaker_endpoint"
-# SageMaker ends what it has begun, though Terraform is gone.
-SETTLE_SECONDS = 60
-SETTLE_POLL_SECONDS = 0.2
+# In which an endpoint begins an update, and in which SageMaker ends what it has begun, though Terraform is gone.
+SECONDS = 60
+POLL_SECONDS = 0.1
 
 
 class Changing:
@@ -77,24 +77,27 @@ class Changing:
         """Terraform is killed while the endpoint updates; a later apply must finish the work."""
 
         def watch(work: Work) -> bool:
-            return work.address.startswith(f"{ENDPOINT}.")
+            return work.address.startswith(f"{ENDPOINT}.") and self._comes("Updating")
 
         with self._life.step(f"{change.name}: apply, killed") as step:
             step.applied = applied = self._life.terraform.apply(watch)
             if not applied.status:
                 raise RehearsalError("Terraform ended before it could be killed")
             step.remark = f"killed after {applied.seconds:.0f} s"
-            self._settle()
+            if not self._comes("InService"):
+                raise RehearsalError(f"the endpoint was not in service {SECONDS} s after Terraform was killed")
         self._life.plan(f"{change.name}: plan again")
         self._life.apply(f"{change.name}: apply again")
 
-    def _settle(self) -> None:
-        """Wait until no endpoint is between two states."""
-        deadline = time.monotonic() + SETTLE_SECONDS
-        while {*self._life.world.endpoints().values()} != {"InService"}:
+    def _comes(self, status: str) -> bool:
+        """Wait until one endpoint is Updating, or all are InService; return whether it came to that in time."""
+        deadline = time.monotonic() + SECONDS
+        enough = all if status == "InService" else any
+        while not enough(found == status for found in self._life.world.endpoints().values()):
             if time.monotonic() > deadline:
-                raise RehearsalError(f"the endpoint was not in service {SETTLE_SECONDS} s after Terraform was killed")
-            time.sleep(SETTLE_POLL_SECONDS)
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
 
 
 def _unlike(changes: Sequence[Change], expected: Sequence[str]) -> str:

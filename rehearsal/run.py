@@ -37,23 +37,7 @@ def run(options: Options, console: Console) -> int:
             for stack in stacks:
                 settings_of(options.app, stack)  # raises before anything is deployed
         for stack, path in stacks.items():
-            own = output.path / stack
-            own.mkdir(exist_ok=True)
-            try:
-                with contextlib.ExitStack() as cleanup:
-                    with display.step(f"{stack}: start servers"):
-                        world = cleanup.enter_context(World(Template.load(path).region, own))
-                    workspace = Workspace(own / "work", world, options)
-                    life = Life(
-                        stack, world=world, workspace=workspace, options=options, record=record, display=display
-                    )
-                    _rehearse(life, path, options)
-            except UsageError:
-                raise
-            except LocalRunError:
-                if not record.failures or record.failures[-1].stack != stack:
-                    raise
-                display.line(f"{stack}: ended, since a step failed")
+            _live(stack, path, output.path / stack, options=options, record=record, display=display)
         show_tables(record, console)
         page = write_report(output, record, options)
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
@@ -64,8 +48,27 @@ def run(options: Options, console: Console) -> int:
     return 1 if record.failures else 0
 
 
+def _live(
+    stack: str, synthesized_stack: Path, folder: Path, *, options: Options, record: Record, display: Display
+) -> None:
+    """Live one stack's life in a world of its own, until it ends or a step fails; the record has which."""
+    folder.mkdir(exist_ok=True)
+    try:
+        with contextlib.ExitStack() as cleanup:
+            with display.step(f"{stack}: start servers"):
+                world = cleanup.enter_context(World(Template.load(synthesized_stack).region, folder))
+            workspace = Workspace(folder / "work", world, options)
+            life = Life(stack, world=world, workspace=workspace, options=options, record=record, display=display)
+            _rehearse(life, synthesized_stack, options)
+    except UsageError:
+        raise
+    except LocalRunError:
+        if not record.failures or record.failures[-1].stack != stack:
+            raise  # no step's: the servers did not start
+        display.line(f"{stack}: ended, since a step failed")
+
+
 def _rehearse(life: Life, synthesized_stack: Path, options: Options) -> None:
-    """Live one stack's life in its world."""
     life.begin(synthesized_stack)
     life.create(fails=bool({FAILED_CREATION, "all"} & {*options.changes}))
     life.score()

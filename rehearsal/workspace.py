@@ -23,13 +23,14 @@ class Workspace:
 
     def __init__(self, folder: Path, world: World, options: Options) -> None:
         shutil.rmtree(folder, ignore_errors=True)
-        self.folder = folder / "terraform"
+        self.folder = folder.resolve() / "terraform"
         self.folder.mkdir(parents=True)
         self._world = world
         self._options = options
-        self._mirror = folder / "mirror.tfrc" if options.mirror else None
-        if self._mirror:
-            self._mirror.write_text(MIRROR.format(path=json.dumps(str(options.mirror and options.mirror.resolve()))))
+        self._mirror: Path | None = None
+        if options.mirror:
+            self._mirror = self.folder.parent / "mirror.tfrc"
+            self._mirror.write_text(MIRROR.format(path=json.dumps(str(options.mirror.resolve()))))
         self.terraform = Terraform(self.folder, self._environment, options.mirror)
 
     @property

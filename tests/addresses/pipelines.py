@@ -36,6 +36,7 @@ from constructs_lib import (
     ServicePrincipal,
     StackSettings,
     Variant,
+    synthesize,
 )
 
 from tests.constructs.everything import EVERYTHING, KEY, REGION
@@ -323,3 +324,7 @@ STACKS = {
         acknowledged={"few-receives": "as the queue has it"},
     ),
 }
+
+
+if __name__ == "__main__":  # make rehearse APP=tests.addresses.pipelines
+    synthesize(STACKS)
