@@ -19,6 +19,8 @@ Document = dict[str, Any]
 
 FILE = "cdk.tf.json"
 STATE = "terraform.tfstate"
+# In place of the user's configuration of AWS and of Terraform.
+EMPTY_FILES = "no-aws-config", "no-cli-config"
 LOOPBACK = re.compile(r"https?://127\.0\.0\.1:\d+/?")
 SECTIONS = {"//", "terraform", "provider", "resource", "data", "output", "locals", "variable", "moved"}
 # Of Terraform's own block. The backend is replaced; `cloud` is a backend by another name.
@@ -180,16 +182,16 @@ def environment(
     `network` lets it find a registry, for `init` alone; with `mirror`, a CLI configuration that names a folder of
     providers, it looks nowhere else.
     """
-    empty = folder / "no-aws-config"
+    no_aws_config, no_cli_config = (folder / name for name in EMPTY_FILES)
     inherited = (*INHERITED, *(FOR_INIT if network else ()))
     # Without the user's home there is no ~/.aws and no ~/.terraformrc, which may name another build of a provider.
-    own = {"AWS_CA_BUNDLE": str(authority), "HOME": str(folder), "TF_CLI_CONFIG_FILE": str(folder / "no-cli-config")}
+    own = {"AWS_CA_BUNDLE": str(authority), "HOME": str(folder), "TF_CLI_CONFIG_FILE": str(no_cli_config)}
     return {
         **{name: os.environ[name] for name in inherited if name in os.environ},
         **({} if network else own),
         **({"TF_CLI_CONFIG_FILE": str(mirror)} if network and mirror else {}),
-        "AWS_CONFIG_FILE": str(empty),
-        "AWS_SHARED_CREDENTIALS_FILE": str(empty),
+        "AWS_CONFIG_FILE": str(no_aws_config),
+        "AWS_SHARED_CREDENTIALS_FILE": str(no_aws_config),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL": wall,
         "CHECKPOINT_DISABLE": "1",

@@ -25,8 +25,11 @@ class Workspace:
         shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder.resolve() / "terraform"
         self.folder.mkdir(parents=True)
+        for name in fences.EMPTY_FILES:
+            (self.folder / name).touch()
         self._world = world
         self._options = options
+        self._published: dict[Path, str] = {}
         self._mirror: Path | None = None
         if options.mirror:
             self._mirror = self.folder.parent / "mirror.tfrc"
@@ -58,9 +61,11 @@ class Workspace:
         return fences.environment(self.folder, authority, wall, network=network, mirror=self._mirror)
 
     def _layers(self, synthesized: Path) -> Sequence[str]:
-        """Publish the layers of this project that the stack's functions name; return their ARNs."""
-        layers = layers_of(Template.load(synthesized), LocalOptions(app=self._options.app))
+        """Publish the layers of this project that the stack's functions name, each once; return their ARNs."""
         publish = self._world.client("lambda").publish_layer_version
-        return [
-            publish(LayerName=layer.name, Content={"ZipFile": layer.content()})["LayerVersionArn"] for layer in layers
-        ]
+        layers = layers_of(Template.load(synthesized), LocalOptions(app=self._options.app))
+        for layer in layers:
+            if layer.path not in self._published:
+                answer = publish(LayerName=layer.name, Content={"ZipFile": layer.content()})
+                self._published[layer.path] = answer["LayerVersionArn"]
+        return [self._published[layer.path] for layer in layers]
