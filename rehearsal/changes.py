@@ -28,6 +28,7 @@ Make = Callable[[StackSettings], StackSettings]
 NEW_FLEET = ("+/- aws_sagemaker_endpoint_configuration", "~ aws_sagemaker_endpoint")
 NEW_MODEL = ("+/- aws_sagemaker_model", *NEW_FLEET)
 NEW_VERSION = ("~ aws_lambda_function", "~ aws_lambda_alias?")
+OTHER_SINK = ("~ aws_iam_role_policy", "~ aws_cloudwatch_dashboard?", *NEW_VERSION)
 FUNCTION_AND_MAPPING = ("~ aws_lambda_function", "~ aws_lambda_event_source_mapping")
 WATCH = ("aws_cloudwatch_dashboard", "aws_cloudwatch_metric_alarm", "aws_sns_topic", "aws_sns_topic_policy")
 PIPELINE = (
@@ -216,10 +217,22 @@ CHANGES = (
     StackChange("monitoring-on", _monitoring(MonitoringSettings()), tuple(f"+ {type_}" for type_ in WATCH)),
     StackChange("second-pipeline", _second_pipeline, tuple(f"+ {type_}" for type_ in PIPELINE)),
     StackChange("second-pipeline-off", _without_second_pipeline, tuple(f"- {type_}" for type_ in PIPELINE)),
-    StackChange("idempotency-on", _idempotency(IdempotencySettings()), ("+ aws_dynamodb_table",)),
-    StackChange("idempotency-off", _idempotency(None), ("- aws_dynamodb_table",)),
-    StackChange("sink-bus", _sink("eventbridge"), ("+ aws_cloudwatch_event_bus",)),
-    StackChange("sink-queue", _sink("sqs"), ("- aws_cloudwatch_event_bus",)),
+    StackChange(
+        "idempotency-on",
+        _idempotency(IdempotencySettings()),
+        ("+ aws_dynamodb_table", "+ aws_iam_role_policy", *NEW_VERSION),
+    ),
+    StackChange("idempotency-off", _idempotency(None), ("- aws_dynamodb_table", "- aws_iam_role_policy", *NEW_VERSION)),
+    StackChange(
+        "sink-bus",
+        _sink("eventbridge"),
+        ("+ aws_cloudwatch_event_bus", "- aws_sqs_queue", "- aws_sqs_queue_policy", *OTHER_SINK),
+    ),
+    StackChange(
+        "sink-queue",
+        _sink("sqs"),
+        ("- aws_cloudwatch_event_bus", "+ aws_sqs_queue", "+ aws_sqs_queue_policy", *OTHER_SINK),
+    ),
     StackChange("instance-type", _capacity(instance_type="ml.m5.xlarge"), NEW_FLEET),
     StackChange("max", _capacity(max_instances=10), ("~ aws_appautoscaling_target",)),
     StackChange("min", _capacity(min_instances=3), ("~ aws_appautoscaling_target",)),
