@@ -17,7 +17,7 @@ from local.serving import Serving
 from local.template import Template
 
 # Nobody watches the endpoint come up here: `make rehearse` is for that.
-DURATIONS = Durations(creating=0.2)
+DURATIONS = Durations(creating=0.1)
 
 
 class RunningStack:
