@@ -14,6 +14,7 @@ from local.template import Attributes, Block, Template, references, resolve
 # Resources without an argument `name`: the argument that holds it, and the separator before the name in it.
 NAMED_BY = {
     "aws_appautoscaling_target": ("resource_id", ""),
+    "aws_cloudwatch_composite_alarm": ("alarm_name", ""),
     "aws_cloudwatch_dashboard": ("dashboard_name", ""),
     "aws_cloudwatch_metric_alarm": ("alarm_name", ""),
     "aws_lambda_event_source_mapping": ("event_source_arn", ":"),
@@ -86,7 +87,7 @@ class Deployment:
         except KeyError as error:
             raise LocalRunError(f"{block.address} has no {error.args[0]}") from error
         except (BotoCoreError, ClientError, OSError) as error:
-            raise LocalRunError(f"{block.address} was not created: {error}") from error
+            raise LocalRunError(f"{block.address} was not created: {' '.join(str(error).split())}") from error
         if unused:
             raise LocalRunError(f"{block.address}: the local run does not know {', '.join(sorted(unused))}")
         self.attributes[block.address] = {**arguments, **attributes}

@@ -15,7 +15,7 @@ from local.deploy import Deployment
 
 # At least; later in a run, a tenth of the time so far.
 PLAIN_LINE_EVERY_SECONDS = 2.0
-ABSENT = "not in the emulator"
+ABSENT = "not created here"
 
 
 class Display:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -85,6 +86,14 @@ class Emulator:
         if self._process.poll() is not None:
             self._end_group()
             raise LocalRunError(f"MiniStack ended with status {self._process.returncode}; its log is {self._log_file}")
+
+    def role_age(self, arn: str) -> float | None:
+        """Return how many seconds ago the role was created, None if there is none of this ARN."""
+        try:
+            role = self.aws.iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]
+        except ClientError:
+            return None
+        return time.time() - role["CreateDate"].timestamp() if role["Arn"] == arn else None
 
     def kill_function(self, choice: int) -> None:
         """Have one of the functions' processes killed at work; the number picks one. At once, if one is at work."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions
-from ministack.services import s3, signer, sqs
+from ministack.services import lambda_svc, s3, signer, sqs
 
 # "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
 # Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
@@ -17,11 +17,13 @@ BATCH_ACTIONS = {
     f"sqs:{name}Batch": f"sqs:{name}" for name in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")
 }
 POLICIES = ("RedrivePolicy", "RedriveAllowPolicy")
+MAPPING_FIELDS = ("KMSKeyArn", "MetricsConfig", "ProvisionedPollerConfig")
 
 
 def mend_all() -> None:
     """Mend every defect. Once in a process, before MiniStack serves."""
     mend_batch_actions()
+    mend_mappings()
     mend_queue_policies()
     mend_signed_code()
 
@@ -35,6 +37,27 @@ def mend_batch_actions() -> None:
         return BATCH_ACTIONS.get(action or "", action)
 
     iam_actions.extract_iam_action = corrected
+
+
+def mend_mappings() -> None:
+    """Have an event source mapping come back with all that it was given.
+
+    MiniStack forgets the fields that have no effect there: every plan of Terraform would then want to set them anew.
+    """
+    create, update = lambda_svc._create_esm, lambda_svc._update_esm  # noqa: SLF001
+    lambda_svc._create_esm = lambda request: _with_fields(create(request), request)  # noqa: SLF001
+    lambda_svc._update_esm = lambda name, request: _with_fields(update(name, request), request)  # noqa: SLF001
+
+
+def _with_fields(answer: Any, request: Any) -> Any:
+    """Store the fields on the mapping that the answer is about; return the answer with them."""
+    status, headers, body = answer
+    given = {name: request[name] for name in MAPPING_FIELDS if name in request}
+    if status >= 300 or not given:
+        return answer
+    mapping = lambda_svc._esms[json.loads(body)["UUID"]]  # noqa: SLF001
+    mapping.update(given)
+    return status, headers, json.dumps(lambda_svc._esm_response(mapping)).encode()  # noqa: SLF001
 
 
 def mend_queue_policies() -> None:

@@ -89,6 +89,7 @@ class LocalRun:
             "\nStill running, until Ctrl-C. In another terminal:\n"
             f"  export AWS_ENDPOINT_URL={emulator.url}\n"
             f"  export AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME={stack.endpoint.url}\n"
+            f"{_exports(stack.control_plane.url)}"
             f"  export AWS_CA_BUNDLE={emulator.certificate.authority}\n"
             f"  export AWS_ACCESS_KEY_ID={emulator.credentials.access_key}\n"
             f"  export AWS_SECRET_ACCESS_KEY={emulator.credentials.secret}\n"
@@ -102,3 +103,9 @@ class LocalRun:
             while True:
                 time.sleep(1)
                 emulator.require_alive()
+
+
+def _exports(url: str) -> str:
+    """Return the lines that point the services of the control plane at it."""
+    services = ("SAGEMAKER", "APPLICATION_AUTO_SCALING", "CLOUDWATCH")
+    return "".join(f"  export AWS_ENDPOINT_URL_{service}={url}\n" for service in services)

@@ -1,10 +1,7 @@
 """A stack that runs locally: a model behind an endpoint, MiniStack, the control plane, and the template's resources."""
 
 import contextlib
-import time
 from typing import Self
-
-from botocore.exceptions import ClientError
 
 from local.control_plane import ControlPlane, Durations
 from local.deploy import Deployment
@@ -20,7 +17,7 @@ from local.serving import Serving
 from local.template import Template
 
 # Nobody watches the endpoint come up here: `make rehearse` is for that.
-DURATIONS = Durations(creating=0.2)
+DURATIONS = Durations(creating=0.1)
 
 
 class RunningStack:
@@ -69,18 +66,16 @@ class RunningStack:
     def _start_the_control_plane(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Control plane") as remarks:
             plane = ControlPlane(
-                account=ACCOUNT, region=self._template.region, durations=DURATIONS, role_age=self._role_age
+                account=ACCOUNT,
+                region=self._template.region,
+                durations=DURATIONS,
+                role_age=self._role_age,
             )
             self.control_plane = cleanup.enter_context(plane)
             remarks.append(f"{plane.url}, rules of SageMaker, scaling and alarms enforced")
 
     def _role_age(self, arn: str) -> float | None:
-        """Return how many seconds ago MiniStack created the role, None if it has none of this ARN."""
-        try:
-            role = self.emulator.aws.iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]
-        except ClientError:
-            return None
-        return time.time() - role["CreateDate"].timestamp() if role["Arn"] == arn else None
+        return self.emulator.role_age(arn)  # which starts later, since it is told of the control plane
 
     def _start_the_emulator(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Start MiniStack") as remarks:
@@ -106,14 +101,13 @@ class RunningStack:
 
     def _let_messages_flow(self) -> None:
         """Let the endpoint answer, and only then create the mapping."""
-        endpoints = {
-            self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")
-        }
+        names = {self.deployment.resolved(block)["name"] for block in self._template.of_type("aws_sagemaker_endpoint")}
+        endpoints = {name for name in names if self.control_plane.endpoint_status(name) == "InService"}
         self.endpoint.account = Account(
             id=self.pipeline.account,
             region=self._template.region,
             # A stack without an endpoint sends to one that exists: here, the model's.
-            endpoints=endpoints or {self.pipeline.settings.endpoint_name},
+            endpoints=endpoints if names else {self.pipeline.settings.endpoint_name},
             authorize=self.permissions.denial_of_inference,
         )
         self.deployment.create(only=is_mapping)

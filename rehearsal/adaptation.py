@@ -19,8 +19,6 @@ LARGE_MESSAGES = (6, 8)
 REGION_OF_REGION = (6, 0)
 OLD_MAX_MESSAGE_SIZE = 262_144
 REGION = re.compile(r"(data\.aws_region\.[\w-]+)\.region\b")
-# MiniStack drops these of a mapping, so that every plan would set them again.
-UNKNOWN_OF_MAPPINGS = "kms_key_arn", "metrics_config", "provisioned_poller_config"
 
 
 def adapt(document: Document, provider: str | None, layers: Sequence[str] = ()) -> list[str]:
@@ -30,9 +28,7 @@ def adapt(document: Document, provider: str | None, layers: Sequence[str] = ()) 
     versions of layers that stand for those of the function's. Raises UsageError for a version that is none.
     """
     notes = [*_to_provider(document, provider)] if provider else []
-    for adaptation in (_mappings, _code_signing):
-        notes += adaptation(document)
-    return list(dict.fromkeys([*notes, *_layers(document, layers)]))
+    return list(dict.fromkeys([*notes, *_code_signing(document), *_layers(document, layers)]))
 
 
 def pinned(document: Document) -> str:
@@ -61,13 +57,6 @@ def _to_provider(document: Document, provider: str) -> Iterator[str]:
         document.clear()
         document.update(changed)
         yield f"aws_region: name in place of region, which provider {provider} does not have"
-
-
-def _mappings(document: Document) -> Iterator[str]:
-    for argument in UNKNOWN_OF_MAPPINGS:
-        for _, body in _of_types(document, {"aws_lambda_event_source_mapping"}):
-            if body.pop(argument, None) is not None:
-                yield f"event source mappings: without {argument}, which the embedded AWS forgets"
 
 
 def _code_signing(document: Document) -> Iterator[str]:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from handler.settings import CODECS
+from tools import rules_table
 from tools.settings_table import page
 
 ROOT = Path(__file__).parents[1]
@@ -14,6 +15,10 @@ ROOT = Path(__file__).parents[1]
 
 def test_the_page_of_settings_is_the_settings() -> None:
     assert (ROOT / "docs/settings.md").read_text() == page(), "renew it: .venv/bin/python -m tools.settings_table"
+
+
+def test_the_page_of_the_control_plane_is_its_rules() -> None:
+    assert (ROOT / "docs/control-plane.md").read_text() == rules_table.page(), "renew it: python -m tools.rules_table"
 
 
 def test_every_target_the_readme_names_exists() -> None:

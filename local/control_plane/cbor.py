@@ -40,7 +40,7 @@ def decode(content: bytes) -> Any:
     """Return the value that the CBOR says. Raises ValueError if it is cut off or not CBOR."""
     try:
         return _Reader(content).value()
-    except (IndexError, struct.error, TypeError) as error:
+    except (LookupError, RecursionError, struct.error, TypeError) as error:
         raise ValueError(f"not CBOR: {error}") from error
 
 
@@ -62,7 +62,7 @@ class _Reader:
         kind, more = divmod(self._take(1)[0], 32)
         if kind == OTHER:
             return self._other(more)
-        number = more if more < 24 else None if more == INDEFINITE else int.from_bytes(self._take(2 ** (more - 24)))
+        number = self._number(more, kind)
         if kind in (UNSIGNED, NEGATIVE):
             return number if kind == UNSIGNED else -1 - (number or 0)
         if kind in (BYTES, TEXT):
@@ -73,6 +73,16 @@ class _Reader:
         if kind == MAP:
             return {key: self.value() for key in self._items(number)}
         return self._tagged(number)
+
+    def _number(self, more: int, kind: int) -> int | None:
+        """Return the number in a head, None for a length that only the end will tell."""
+        if more < 24:
+            return more
+        if more < 28:
+            return int.from_bytes(self._take(2 ** (more - 24)))
+        if more != INDEFINITE or kind not in (BYTES, TEXT, LIST, MAP):
+            raise ValueError(f"not CBOR: the head {kind << 5 | more:#x}")
+        return None
 
     def _other(self, more: int) -> Any:
         if more in FLOATS:

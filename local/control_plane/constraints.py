@@ -8,18 +8,33 @@ from botocore.model import Shape
 
 from local.control_plane.rules import Refused, Rule
 
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "structure": dict,
+    "map": dict,
+    "list": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "long": int,
+    "float": (int, float),
+    "double": (int, float),
+}
 TEXT_BOUNDS = "Member must have length {side} than or equal to {bound}"
 NUMBER_BOUNDS = "Member must have value {side} than or equal to {bound}"
 
 
 def require_api_model(value: Any, shape: Shape, code: str = "ValidationException") -> None:
-    """Raise Refused naming every parameter outside of its bounds, with its value and its path."""
+    """Raise Refused naming every parameter outside of its bounds, with its value and its path.
+
+    Raises ValueError for a parameter of another type.
+    """
     if errors := list(_errors(value, shape, "")):
         counted = f"{len(errors)} validation error{'s' if len(errors) > 1 else ''} detected: "
         raise Refused(Rule.API_MODEL, counted + "; ".join(errors), code=code)
 
 
 def _errors(value: Any, shape: Any, path: str) -> Iterator[str]:
+    _require_type(value, shape, path)
     if shape.type_name == "structure":
         yield from _errors_of_members(value, shape, path)
         return
@@ -30,6 +45,11 @@ def _errors(value: Any, shape: Any, path: str) -> Iterator[str]:
     if shape.type_name == "map":
         for key, item in value.items():
             yield from _errors(item, shape.value, f"{path}.{key}.member")
+
+
+def _require_type(value: Any, shape: Shape, path: str) -> None:
+    if not isinstance(value, TYPES.get(shape.type_name, object)):
+        raise ValueError(f"{path or 'it'} is a {type(value).__name__}, not a {shape.type_name}")
 
 
 def _errors_of_members(value: Mapping[str, Any], shape: Any, path: str) -> Iterator[str]:

@@ -1,10 +1,20 @@
 """SageMaker's endpoints, with their states: what is asked for takes its time, and may fail on the way."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from local.control_plane.deployments import require_deployment
 from local.control_plane.rules import Refused, Rule
-from local.control_plane.state import Endpoint, Fields, State, deregister, existing, require_free, variants_of
+from local.control_plane.state import (
+    Endpoint,
+    Fields,
+    State,
+    deregister,
+    existing,
+    require_free,
+    require_models,
+    variants_of,
+)
 
 # Of https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html
 CREATING, UPDATING, ROLLING_BACK, DELETING = "Creating", "Updating", "RollingBack", "Deleting"
@@ -31,7 +41,7 @@ class Endpoints:
     def settle(self) -> None:
         """Let everything happen that is due."""
         for endpoint in list(self._state.endpoints.values()):
-            if endpoint.finish is not None and self._state.clock() >= endpoint.due:
+            while endpoint.finish is not None and self._state.clock() >= endpoint.due:
                 finish, endpoint.finish = endpoint.finish, None
                 finish()
 
@@ -158,7 +168,7 @@ class Endpoints:
             self._serve(endpoint, endpoint.configuration, counts=False)
             endpoint.described["FailureReason"] = reason
 
-        self._later(endpoint, self._state.durations.rolling_back, back)
+        endpoint.due, endpoint.finish = endpoint.due + self._state.durations.rolling_back, back
 
     def _fail(self, endpoint: Endpoint, reason: str) -> None:
         endpoint.described["FailureReason"] = reason
@@ -167,12 +177,13 @@ class Endpoints:
     def _remove(self, name: str) -> None:
         endpoint = self._state.endpoints.pop(name)
         self._state.tags.pop(endpoint.described["EndpointArn"], None)
-        self._state.note("Deleted", name)
+        self._state.note("Deleted", name, at=endpoint.due)
 
     def _come_to(self, endpoint: Endpoint, status: str) -> None:
-        """Enter a state that nobody asked for just now."""
-        self._enter(endpoint, status)
-        self._state.note(status, endpoint.described["EndpointName"])
+        """Enter a state at the moment that was due, which nobody may have looked at."""
+        moment = datetime.fromtimestamp(endpoint.due, UTC)
+        endpoint.described.update(EndpointStatus=status, LastModifiedTime=moment)
+        self._state.note(status, endpoint.described["EndpointName"], at=endpoint.due)
 
     def _enter(self, endpoint: Endpoint, status: str) -> None:
         endpoint.described.update(EndpointStatus=status, LastModifiedTime=self._state.now())
@@ -188,8 +199,10 @@ class Endpoints:
         return endpoint
 
     def _configuration(self, name: str) -> Fields:
+        """Return a configuration that an endpoint can run on. Raises Refused."""
         arn = self._state.sagemaker_arn("endpoint-config", name)
         configuration: Fields = existing(self._state.configurations, name, "endpoint configuration", arn)
+        require_models(self._state, configuration)
         return configuration
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterator
 
-from local.control_plane.rules import Refused, Rule
-from local.control_plane.state import Fields, State, existing, require_free, variants_of
+from constructs_lib.validation.instances import has_nvme
 
-# Families with local storage (NVMe), whose volumes SageMaker encrypts by itself:
-# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-store-volumes.html
-LOCAL_STORAGE_FAMILIES = ("g4dn", "g5", "g6", "g6e", "gr6", "p4d", "p4de", "p5", "p5e", "p5en", "trn1", "trn1n", "trn2")
+from local.control_plane.rules import Refused, Rule
+from local.control_plane.state import Fields, State, existing, require_free, require_models, variants_of
 
 
 class Models:
@@ -112,9 +110,9 @@ class Models:
             if (len(shadows), production) != (1, 1):
                 counted = f"{len(shadows)} shadow and {production} production variants"
                 raise Refused(Rule.SHADOW, f"One shadow variant stands beside one production variant, not {counted}.")
+        require_models(self._state, request)
         for variant in variants:
-            if name := variant.get("ModelName"):
-                self._model(name)
+            if variant.get("ModelName"):
                 _require_hardware(variant)
             if request.get("KmsKeyId"):
                 _require_no_local_storage(variant)
@@ -163,8 +161,7 @@ def _require_hardware(variant: Fields) -> None:
 
 def _require_no_local_storage(variant: Fields) -> None:
     type_ = variant.get("InstanceType", "")
-    family = type_.removeprefix("ml.").partition(".")[0]
-    if family in LOCAL_STORAGE_FAMILIES or (family[:1] in "cmrx" and family[2:] in ("d", "dn", "gd", "id")):
+    if has_nvme(type_):
         raise Refused(Rule.LOCAL_STORAGE, f"KmsKeyId is not supported for the instance type {type_}.")
 
 

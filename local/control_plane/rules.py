@@ -1,6 +1,6 @@
 """The rules of AWS that the control plane refuses to break, each with the page that states it.
 
-A refusal's text is AWS's own where a source quotes it (`quoted`). Where AWS publishes none, it says the rule itself:
+A refusal's text is AWS's own where somebody has quoted it (`quoted_in`). Where nobody has, it says the rule itself:
 code and status are then AWS's, the words are not.
 """
 
@@ -20,8 +20,8 @@ class Statement:
 
     says: str
     source: str
-    quoted: bool = False
-    """Whether the source has the text of the refusal, too."""
+    quoted_in: str = ""
+    """Where the refusal's own words were seen; by default they are not AWS's."""
 
 
 class Rule(Enum):
@@ -31,7 +31,7 @@ class Rule(Enum):
     API_MODEL = Statement(
         "a parameter keeps to the type, length, range, pattern and values of the service's API model",
         f"{_SAGEMAKER}/APIReference/API_CreateEndpoint.html",
-        quoted=True,
+        quoted_in="https://github.com/aws/amazon-sagemaker-examples/issues/2236",
     )
     KNOWN_OPERATION = Statement(
         "an operation that the control plane has no rules for is refused, rather than answered kindly",
@@ -39,16 +39,20 @@ class Rule(Enum):
     )
 
     # SageMaker: models and configurations
-    NAME_FREE = Statement("a name is given once", f"{_PROVIDER}/issues/40080", quoted=True)
+    NAME_FREE = Statement(
+        "a name is given once",
+        f"{_SAGEMAKER}/APIReference/API_CreateEndpoint.html",
+        quoted_in="https://github.com/aws/sagemaker-python-sdk/issues/101",
+    )
     EXISTS = Statement(
         "what a request names exists",
-        f"{_PROVIDER}/blob/main/internal/service/sagemaker/endpoint_configuration.go",
-        quoted=True,
+        f"{_SAGEMAKER}/APIReference/API_CreateEndpoint.html",
+        quoted_in=f"{_PROVIDER}/blob/main/internal/service/sagemaker/endpoint_configuration.go",
     )
     ROLE_KNOWN = Statement(
         "a role is known to SageMaker seconds after IAM has created it",
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html",
-        quoted=True,
+        quoted_in="https://github.com/awslabs/predictive-maintenance-using-machine-learning/issues/3",
     )
     ONE_VARIANT_EACH = Statement(
         "the names of a configuration's variants differ", f"{_SAGEMAKER}/APIReference/API_CreateEndpointConfig.html"
@@ -56,7 +60,7 @@ class Rule(Enum):
     MANAGED_SCALING = Statement(
         "instances are scaled by SageMaker for inference components only, not for a variant with a model",
         f"{_PROVIDER}/pull/45926",
-        quoted=True,
+        quoted_in=f"{_PROVIDER}/pull/45926",
     )
     HARDWARE = Statement(
         "a variant with a model runs either on instances or serverless",
@@ -83,8 +87,8 @@ class Rule(Enum):
     # SageMaker: endpoints
     IN_PROGRESS = Statement(
         "an endpoint that is created, updated, rolled back or deleted takes neither an update nor its deletion",
-        "https://github.com/aws/amazon-sagemaker-operator-for-k8s",
-        quoted=True,
+        f"{_SAGEMAKER}/APIReference/API_UpdateEndpoint.html",
+        quoted_in="https://github.com/aws/amazon-sagemaker-operator-for-k8s",
     )
     FAILED_IS_FINAL = Statement(
         "deletion is the only operation on a failed endpoint", f"{_SAGEMAKER}/APIReference/API_DescribeEndpoint.html"
@@ -93,6 +97,7 @@ class Rule(Enum):
         "the instance type of a variant can't change while the variant is a scalable target",
         f"{_SAGEMAKER}/dg/endpoint-scaling-update.html",
     )
+    # The page speaks of a changed type alone; a variant that goes loses its type, too.
     SCALED_VARIANT = Statement(
         "a variant can't go while it is a scalable target", f"{_SAGEMAKER}/dg/endpoint-scaling-update.html"
     )
@@ -135,11 +140,13 @@ class Rule(Enum):
         "a variant scales to zero only if its endpoint is asynchronous",
         f"{_SAGEMAKER}/dg/async-inference-autoscale.html",
     )
-    BURSTABLE = Statement("burstable instances are not scaled", f"{_SAGEMAKER}/dg/endpoint-auto-scaling.html")
+    BURSTABLE = Statement(
+        "burstable instances are not scaled", f"{_SAGEMAKER}/dg/endpoint-auto-scaling-add-console.html"
+    )
     TARGET_EXISTS = Statement(
         "a policy or scheduled action belongs to a registered target",
         f"{_SCALING}/APIReference/API_PutScalingPolicy.html",
-        quoted=True,
+        quoted_in="https://github.com/cloudposse/terraform-aws-ecs-cloudwatch-autoscaling/pull/36",
     )
     SCALING_EXISTS = Statement(
         "what is deleted of scaling exists", f"{_SCALING}/APIReference/API_DeleteScalingPolicy.html"
@@ -147,6 +154,9 @@ class Rule(Enum):
     ONE_METRIC = Statement(
         "target tracking follows either a predefined or a customized metric",
         f"{_SCALING}/APIReference/API_TargetTrackingScalingPolicyConfiguration.html",
+    )
+    SCHEDULE = Statement(
+        "a schedule is an expression at(…), rate(…) or cron(…)", f"{_SCALING}/APIReference/API_PutScheduledAction.html"
     )
     ONE_AT_A_TIME = Statement("changes of one scalable target don't overlap", f"{_PROVIDER}/issues/17915")
 
@@ -170,7 +180,7 @@ class Rule(Enum):
     # Allowed by AWS, and still wrong
     MODEL_IN_USE = Statement(
         "a model is not deleted while an endpoint runs on it",
-        f"{_SAGEMAKER}/dg/realtime-endpoints-delete-resources.html",
+        f"{_PROVIDER}/issues/46663",
     )
     CONFIGURATION_IN_USE = Statement(
         "a configuration is not deleted while an endpoint runs on it, or is on its way to it",

@@ -1,5 +1,6 @@
 """Application Auto Scaling: scalable targets, which are variants of endpoints, with policies and scheduled actions."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -20,6 +21,7 @@ NOT_SUSPENDED = {
     "DynamicScalingOutSuspended": False,
     "ScheduledScalingSuspended": False,
 }
+SCHEDULE = re.compile(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)|rate\(\d+ \w+\)|cron\(\S+( \S+){5}\)")
 # Operations of which two on one target must not overlap.
 CHANGES = (
     "RegisterScalableTarget",
@@ -132,6 +134,8 @@ class Scaling:
     def put_scheduled_action(self, request: Fields) -> Fields:
         state, key = self._state, (*_key(request), request["ScheduledActionName"])
         self._require_target(request)
+        if (schedule := request.get("Schedule")) is not None and not SCHEDULE.fullmatch(schedule):
+            raise Refused(Rule.SCHEDULE, f"Schedule expression {schedule} is not valid.")
         known = state.scheduled_actions.get(key, {})
         named = f"resource/sagemaker/{request['ResourceId']}:scheduledActionName/{request['ScheduledActionName']}"
         arn = known.get("ScheduledActionARN") or state.arn("autoscaling", f"scheduledAction:{uuid4()}:{named}")
@@ -183,10 +187,11 @@ class Scaling:
             raise Refused(Rule.IN_SERVICE, f"The endpoint {parts[1]} is {endpoint.status}, not InService.")
         configuration = self._state.configurations.get(endpoint.configuration, {})
         for variant in variants_of(configuration):
-            scaled = variant.get("ServerlessConfig", {}).get("ProvisionedConcurrency") or variant.get("InstanceType")
+            type_, serverless = variant.get("InstanceType", ""), variant.get("ServerlessConfig", {})
+            scaled = type_ if dimension == INSTANCES else serverless.get("ProvisionedConcurrency")
             if variant["VariantName"] == parts[3] and scaled:
-                if variant.get("InstanceType", "").startswith("ml.t"):
-                    message = f"The instance type {scaled} of {resource} is burstable and can't be scaled."
+                if type_.startswith("ml.t"):
+                    message = f"The instance type {type_} of {resource} is burstable and can't be scaled."
                     raise Refused(Rule.BURSTABLE, message)
                 return endpoint, {**variant, "asynchronous": "AsyncInferenceConfig" in configuration}
         raise Refused(Rule.VARIANT_EXISTS, f"The endpoint {parts[1]} has no variant {parts[3]} with {dimension}.")

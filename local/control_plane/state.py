@@ -49,6 +49,8 @@ class Event:
     name: str
     refused: str = ""
     """AWS's answer, if the change was refused."""
+    rule: Rule | None = None
+    """The rule that it would have broken."""
 
 
 @dataclass
@@ -84,8 +86,12 @@ class State:
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    def note(self, what: str, name: str, refused: str = "") -> None:
-        self.events.append(Event(self.clock(), what, name, refused))
+    def note(self, what: str, name: str, refused: Refused | None = None, *, at: float | None = None) -> None:
+        """Note a change; it is of now, unless `at` says when."""
+        answer = f"{refused.code}: {refused.message}" if refused else ""
+        self.events.append(
+            Event(self.clock() if at is None else at, what, name, answer, refused.rule if refused else None)
+        )
 
     def violate(self, rule: Rule, detail: str) -> None:
         self.violations.append(Violation(rule, detail))
@@ -122,6 +128,13 @@ def existing(table: Mapping[str, Any], name: str, what: str, arn: str) -> Any:
     if name not in table:
         raise Refused(Rule.EXISTS, f'Could not find {what} "{arn}".')
     return table[name]
+
+
+def require_models(state: State, configuration: Mapping[str, Any]) -> None:
+    """Raise Refused unless the models of the configuration's variants exist."""
+    for variant in variants_of(configuration):
+        if name := variant.get("ModelName"):
+            existing(state.models, name, "model", state.sagemaker_arn("model", name))
 
 
 def require_free(table: Mapping[str, Any], name: str, what: str, arn: str) -> None:

@@ -34,6 +34,9 @@ SERVICES = {
 SIGNED_FOR = {"monitoring": "cloudwatch"}
 CBOR_HEADERS = {"Content-Type": "application/cbor", "Smithy-Protocol": "rpc-v2-cbor"}
 
+Answer = tuple[dict[str, str], bytes]
+"""Headers and body."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -62,7 +65,7 @@ def read(path: str, headers: Mapping[str, str], body: bytes) -> Call:
     return Call(QUERY, SIGNED_FOR[signed_for], call, _structure(fields, call.input_shape, ""))
 
 
-def write(call: Call, answer: Fields) -> tuple[dict[str, str], bytes]:
+def write(call: Call, answer: Fields) -> Answer:
     """Return headers and body of an answer."""
     if call.protocol == CBOR:
         return CBOR_HEADERS, cbor.encode(answer)
@@ -73,7 +76,7 @@ def write(call: Call, answer: Fields) -> tuple[dict[str, str], bytes]:
     return _in_xml(f'<{name}Response xmlns="{_namespace(call)}">{result}{_metadata()}</{name}Response>')
 
 
-def write_refusal(call: Call | None, refused: Refused) -> tuple[dict[str, str], bytes]:
+def write_refusal(call: Call | None, refused: Refused) -> Answer:
     """Return headers and body of a refusal; without a call, of one that could not be read."""
     fields = {"__type": refused.code, "message": refused.message}
     if call is not None and call.protocol == CBOR:
@@ -104,7 +107,7 @@ def _json_headers(call: Call) -> dict[str, str]:
     return {"Content-Type": f"application/x-amz-json-{call.operation.metadata['jsonVersion']}"}
 
 
-def _in_xml(text: str) -> tuple[dict[str, str], bytes]:
+def _in_xml(text: str) -> Answer:
     return {"Content-Type": "text/xml"}, text.encode()
 
 

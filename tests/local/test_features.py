@@ -1,4 +1,4 @@
-"""A stack with more than the defaults runs too; what the emulator lacks is listed by name."""
+"""A stack with more than the defaults runs too; arguments without effect here are listed by name."""
 
 import re
 from pathlib import Path

@@ -13,6 +13,7 @@ PROVIDER = {"aws": [{"region": "eu-central-1", "default_tags": [{"tags": {"stack
 ATTRIBUTES: dict[str, dict[str, Any]] = {
     "aws_sqs_queue.work": {"url": "https://sqs/work", "max_receives": 5},
     "data.aws_partition.here": {"partition": "aws"},
+    "aws_signer_signing_job.job": {"signed_object": [{"s3": [{"key": "signed.zip"}]}]},
 }
 
 
@@ -32,6 +33,7 @@ def load(tmp_path: Path) -> Callable[..., Template]:
         ("plain", "plain"),
         ("${aws_sqs_queue.work.url}", "https://sqs/work"),
         ("arn:${data.aws_partition.here.partition}:sqs:${aws_sqs_queue.work.url}", "arn:aws:sqs:https://sqs/work"),
+        ("${aws_signer_signing_job.job.signed_object[0].s3[0].key}", "signed.zip"),
         ("$${aws:username} and %%{if}", "${aws:username} and %{if}"),
         ("e-${substr(nonsensitive(sha256(jsonencode(local.e_model-content))), 0, 8)}", "e-9921a84a"),
         ({"a": [{"b": "${aws_sqs_queue.work.url}"}, 1, True]}, {"a": [{"b": "https://sqs/work"}, 1, True]}),
@@ -46,7 +48,7 @@ def test_a_lone_reference_keeps_its_type() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression", ["${jsonencode(1)}", "${aws_sqs_queue.work.a[0].b}", "${var.name}", "%{if true}x%{endif}"]
+    "expression", ["${jsonencode(1)}", "${aws_sqs_queue.work.a[count.index]}", "${var.name}", "%{if true}x%{endif}"]
 )
 def test_another_expression_is_an_error(expression: str) -> None:
     with pytest.raises(TemplateError) as error:
@@ -54,10 +56,20 @@ def test_another_expression_is_an_error(expression: str) -> None:
     assert str(error.value) == f"the local run cannot evaluate the expression {expression.partition('}')[0]}}}"
 
 
-def test_an_unknown_attribute_is_an_error() -> None:
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "${aws_sqs_queue.work.arn}",
+        "${aws_sqs_queue.other.url}",
+        "${aws_sqs_queue.work.max_receives[0]}",
+        "${aws_signer_signing_job.job.signed_object[1].s3}",
+        "${aws_signer_signing_job.job.signed_object[0].key}",
+    ],
+)
+def test_an_unknown_attribute_is_an_error(reference: str) -> None:
     with pytest.raises(TemplateError) as error:
-        resolve("${aws_sqs_queue.work.arn}", ATTRIBUTES)
-    assert str(error.value) == "the local run does not know ${aws_sqs_queue.work.arn}"
+        resolve(reference, ATTRIBUTES)
+    assert str(error.value) == f"the local run does not know {reference}"
 
 
 def test_blocks_come_after_what_they_refer_to_and_depend_on(load: Callable[..., Template]) -> None:
@@ -133,32 +145,30 @@ def test_an_argument_without_counterpart_is_an_error(load: Callable[..., Templat
     assert str(error.value) == "data.aws_region.here: the local run does not know all_regions"
 
 
-def test_resources_that_the_emulator_lacks_are_listed_and_can_be_referred_to(load: Callable[..., Template]) -> None:
+def test_resources_that_nothing_here_creates_are_listed_and_can_be_referred_to(load: Callable[..., Template]) -> None:
     template = load(
         resource={
-            "aws_sagemaker_model": {"model": {"name": "the-model"}},
-            "aws_sagemaker_endpoint": {"endpoint": {"name": "${aws_sagemaker_model.model.name}-endpoint"}},
+            "aws_route53_zone": {"zone": {"name": "the-zone"}},
+            "aws_route53_record": {"record": {"name": "${aws_route53_zone.zone.name}-record"}},
         }
     )
     deployment = Deployment(template, None)  # type: ignore[arg-type]
     deployment.create()
-    assert [deployment.name(block) for block in deployment.absent] == ["the-model", "the-model-endpoint"]
+    assert [deployment.name(block) for block in deployment.absent] == ["the-zone", "the-zone-record"]
     assert deployment.created == []
     assert isinstance(deployment.absent[0], Block)
 
 
-def test_what_the_emulator_lacks_may_refer_to_what_else_it_lacks(load: Callable[..., Template]) -> None:
+def test_what_nothing_creates_may_refer_to_what_else_nothing_creates(load: Callable[..., Template]) -> None:
     template = load(
         resource={
-            "aws_appautoscaling_policy": {"policy": {"name": "queue-behind"}},
-            "aws_cloudwatch_metric_alarm": {
-                "alarm": {"alarm_name": "queue-age", "alarm_actions": ["${aws_appautoscaling_policy.policy.arn}"]}
-            },
+            "aws_kms_key": {"key": {"description": "of the alias"}},
+            "aws_kms_alias": {"alias": {"name": "queue-key", "target_key_id": "${aws_kms_key.key.arn}"}},
         }
     )
     deployment = Deployment(template, None)  # type: ignore[arg-type]
     deployment.create()
-    assert [deployment.name(block) for block in deployment.absent] == ["queue-behind", "queue-age"]
+    assert [deployment.name(block) for block in deployment.absent] == ["aws_kms_key.key", "queue-key"]
 
 
 def test_a_pipelines_template_is_without_the_others_but_with_what_they_share(load: Callable[..., Template]) -> None:

@@ -82,14 +82,9 @@ def test_what_the_embedded_aws_lacks_is_left_out_of_every_option(every: str) -> 
     document = json.loads(every)
     notes = adapt(document, None, ["arn:aws:lambda:eu-central-1:123456789012:layer:own:1"])
     assert notes == [
-        "event source mappings: without kms_key_arn, which the embedded AWS forgets",
-        "event source mappings: without metrics_config, which the embedded AWS forgets",
-        "event source mappings: without provisioned_poller_config, which the embedded AWS forgets",
         "functions: without code_signing_config_arn, which the embedded AWS does not have",
         "functions: layers of this project in place of those of an account",
     ]
-    for mapping in blocks(document, "aws_lambda_event_source_mapping"):
-        assert not mapping.keys() & {"metrics_config", "provisioned_poller_config", "kms_key_arn"}
     assert [
         function for function in blocks(document, "aws_lambda_function") if "code_signing_config_arn" in function
     ] == []

@@ -1,0 +1,203 @@
+"""Every resource that the library synthesizes is created here, and what MiniStack gets wrong on the way is mended."""
+
+import contextlib
+import importlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from constructs_lib import (
+    EndpointSettings,
+    FunctionSettings,
+    InstanceCapacity,
+    PipelineSettings,
+    ServerlessCapacity,
+    StackSettings,
+    add_stacks,
+)
+
+import pytest
+from cdktf import App
+
+from local.control_plane import ControlPlane, Durations
+from local.creators.api import request_of
+from local.deploy import Deployment
+from local.emulator import ACCOUNT, Emulator
+from local.errors import LocalRunError
+from local.template import Template
+from tests.constructs.everything import ENDPOINT, EVERYTHING, KEY, REGION
+
+WARM = PipelineSettings(
+    endpoint=EndpointSettings(
+        model=ENDPOINT.model,
+        capacity=ServerlessCapacity(max_concurrency=4, provisioned_concurrency=1, max_provisioned_concurrency=3),
+    ),
+    function=FunctionSettings(timeout_seconds=90, alias="live", provisioned_concurrency=2),
+    inference=EVERYTHING.inference,
+)
+
+# What synth accepts, and SageMaker would not: only the test's edit makes it so.
+REFUSED = replace(
+    EVERYTHING,
+    endpoint=replace(ENDPOINT, capacity=InstanceCapacity(instance_type="ml.m5.xlarge", min_instances=2)),
+    function=WARM.function,
+    monitoring=None,
+)
+# By stack, the example's module.
+CANNOT_RUN = {"calls": "async_scale_to_zero", "crm": "bring_your_own", "pictures": "images_from_s3"}
+World = tuple[Emulator, ControlPlane]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    def role_age(arn: str) -> float | None:
+        return emulator.role_age(arn)
+
+    with contextlib.ExitStack() as stack:
+        plane = stack.enter_context(
+            ControlPlane(
+                account=ACCOUNT,
+                region=REGION,
+                durations=Durations(creating=0.1, role_known=0),
+                role_age=role_age,
+            )
+        )
+        log = tmp_path_factory.mktemp("ministack") / "log"
+        emulator = Emulator(region=REGION, log_file=log, function_environment={}, control_url=plane.url)
+        yield stack.enter_context(emulator), plane
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Synthesize all stacks at once; return the folder that has one for each."""
+    folder = tmp_path_factory.mktemp("synthesized")
+    stacks = {"whole": StackSettings(region=REGION, pipelines={"all": EVERYTHING, "warm": WARM})}
+    stacks["alone"] = StackSettings(region=REGION, pipelines={"refused": REFUSED})
+    stacks["other"] = StackSettings(region=REGION, pipelines={"failing": WARM})
+    for name in CANNOT_RUN.values():
+        stacks |= importlib.import_module(f"examples.{name}").STACKS
+    app = App(outdir=str(folder))
+    add_stacks(app, stacks)
+    app.synth()
+    return folder / "stacks"
+
+
+def created(path: Path, emulator: Emulator) -> Deployment:
+    deployment = Deployment(Template.load(path), emulator.aws)
+    deployment.create()
+    return deployment
+
+
+def test_a_stack_with_everything_on_is_created_whole(world: World, stacks: Path) -> None:
+    emulator, plane = world
+    deployment = created(stacks / "whole" / "cdk.tf.json", emulator)
+    assert deployment.absent == []
+    assert plane.endpoint_status("whole-all") == plane.endpoint_status("whole-warm") == "InService"
+    assert [event for event in plane.events if event.refused] == []
+    kinds = {name.partition(" whole")[0].partition(" endpoint/")[0] for name in plane.resources}
+    assert kinds == {
+        "alarm", "dashboard", "endpoint", "endpoint configuration", "model", "scalable target", "scaling policy",
+        "scheduled action",
+    }  # fmt: skip
+    signed = emulator.aws.lambda_.get_function(FunctionName="whole-all-inference")["Configuration"]
+    unsigned = emulator.aws.lambda_.get_function(FunctionName="whole-warm-inference")["Configuration"]
+    assert signed["CodeSha256"] == unsigned["CodeSha256"], "the signed zip is not the code"
+
+
+@pytest.mark.parametrize("stack", CANNOT_RUN)
+def test_an_example_that_cannot_run_is_created_all_the_same(world: World, stacks: Path, stack: str) -> None:
+    emulator, _ = world
+    if stack == "crm":
+        trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+        emulator.aws.iam.create_role(RoleName="crm-inference", AssumeRolePolicyDocument=json.dumps(trust))
+        for queue in ("crm-events", "crm-events-dead"):
+            emulator.aws.sqs.create_queue(QueueName=queue)
+    assert created(stacks / stack / "cdk.tf.json", emulator).absent == []
+
+
+def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(world: World, stacks: Path) -> None:
+    emulator, plane = world
+    plane.fail_next_creation("the container did not answer")
+    with pytest.raises(LocalRunError) as error:
+        created(stacks / "other" / "cdk.tf.json", emulator)
+    assert str(error.value) == "the endpoint other-failing is Failed, not InService: the container did not answer"
+
+
+def test_what_the_control_plane_refuses_ends_the_run_in_one_line(world: World, stacks: Path) -> None:
+    emulator, _ = world
+    path = stacks / "alone" / "cdk.tf.json"
+    path.write_text(path.read_text().replace("ml.m5.xlarge", "ml.m5d.xlarge"))
+    with pytest.raises(LocalRunError) as error:
+        created(path, emulator)
+    assert str(error.value).startswith("aws_sagemaker_endpoint_configuration.refused_endpoint_configuration_")
+    assert str(error.value).endswith(
+        " was not created: An error occurred (ValidationException) when calling the CreateEndpointConfig operation: "
+        "KmsKeyId is not supported for the instance type ml.m5d.xlarge."
+    )
+
+
+def test_a_block_becomes_a_request_by_the_api_model(world: World) -> None:
+    emulator, _ = world
+    arguments = {
+        "name": "p",
+        "policy_type": "StepScaling",
+        "step_scaling_policy_configuration": [{"step_adjustment": {"metric_interval_lower_bound": "0"}}],
+        "colour": "blue",
+    }
+    request = request_of(emulator.aws.autoscaling, "PutScalingPolicy", arguments, {"name": "policy_name"})
+    assert request == {
+        "PolicyName": "p",
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {"StepAdjustments": [{"MetricIntervalLowerBound": 0.0}]},
+    }
+    assert arguments == {"colour": "blue"}, "what the API does not know is left, to be named"
+    with pytest.raises(LocalRunError, match=r"^the local run does not know primary_container\.colour$"):
+        request_of(emulator.aws.sagemaker, "CreateModel", {"primary_container": {"colour": "blue"}})
+
+
+def test_ministacks_queue_policies_come_back_without_spaces(world: World) -> None:
+    sqs = world[0].aws.sqs
+    dead = sqs.create_queue(QueueName="defect-dead")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = {"deadLetterTargetArn": arn, "maxReceiveCount": 5}
+    url = sqs.create_queue(QueueName="defect", Attributes={"RedrivePolicy": json.dumps(policy)})["QueueUrl"]
+    for receives in (5, 6):
+        policy["maxReceiveCount"] = receives
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy, indent=2)})
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])["Attributes"]["RedrivePolicy"]
+        assert found == f'{{"deadLetterTargetArn":"{arn}","maxReceiveCount":{receives}}}'
+
+
+def test_ministacks_mappings_come_back_with_all_they_were_given(world: World, stacks: Path) -> None:
+    lambda_ = world[0].aws.lambda_
+    (mapping, *_) = lambda_.list_event_source_mappings(FunctionName="whole-warm-inference")["EventSourceMappings"]
+    fields: Any = {"MetricsConfig": {"Metrics": ["EventCount"]}, "KMSKeyArn": KEY}
+    pollers: Any = {"ProvisionedPollerConfig": {"MinimumPollers": 2, "MaximumPollers": 3}}
+    made = lambda_.create_event_source_mapping(
+        EventSourceArn=mapping["EventSourceArn"], FunctionName="whole-warm-inference", Enabled=False, **fields
+    )
+    assert {name: made[name] for name in fields} == fields  # type: ignore[literal-required]
+    lambda_.update_event_source_mapping(UUID=made["UUID"], **pollers)
+    found = lambda_.get_event_source_mapping(UUID=made["UUID"])
+    assert {name: found[name] for name in (fields | pollers)} == fields | pollers  # type: ignore[literal-required]
+    lambda_.delete_event_source_mapping(UUID=made["UUID"])
+
+
+def test_ministacks_signer_writes_the_code(world: World) -> None:
+    aws, content = world[0].aws, io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", "code")
+    aws.s3.create_bucket(Bucket="defect-code", CreateBucketConfiguration={"LocationConstraint": REGION})
+    aws.s3.put_object(Bucket="defect-code", Key="unsigned.zip", Body=content.getvalue())
+    aws.signer.put_signing_profile(profileName="defect", platformId="AWSLambda-SHA384-ECDSA")
+    job = aws.signer.start_signing_job(
+        profileName="defect",
+        source={"s3": {"bucketName": "defect-code", "key": "unsigned.zip", "version": "null"}},
+        destination={"s3": {"bucketName": "defect-code", "prefix": "signed/"}},
+    )["jobId"]
+    key = aws.signer.describe_signing_job(jobId=job)["signedObject"]["s3"]["key"]
+    assert aws.s3.get_object(Bucket="defect-code", Key=key)["Body"].read() == content.getvalue()
