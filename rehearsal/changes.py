@@ -26,6 +26,14 @@ from local.errors import UsageError
 Make = Callable[[StackSettings], StackSettings]
 
 NEW_FLEET = ("+/- aws_sagemaker_endpoint_configuration", "~ aws_sagemaker_endpoint")
+# Scaling goes while SageMaker would refuse the change, and comes back after it.
+NEW_HARDWARE = (*NEW_FLEET, "-/+ aws_appautoscaling_policy", "-/+ aws_appautoscaling_target", "~ terraform_data")
+OTHER_MAXIMUM = (
+    "~ aws_appautoscaling_target",
+    "~ aws_cloudwatch_dashboard?",
+    "~ aws_cloudwatch_metric_alarm?",
+    "~ aws_lambda_event_source_mapping",
+)
 NEW_MODEL = ("+/- aws_sagemaker_model", *NEW_FLEET)
 NEW_VERSION = ("~ aws_lambda_function", "~ aws_lambda_alias?")
 OTHER_SINK = ("~ aws_iam_role_policy", "~ aws_cloudwatch_dashboard?", *NEW_VERSION)
@@ -90,6 +98,8 @@ def _below(path: str, name: str) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_short, value))})"
     if not is_dataclass(value) or isinstance(value, type):
         return repr(value)
     # A setting at its default says nothing; one without a default has none to compare with.
@@ -233,8 +243,8 @@ CHANGES = (
         _sink("sqs"),
         ("- aws_cloudwatch_event_bus", "+ aws_sqs_queue", "+ aws_sqs_queue_policy", *OTHER_SINK),
     ),
-    StackChange("instance-type", _capacity(instance_type="ml.m5.xlarge"), NEW_FLEET),
-    StackChange("max", _capacity(max_instances=10), ("~ aws_appautoscaling_target",)),
+    StackChange("instance-type", _capacity(instance_type="ml.m5.xlarge"), NEW_HARDWARE),
+    StackChange("max", _capacity(max_instances=10), OTHER_MAXIMUM),
     StackChange("min", _capacity(min_instances=3), ("~ aws_appautoscaling_target",)),
     StackChange("linear", _deployment("linear"), ("~ aws_sagemaker_endpoint",)),
     StackChange("rolling", _deployment("rolling"), ("~ aws_sagemaker_endpoint",)),
