@@ -5,7 +5,7 @@ PYTHON ?= python3
 STACK ?= dev
 # which module defines the stacks; for instance examples.fifo_per_group
 export APP ?= main
-CHECKED := main.py examples constructs_lib handler local capacity operate benchmarks contract tests tools
+CHECKED := main.py examples constructs_lib handler local rehearsal capacity operate benchmarks contract tests tools
 
 # pipenv must use this folder's .venv, whatever environment it is called from
 export PIPENV_VENV_IN_PROJECT := 1
@@ -26,13 +26,19 @@ NPM = "$$node_home/bin/node" "$$node_home/lib/node_modules/npm/bin/npm-cli.js" -
 CDKTF = $(WITH_NODE); CHECKPOINT_DISABLE=1 node_modules/.bin/cdktf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo soak capacity capacity-check prices status dead-letters smoke load bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
+.PHONY: help demo rehearse soak capacity capacity-check prices status dead-letters smoke load bench contract test check addresses format synth security cdktn diff deploy destroy app lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
 	@$(RUN) -m local $(ARGS)
+
+# STACK has a default for the commands that take one; a rehearsal takes all of the app's
+rehearse: .venv/.ready ## live a stack's whole life with real Terraform, on this machine alone; CHANGES=all for its changes
+	@$(RUN) -m rehearsal --app "$(APP)" $(if $(filter-out file,$(origin STACK)),--stack "$(STACK)") \
+	  $(if $(CHANGES),--changes "$(CHANGES)") $(if $(PROVIDER),--provider "$(PROVIDER)") \
+	  $(if $(MIRROR),--mirror "$(MIRROR)") $(ARGS)
 
 soak: .venv/.ready ## send 100,000 messages through the local run while faults are injected; none may be lost
 	@$(RUN) -m local.soak $(ARGS)

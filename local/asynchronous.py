@@ -47,17 +47,16 @@ class AsyncConfiguration:
 
     @classmethod
     def of(cls, arguments: Attributes) -> Self:
-        """Read the arguments of an endpoint configuration."""
-        config = arguments["async_inference_config"]
-        output, topics = config["output_config"], config["output_config"].get("notification_config", {})
+        """Read the arguments of an endpoint configuration, as the template or Terraform's state has them."""
+        config = _block(arguments["async_inference_config"])
+        output = _block(config["output_config"])
+        topics, client = _block(output.get("notification_config")), _block(config.get("client_config"))
         return cls(
             output_location=output["s3_output_path"],
-            failure_location=output.get("s3_failure_path", ""),
-            success_topic=topics.get("success_topic", ""),
-            error_topic=topics.get("error_topic", ""),
-            requests_at_once=config.get("client_config", {}).get(
-                "max_concurrent_invocations_per_instance", REQUESTS_AT_ONCE
-            ),
+            failure_location=output.get("s3_failure_path") or "",
+            success_topic=topics.get("success_topic") or "",
+            error_topic=topics.get("error_topic") or "",
+            requests_at_once=client.get("max_concurrent_invocations_per_instance") or REQUESTS_AT_ONCE,
         )
 
 
@@ -166,6 +165,12 @@ class AsyncEndpoint:
         found = LOCATION.fullmatch(location)
         assert found is not None
         self._aws.s3.put_object(Bucket=found[1], Key=found[2], Body=content, ContentType=content_type)
+
+
+def _block(value: Any) -> Attributes:
+    """Return a block, which the state has in a list; an empty one, if there is none."""
+    found: Attributes = value[0] if isinstance(value, list) and value else value or {}
+    return found
 
 
 def _below(location: str, name: str) -> str:

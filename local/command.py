@@ -22,12 +22,17 @@ OUTPUT_ERRORS = (errno.EDQUOT, errno.EFBIG, errno.ENOSPC, errno.EPIPE)
 
 def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
+    return status_of(lambda: run(parse(arguments), Console()))
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """Return the exit status of what a command does: its own, 1 failed, 2 wrong usage, 130 interrupted."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        return run(parse(arguments), Console())
+        return work()
     except LocalRunError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

@@ -3,15 +3,20 @@
 import functools
 import time
 from dataclasses import replace
+from typing import Protocol
 
 from local.alone import Alone
 from local.display import Ticker
+from local.emulator import Emulator
+from local.endpoint import EndpointServer
 from local.errors import LocalRunError
 from local.faults import KillSchedule
 from local.messages import Message, make_messages
 from local.options import Options
 from local.outcome import Disturbance, Outcome
-from local.running_stack import RunningStack
+from local.permissions import ChainPermissions
+from local.pipeline import DeployedChain
+from local.serving import Serving
 from local.traffic import Traffic
 from local.wire import Wire
 
@@ -23,10 +28,29 @@ QUIET_SECONDS = 5
 QUIET_ASYNC_SECONDS = 60
 
 
+class LiveStack(Protocol):
+    """A stack that messages flow through, whoever deployed it."""
+
+    @property
+    def emulator(self) -> Emulator: ...
+
+    @property
+    def endpoint(self) -> EndpointServer: ...
+
+    @property
+    def permissions(self) -> ChainPermissions: ...
+
+    @property
+    def chain(self) -> DeployedChain: ...
+
+    @property
+    def serving(self) -> Serving: ...
+
+
 class Exchange:
     """Sends the messages, kills functions where the options ask for it, and waits for every outcome."""
 
-    def __init__(self, options: Options, stack: RunningStack) -> None:
+    def __init__(self, options: Options, stack: LiveStack) -> None:
         self._options = options
         self._stack = stack
         self._wire = Wire(stack.emulator.aws, stack.chain.first)

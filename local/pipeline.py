@@ -2,16 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Protocol, Self
 
 from handler.settings import ConfigurationError, HandlerSettings
-from local.deploy import Deployment
 from local.errors import LocalRunError
 from local.sinks import Sink
-from local.template import MAPPING, Attributes, Block
+from local.template import MAPPING, Attributes, Block, Template
 
 # The stack's own, and those from elsewhere.
 QUEUES = "aws_sqs_queue", "data.aws_sqs_queue"
+
+
+class Deployed(Protocol):
+    """A template whose resources exist, whoever created them."""
+
+    @property
+    def template(self) -> Template: ...
+
+    @property
+    def attributes(self) -> Mapping[str, Attributes]:
+        """By address: arguments, and the attributes that became known on creation."""
+
+    def resolved(self, block: Block) -> Mapping[str, Any]:
+        """Return the block's arguments with references replaced."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +83,7 @@ class DeployedChain:
         self.first = pipelines[0]
 
     @classmethod
-    def of(cls, deployment: Deployment) -> Self:
+    def of(cls, deployment: Deployed) -> Self:
         """Follow the mappings of a deployment in which all else exists.
 
         Raises LocalRunError if there is none, or if a resource that one of them names is missing.
@@ -97,7 +110,7 @@ class DeployedChain:
 class _Connections:
     """Follows an event source mapping to the resources on both of its sides."""
 
-    def __init__(self, deployment: Deployment, mapping: Attributes) -> None:
+    def __init__(self, deployment: Deployed, mapping: Attributes) -> None:
         self._deployment = deployment
         self._mapping = mapping
         # An alias's ARN is the function's ARN and the alias's name.

@@ -73,6 +73,9 @@ class Inbox:
         while self.receive(wait_seconds=0):
             pass
 
+    def close(self) -> None:
+        """Leave the queue as it is: it is the stack's."""
+
     def _delete(self, messages: "Sequence[MessageTypeDef]") -> None:
         entries: Any = [
             {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]} for number, message in enumerate(messages)

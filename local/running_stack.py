@@ -4,6 +4,7 @@ import contextlib
 from typing import Self
 
 from local.asynchronous import AsyncConfiguration, AsyncEndpoint
+from local.aws import Aws
 from local.control_plane import ControlPlane, Durations
 from local.deploy import Deployment
 from local.display import Display
@@ -14,12 +15,12 @@ from local.faults import FaultInjector
 from local.options import Options
 from local.output import OutputFolder
 from local.permissions import ChainPermissions, require_endpoint_rights
-from local.pipeline import DeployedChain, is_mapping
+from local.pipeline import Deployed, DeployedChain, DeployedPipeline, is_mapping
 from local.serving import Serving
 from local.template import Template
 
 # Nobody watches the endpoint come up here: `make rehearse` is for that.
-DURATIONS = Durations(creating=0.2)
+DURATIONS = Durations(creating=0.1)
 
 
 class RunningStack:
@@ -104,16 +105,8 @@ class RunningStack:
         with self._display.step("Check rights") as remarks:
             remarks.append(f"{self.permissions.require_unused()} that a run without faults never uses")
             if self.chain.first.settings.asynchronous:
-                remarks.append(f"{self._make_asynchronous()} of the endpoint")
-
-    def _make_asynchronous(self) -> int:
-        """Let the endpoint take requests as an asynchronous one; return how many rights its role needs for that."""
-        aws, template = self.emulator.aws, self._template
-        (block,) = template.of_type("aws_sagemaker_endpoint_configuration")
-        configuration = AsyncConfiguration.of(self.deployment.resolved(block))
-        self.endpoint.asynchronous = AsyncEndpoint(aws, configuration, self.endpoint.ask)
-        role = self.deployment.resolved(template.of_type("aws_sagemaker_model")[0])["execution_role_arn"]
-        return require_endpoint_rights(aws, role, self.chain.first, configuration.topics)
+                rights = make_asynchronous(self.endpoint, self.emulator.aws, self.deployment, self.chain.first)
+                remarks.append(f"{rights} of the endpoint")
 
     def _let_messages_flow(self) -> None:
         """Let the endpoint answer, and only then create the mapping."""
@@ -128,3 +121,15 @@ class RunningStack:
         )
         self.deployment.create(only=is_mapping)
         self._display.resources(self.deployment)
+
+
+def make_asynchronous(endpoint: EndpointServer, aws: Aws, deployment: Deployed, pipeline: DeployedPipeline) -> int:
+    """Let the endpoint take requests as an asynchronous one; return how many rights its role needs for that.
+
+    Raises DeniedError if the role lacks one.
+    """
+    (block,) = deployment.template.of_type("aws_sagemaker_endpoint_configuration")
+    configuration = AsyncConfiguration.of(deployment.resolved(block))
+    endpoint.asynchronous = AsyncEndpoint(aws, configuration, endpoint.ask)
+    role = deployment.resolved(deployment.template.of_type("aws_sagemaker_model")[0])["execution_role_arn"]
+    return require_endpoint_rights(aws, role, pipeline, configuration.topics)

@@ -69,37 +69,59 @@ class ResultsInbox(Protocol):
     def drain(self) -> None:
         """Receive what is there already."""
 
+    def close(self) -> None:
+        """Take away what was made to receive from."""
+
 
 def results_inbox(aws: Aws, sink: Sink, take: Callable[[str, float], None]) -> ResultsInbox:
     """Return the inbox of a sink; `take` gets the text of each message, and the moment it came."""
     if sink.kind == "s3":
         return _Objects(aws, sink.target, take)
-    if sink.kind == "sqs":
-        url = sink.target
-    else:
-        url = _subscribed(aws, sink.target) if sink.kind == "sns" else _targeted(aws, sink.target)
 
     def take_message(message: "MessageTypeDef", at: float) -> None:
         take(message["Body"], at)
 
-    return Inbox(aws.sqs, url, take_message)
+    match sink.kind:
+        case "sns":
+            return _Subscribed(aws, sink.target, take_message)
+        case "eventbridge":
+            return _Targeted(aws, sink.target, take_message)
+        case _:
+            return Inbox(aws.sqs, sink.target, take_message)
 
 
-def _subscribed(aws: Aws, topic_arn: str) -> str:
-    """Return the URL of a queue that gets what is published to the topic, as it is."""
-    url, arn = _probe(aws, topic_arn.rpartition(":")[2])
-    aws.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    return url
+class _Subscribed(Inbox):
+    """A queue that gets what is published to a topic, as it is."""
+
+    def __init__(self, aws: Aws, topic_arn: str, take: Callable[["MessageTypeDef", float], None]) -> None:
+        self._aws = aws
+        self._probe_url, arn = _probe(aws, topic_arn.rpartition(":")[2])
+        self._subscription = aws.sns.subscribe(
+            TopicArn=topic_arn, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+        )["SubscriptionArn"]
+        super().__init__(aws.sqs, self._probe_url, take)
+
+    def close(self) -> None:
+        self._aws.sns.unsubscribe(SubscriptionArn=self._subscription)
+        self._aws.sqs.delete_queue(QueueUrl=self._probe_url)
 
 
-def _targeted(aws: Aws, bus: str) -> str:
-    """Return the URL of a queue that gets the detail of each event of the bus."""
-    url, arn = _probe(aws, bus)
-    everything = json.dumps({"source": [{"prefix": ""}]})
-    aws.events.put_rule(Name=PROBE, EventBusName=bus, EventPattern=everything)
-    targets = [{"Id": PROBE, "Arn": arn, "InputPath": "$.detail"}]
-    aws.events.put_targets(Rule=PROBE, EventBusName=bus, Targets=targets)
-    return url
+class _Targeted(Inbox):
+    """A queue that gets the detail of each event of a bus."""
+
+    def __init__(self, aws: Aws, bus: str, take: Callable[["MessageTypeDef", float], None]) -> None:
+        self._aws, self._bus = aws, bus
+        self._probe_url, arn = _probe(aws, bus)
+        everything = json.dumps({"source": [{"prefix": ""}]})
+        aws.events.put_rule(Name=PROBE, EventBusName=bus, EventPattern=everything)
+        targets = [{"Id": PROBE, "Arn": arn, "InputPath": "$.detail"}]
+        aws.events.put_targets(Rule=PROBE, EventBusName=bus, Targets=targets)
+        super().__init__(aws.sqs, self._probe_url, take)
+
+    def close(self) -> None:
+        self._aws.events.remove_targets(Rule=PROBE, EventBusName=self._bus, Ids=[PROBE])
+        self._aws.events.delete_rule(Name=PROBE, EventBusName=self._bus)
+        self._aws.sqs.delete_queue(QueueUrl=self._probe_url)
 
 
 def _probe(aws: Aws, sink: str) -> tuple[str, str]:
@@ -133,6 +155,9 @@ class _Objects:
 
     def drain(self) -> None:
         self._receive_new()
+
+    def close(self) -> None:
+        """Leave the objects where they are: the bucket is the user's."""
 
     def _receive_new(self) -> int:
         """Hand over the lines of each object that is new, or was written again; return how many objects there were."""

@@ -94,6 +94,7 @@ class Traffic:
             future.result()
         for inbox in (*self._results, *self._dead_letters):
             inbox.drain()
+            inbox.close()
         return left
 
     def messages_in_queue(self) -> int:

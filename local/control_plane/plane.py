@@ -1,6 +1,7 @@
 """The control plane: an HTTP server with SageMaker, Application Auto Scaling and CloudWatch at one address."""
 
 import contextlib
+import copy
 import time
 from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
@@ -153,7 +154,7 @@ class ControlPlane(LoopbackServer):
             require_api_model(call.request, shape, INVALID.get(call.service, "ValidationException"))
         with self._one_at_a_time(call), self._state.lock:
             self._endpoints.settle()
-            return operation(call.request)
+            return copy.deepcopy(operation(call.request))  # others may change it while it is written
 
     @contextlib.contextmanager
     def _one_at_a_time(self, call: wire.Call) -> Iterator[None]:

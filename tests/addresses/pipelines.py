@@ -39,6 +39,7 @@ from constructs_lib import (
     StackSettings,
     TextEmbeddingsModel,
     Variant,
+    synthesize,
 )
 
 from tests.constructs.everything import EVERYTHING, KEY, REGION
@@ -409,3 +410,7 @@ STACKS = {
         acknowledged={"few-receives": "as the queue has it"},
     ),
 }
+
+
+if __name__ == "__main__":  # make rehearse APP=tests.addresses.pipelines
+    synthesize(STACKS)

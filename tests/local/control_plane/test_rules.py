@@ -5,10 +5,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.control_plane import Rule
-from tests.local.control_plane import test_cloudwatch, test_endpoints, test_models, test_scaling
+from tests.local.control_plane import test_cloudwatch, test_deployments, test_endpoints, test_models, test_scaling
 from tests.local.control_plane.breaking import BROKEN
 
-MODULES = test_cloudwatch, test_endpoints, test_models, test_scaling
+MODULES = test_cloudwatch, test_deployments, test_endpoints, test_models, test_scaling
 SOURCES = "docs.aws.amazon.com", "github.com"
 
 

@@ -1,0 +1,109 @@
+"""Carries changes out on a deployed stack, and holds each plan against what the table expects of it."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from constructs_lib import StackSettings
+
+from rehearsal.changes import StackChange, differences
+from rehearsal.life import Life, RehearsalError
+from rehearsal.synthesis import synthesize_settings
+from rehearsal.terraform import Change, Work
+
+ENDPOINT = "aws_sagemaker_endpoint"
+# In which an endpoint begins an update, and in which SageMaker ends what it has begun, though Terraform is gone.
+SECONDS = 60
+POLL_SECONDS = 0.1
+
+
+class Changing:
+    """Changes of one stack, one on top of the other."""
+
+    def __init__(self, life: Life, settings: StackSettings, folder: Path) -> None:
+        self._life = life
+        self._settings = settings
+        self._folder = folder
+
+    def carry_out(self, change: StackChange) -> None:
+        """Apply a change, and require what its plan does, and an empty plan after it. Raises LocalRunError."""
+        after = self._after(change)
+        if after is None:
+            return
+        changes = self._life.plan(f"{change.name}: plan")
+        if wrong := _unlike(changes, change.expected):
+            # Recorded as a failure; what comes of it is worth seeing.
+            with contextlib.suppress(RehearsalError), self._life.step(f"{change.name}: expected plan"):
+                raise RehearsalError(wrong)
+        getattr(self, f"_{change.course.replace(' ', '_')}")(change)
+        self._life.plan_nothing(f"{change.name}: second plan")
+        self._settings = after
+
+    def _after(self, change: StackChange) -> StackSettings | None:
+        """Put the changed stack into the folder; return its settings, None if there is nothing to change."""
+        with self._life.step(f"{change.name}: copy") as step:
+            try:
+                after = change.make(self._settings)
+            except ValueError as reason:
+                step.skipped, step.remark = True, f"not changed: {reason}"
+                return None
+            step.settings = list(differences(self._settings, after))
+            step.remark = "; ".join(step.settings)
+            if not step.settings:
+                step.skipped, step.remark = True, "not changed: it is so already"
+                return None
+            self._life.workspace.put(synthesize_settings(self._life.stack, after, self._folder))
+        return after
+
+    def _applied(self, change: StackChange) -> None:
+        self._life.apply(f"{change.name}: apply")
+
+    def _rolled_back(self, change: StackChange) -> None:
+        """SageMaker rolls the update back: the apply must fail, delete nothing, and succeed the next time."""
+        before = self._life.world.inventory()
+        self._life.world.plane.roll_back_next_update()
+        with self._life.step(f"{change.name}: apply, rolled back") as step:
+            step.applied = applied = self._life.terraform.apply()
+            if not applied.status:
+                raise RehearsalError("SageMaker rolled the update back, and Terraform reported success")
+            if lost := sorted(before - self._life.world.inventory()):
+                raise RehearsalError(f"an update that was rolled back deleted {', '.join(lost)}")
+            step.remark = f"failed as it must: {applied.errors[0][:160]}"
+        self._life.plan(f"{change.name}: plan again")
+        self._life.apply(f"{change.name}: apply again")
+
+    def _killed(self, change: StackChange) -> None:
+        """Terraform is killed while the endpoint updates; a later apply must finish the work."""
+
+        def watch(work: Work) -> bool:
+            return work.address.startswith(f"{ENDPOINT}.") and self._comes("Updating")
+
+        with self._life.step(f"{change.name}: apply, killed") as step:
+            step.applied = applied = self._life.terraform.apply(watch)
+            if not applied.status:
+                raise RehearsalError("Terraform ended before it could be killed")
+            step.remark = f"killed after {applied.seconds:.0f} s"
+            if not self._comes("InService"):
+                raise RehearsalError(f"the endpoint was not in service {SECONDS} s after Terraform was killed")
+        self._life.plan(f"{change.name}: plan again")
+        self._life.apply(f"{change.name}: apply again")
+
+    def _comes(self, status: str) -> bool:
+        """Wait until one endpoint is Updating, or all are InService; return whether it came to that in time."""
+        deadline = time.monotonic() + SECONDS
+        enough = all if status == "InService" else any
+        while not enough(found == status for found in self._life.world.endpoints().values()):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_SECONDS)
+        return True
+
+
+def _unlike(changes: Sequence[Change], expected: Sequence[str]) -> str:
+    """Return how a plan differs from what is expected of it, in words; empty if it does not."""
+    planned = {f"{change.sign} {change.type}" for change in changes}
+    may, must = {line.rstrip("?") for line in expected}, {line for line in expected if not line.endswith("?")}
+    more, missing = sorted(planned - may), sorted(must - planned)
+    parts = [f"the plan does more than it should: {', '.join(more)}"] if more else []
+    return "; ".join(parts + ([f"the plan lacks {', '.join(missing)}"] if missing else []))
