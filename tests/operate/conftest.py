@@ -183,13 +183,21 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
     return make_stack()
 
 
-@pytest.fixture
-def control_plane(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
-    """Serve SageMaker's and Application Auto Scaling's control planes, which MiniStack lacks."""
+@pytest.fixture(scope="session")
+def served_plane() -> Iterator[ControlPlane]:
     with serve() as plane:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", plane.url)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", plane.url)
         yield plane
+
+
+@pytest.fixture
+def control_plane(
+    served_plane: ControlPlane, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> ControlPlane:
+    """Serve SageMaker's and Application Auto Scaling's control planes, which MiniStack lacks; they know nothing yet."""
+    served_plane.forget()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", served_plane.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", served_plane.url)
+    return served_plane
 
 
 @dataclass(frozen=True)
