@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..fence import Permission
 from ..interrupt import Interrupt
 from ..pipelines import Pipeline, QueueFacts
-from ..text import counted, printable, printable_lines
+from ..text import counted, printable
 from .edit import parse_command
 from .journal import Journal, default_folder, read_marks
 from .letter import DeadLetter
@@ -97,7 +97,7 @@ class DeadLetterDesk:
                 self.display.line()
                 self.display.table(facts(letter))
                 if bodies:
-                    self.display.line(printable_lines(letter.body))
+                    self.display.line(letter.body)
         self.display.line()
         self.display.line(f"{counted(shown, 'dead letter')} shown." if shown else f"No {selection}.")
         if scan.seen:

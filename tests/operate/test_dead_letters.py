@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from handler.records import Reason, Record
+from handler.sinks import dead_letter_entry
 from operate.clients import Clients
-from operate.dead_letters.letter import REASONS
+from operate.dead_letters.letter import REASONS, SOURCE_ID, WRITTEN_BY_HANDLER
 from operate.dead_letters.scan import Scan
 from operate.pipelines import QueueFacts
 from tests.operate.conftest import Desk, Said, Stack, text_attributes
@@ -119,6 +121,12 @@ def test_a_redriven_message_has_what_the_original_had(stack: Stack, desk: Desk) 
     assert message["Attributes"]["AWSTraceHeader"] == trace
     assert message["Attributes"]["MessageGroupId"] == "tenant-1"
     assert stack.count(stack.dead) == (0, 0)
+
+
+def test_what_the_handler_writes_is_what_a_redrive_takes_away() -> None:
+    record = Record("m1", "r", "body", 3, "arn:aws:sqs:eu-central-1:123456789012:q", attributes={"own": "1"})
+    written = dead_letter_entry(record, "endpoint", Reason.MALFORMED, "why").attributes
+    assert written.keys() == {*WRITTEN_BY_HANDLER, SOURCE_ID, "own"}
 
 
 def test_redrive_takes_the_reason_asked_for_and_leaves_the_others(stack: Stack, desk: Desk) -> None:
