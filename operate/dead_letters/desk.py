@@ -11,7 +11,7 @@ from typing import Any
 
 from ..clients import Clients
 from ..display import Display
-from ..errors import UsageError
+from ..errors import DeskError, UsageError
 from ..fence import Permission
 from ..interrupt import Interrupt
 from ..pipelines import Pipeline, QueueFacts
@@ -104,7 +104,10 @@ class DeadLetterDesk:
             self.display.line(effects(scan, self.dead))
 
     def save(self, selection: Selection, path: Path) -> None:
-        """Write letters to a new file, which only the user may read. Raises UsageError if it can't be written."""
+        """Write letters to a new file, which only the user may read.
+
+        Raises UsageError if it can't be created, DeskError if it can't be written to its end.
+        """
         try:
             file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
         except FileExistsError as error:
@@ -112,12 +115,15 @@ class DeadLetterDesk:
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}") from error
         saved = 0
-        with file, self._scan(selection) as scan:
-            for letter in self._selected(scan, selection):
-                file.write(json.dumps(as_saved(letter)) + "\n")
-                saved += 1
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with file, self._scan(selection) as scan:
+                for letter in self._selected(scan, selection):
+                    file.write(json.dumps(as_saved(letter)) + "\n")
+                    saved += 1
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DeskError(f"{path}: {error.strerror}; not all that was to be saved is in it") from error
         self._say_where()
         self.display.line(f"{counted(saved, 'dead letter')} saved to {path}; they are still in the queue.")
         self.display.line(effects(scan, self.dead))

@@ -33,7 +33,7 @@ def test_a_stack_whose_name_begins_alike_is_left_alone(make_stack: Callable[...,
         assert (said.status, said.err) == (
             2,
             f"error: there is no {wanted} in account {ACCOUNT}, {REGION}: "
-            "no function dev-…-inference has the tag stack=dev\n",
+            "no function dev-…-inference has the tag stack=dev (--outputs finds it without)\n",
         )
     assert other.count(other.dead) == (1, 0)
 

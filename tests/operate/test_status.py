@@ -201,6 +201,16 @@ def test_an_endpoint_that_does_not_serve_is_wrong(
     assert (status, wrong(parts)) == (1, {"endpoint": said if gone else "Failed: no capacity"})
 
 
+@pytest.mark.parametrize(("status", "is_wrong"), [("InService", True), ("Updating", False)])
+def test_fewer_instances_than_are_wanted_are_wrong_unless_they_are_on_their_way(
+    status: str, is_wrong: bool, healthy: Stack, control_plane: ControlPlane, desk: Desk
+) -> None:
+    variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 1, "DesiredInstanceCount": 2}
+    control_plane.serve_endpoint(f"{healthy.name}-language", EndpointStatus=status, ProductionVariants=[variant])
+    _, parts = found(desk, healthy)
+    assert wrong(parts) == ({"capacity": "AllTraffic: 1 of 2 instances"} if is_wrong else {})
+
+
 def test_instances_and_scaling(healthy: Stack, control_plane: ControlPlane, desk: Desk) -> None:
     name = f"{healthy.name}-language"
     target = {
