@@ -133,8 +133,8 @@ class DeadLetterDesk:
     ) -> int:
         """Send letters to the work queue again; return how many were left alone."""
         command = parse_command(edit) if edit is not None else []
-        question = f"Redrive {selection} ({self._about()})?"
-        go = permission.require(self.clients, self.pipeline, self._facts(), question)
+        intent = f"Redrive {selection} ({self._about()})"
+        go = permission.require(self.clients, self.pipeline, self._facts(), intent)
         with Journal.open(self.journal_path) as journal, Interrupt() as interrupt, self._scan(selection) as scan:
             redrive = Redrive(
                 scan=scan,
@@ -147,14 +147,14 @@ class DeadLetterDesk:
             )
             pause = 1 / rate if go and rate else 0.0
             outcomes = self._each(scan, selection, redrive.take if go else redrive.would, interrupt, pause)
-        return self._say_outcomes(outcomes, scan, "Redrive" if go else "Dry run of the redrive")
+        return self._say_outcomes(outcomes, scan, "Redrive" if go else "It would be")
 
     def purge(self, selection: Selection, permission: Permission) -> int:
         """Delete letters for good; return how many were left alone."""
         if not selection.reasons and not selection.ids:
             raise UsageError("purge needs --reason or --id: it deletes for good (save FILE keeps a copy)")
-        question = f"Delete {selection} for good ({self._about()})?"
-        go = permission.require(self.clients, self.pipeline, self._facts()[:1], question)
+        intent = f"Delete {selection} for good ({self._about()})"
+        go = permission.require(self.clients, self.pipeline, self._facts()[:1], intent)
         with Interrupt() as interrupt, self._scan(selection) as scan:
 
             def delete(letter: DeadLetter) -> str:
@@ -165,7 +165,7 @@ class DeadLetterDesk:
                 return "deleted"
 
             outcomes = self._each(scan, selection, delete, interrupt, 0.0)
-        return self._say_outcomes(outcomes, scan, "Purge" if go else "Dry run of the purge")
+        return self._say_outcomes(outcomes, scan, "Purge" if go else "It would be")
 
     def _each(
         self,

@@ -47,7 +47,7 @@ class Scan:
         self._held: dict[str, tuple[str, float]] = {}
         self._seen: set[str] = set()
         self.complete = False
-        """Whether it ended since the queue gave no more, and not at its bound."""
+        """Whether it ended since the queue gave no more."""
 
     def __enter__(self) -> Self:
         return self
@@ -62,6 +62,10 @@ class Scan:
     @property
     def seen(self) -> int:
         return len(self._seen)
+
+    @property
+    def at_bound(self) -> bool:
+        return len(self._seen) >= self._most
 
     def letters(self) -> Iterator[DeadLetter]:
         """Yield each letter once, until the queue gives none, or the bound is reached."""
@@ -118,7 +122,7 @@ def effects(scan: Scan, queue: QueueFacts) -> str:
     did = f"Each was received once more and hidden for as long as this took, {HOLD_SECONDS} s at most."
     if queue.fifo:
         did += " Of a message group no more than its first ten can be seen."
-    if not scan.complete:
+    if scan.at_bound:
         did += f" The scan ended at its bound, {scan.seen:,} letters: there may be more (--scan N)."
     if queue.in_flight:
         did += f" Before it, {queue.in_flight:,} were hidden: another desk, or a consumer, had them."

@@ -32,7 +32,7 @@ def queue_findings(work: QueueFacts, dead: QueueFacts, metrics: Metrics) -> Iter
         "oldest not known" if age is None else f"oldest {duration(age)} ({LEFT_OUT})",
         flow,
     ]
-    if seconds is not None:
+    if seconds:
         words.append(f"{duration(seconds)} to drain at this rate")
     if stuck:
         words.append("nothing leaves it")

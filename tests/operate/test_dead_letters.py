@@ -297,7 +297,7 @@ def test_purge_deletes_the_reason_asked_for(stack: Stack, desk: Desk) -> None:
     stack.die("a", "malformed")
     stack.die("b", "too-large")
     said = letters(desk, stack, "purge", "--reason", "malformed", "--yes")
-    assert "Delete dead letters with reason malformed for good (about 2 wait, and 0 are hidden)?" in said.out
+    assert "Delete dead letters with reason malformed for good (about 2 wait, and 0 are hidden)." in said.out
     assert "Purge: 1 deleted" in said.out
     assert bodies(stack.received(stack.dead)) == ["b"]
     assert Counter(bodies(stack.received(stack.work))) == {}

@@ -229,7 +229,7 @@ def test_a_dry_run_changes_nothing(stack: Stack, desk: Desk) -> None:
     for action in (["redrive"], ["purge", "--reason", "malformed"]):
         said = desk("dead-letters", "--stack", stack.name, *action, "--dry-run")
         assert said.status == 0
-        assert "Dry run: nothing is changed." in said.out
+        assert "Dry run, nothing is changed: " in said.out
         assert stack.count(stack.dead) == (2, 0)
     assert {message["MessageId"] for message in stack.received(stack.dead)} == set(ids)
     assert stack.count(stack.work) == (0, 0)
