@@ -69,7 +69,8 @@ class Scan:
 
     def letters(self) -> Iterator[DeadLetter]:
         """Yield each letter once, until the queue gives none, or the bound is reached."""
-        while len(self._seen) < self._most:
+        stale = 0
+        while not self.at_bound and stale * PAGE <= self._most:
             page = self._receive(min(PAGE, self._most - len(self._seen)))
             if not page:
                 self.complete = True
@@ -77,8 +78,8 @@ class Scan:
             fresh = [letter for letter in page if letter.id not in self._seen]
             self._seen.update(letter.id for letter in fresh)
             yield from fresh
-            if not fresh:  # they came back, since the scan has lasted longer than they are hidden
-                return
+            # Letters come back where the scan lasts longer than they are hidden; they are out of the way again now.
+            stale = 0 if fresh else stale + 1
 
     def is_held(self, letter: DeadLetter) -> bool:
         """Whether nobody else can have received it meanwhile."""

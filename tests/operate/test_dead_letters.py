@@ -1,6 +1,7 @@
 """Dead letters against the embedded AWS: what a redrive keeps, leaves alone, and never repeats."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 from handler.records import Reason, Record
 from handler.sinks import dead_letter_entry
 from operate.clients import Clients
+from operate.dead_letters import scan as scan_module
 from operate.dead_letters.letter import REASONS, SOURCE_ID, WRITTEN_BY_HANDLER
 from operate.dead_letters.scan import Scan
 from operate.pipelines import QueueFacts
@@ -78,6 +80,22 @@ def test_a_scan_is_bounded_and_says_so(stack: Stack, desk: Desk) -> None:
     assert "malformed  12" in said.out
     assert "The scan ended at its bound, 12 letters: there may be more (--scan N)." in said.out
     assert stack.count(stack.dead) == (25, 0)
+
+
+def test_a_scan_during_which_letters_come_back_yields_each_once_and_ends(stack: Stack, monkeypatch: Any) -> None:
+    ids = {stack.die(f"m{number}") for number in range(25)}
+    monkeypatch.setattr(scan_module, "WAIT_SECONDS", 0)
+    for seconds, expected in ((1, 25), (0, 10)):  # not hidden at all, the first ten come again and again
+        monkeypatch.setattr(scan_module, "HOLD_SECONDS", seconds)
+        clients = Clients()
+        with Scan(clients.sqs, QueueFacts.read(clients.sqs, stack.dead), most=100) as scan:
+            found = []
+            for letter in scan.letters():
+                found.append(letter.id)
+                if len(found) == 20 and seconds:
+                    time.sleep(1.1)
+        assert len(found) == len(set(found)) == expected
+        assert set(found) <= ids
 
 
 def test_show_names_a_letter_by_its_id(stack: Stack, desk: Desk) -> None:
