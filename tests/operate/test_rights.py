@@ -159,6 +159,7 @@ def test_each_sinks_probe_needs_each_of_its_rights(
     monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr(watchers, "WAIT_SECONDS", 0)
+    monkeypatch.setattr("operate.probe.run.RECEIVERS", 1)
     monkeypatch.setattr("operate.probe.desk.SMOKE_SECONDS", 5.0)
     sink = _make_sink(name)
     stack = make_stack("dev", name, **sink)
