@@ -26,8 +26,12 @@ class Clients:
     @cached_property
     def account(self) -> str:
         """The account of the credentials."""
-        account: str = self._client("sts").get_caller_identity()["Account"]
+        account: str = self.sts.get_caller_identity()["Account"]
         return account
+
+    @cached_property
+    def sts(self) -> Any:
+        return self._client("sts")
 
     @cached_property
     def sqs(self) -> Any:

@@ -9,21 +9,23 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from .text import printable_lines
+
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class Display:
-    """Shows lines, tables and progress; whatever is shown was made printable before."""
+    """Shows lines, tables and progress; whatever a terminal would act on is written out, whoever wrote it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._errors = Console(stderr=True)
 
     def line(self, text: str = "") -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
 
     def raw(self, text: str) -> None:
-        """Print for other programs."""
+        """Print for other programs; JSON, which escapes by itself."""
         self._console.file.write(text + "\n")
 
     def clear(self) -> None:
@@ -31,7 +33,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Print beside the output, where a progress bar may be."""
-        self._errors.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._errors.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> None:
         """Print the rows in columns; without spaces at their ends, if the output goes to a file."""
@@ -40,7 +42,7 @@ class Display:
         for title in head or rows[0]:
             table.add_column(title if head else "", overflow="fold")
         for row in rows:
-            table.add_row(*map(escape, row))
+            table.add_row(*(escape(printable_lines(cell)) for cell in row))
         if self._console.is_terminal:
             self._console.print(table, highlight=False)
             return

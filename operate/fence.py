@@ -17,7 +17,7 @@ class Permission:
     dry_run: bool = False
     say: Callable[[str], None] = print
 
-    def require(self, clients: Clients, pipeline: Pipeline, facts: Sequence[tuple[str, str]], question: str) -> bool:
+    def require(self, clients: Clients, pipeline: Pipeline, facts: Sequence[tuple[str, str]], intent: str) -> bool:
         """Say what would be done to what, and return whether to do it: False for a dry run.
 
         Raises UsageError if the answer is not yes, or there is nobody to ask.
@@ -31,15 +31,15 @@ class Permission:
         for name, value in rows:
             self.say(f"{name:<8} {value}")
         if self.dry_run:
-            self.say(f"Dry run: nothing is changed. {question}")
+            self.say(f"Dry run, nothing is changed: {intent}.")
             return False
         if self.yes:
-            self.say(question)
+            self.say(f"{intent}.")
             return True
         if not sys.stdin.isatty():
             raise UsageError(
                 "there is no terminal to ask on, and nothing was changed; pass --yes once --dry-run looks right"
             )
-        if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes"):
+        if input(f"{intent}? [y/N] ").strip().lower() not in ("y", "yes"):
             raise UsageError("not confirmed: nothing was changed")
         return True

@@ -107,9 +107,8 @@ def find_pipelines(
         found = [one for one in found if one.name == pipeline]
     if not found:
         wanted = f"pipeline {pipeline} of stack {stack}" if pipeline else f"pipeline of stack {stack}"
-        why = (
-            "its outputs name none" if outputs else f"no function {stack}-…{FUNCTION_SUFFIX} has the tag stack={stack}"
-        )
+        untagged = f"no function {stack}-…{FUNCTION_SUFFIX} has the tag stack={stack} (--outputs finds it without)"
+        why = "its outputs name none" if outputs else untagged
         raise UsageError(f"there is no {wanted} in account {clients.account}, {clients.region}: {why}")
     return sorted(found, key=lambda one: one.name)
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from ..clients import Clients
 from ..display import Display
-from ..errors import UsageError
+from ..errors import DeskError, UsageError
 from ..fence import Permission
 from ..interrupt import Interrupt
 from ..pipelines import Pipeline, QueueFacts
-from ..text import counted, printable, printable_lines
+from ..text import counted, printable
 from .edit import parse_command
 from .journal import Journal, default_folder, read_marks
 from .letter import DeadLetter
@@ -97,14 +97,17 @@ class DeadLetterDesk:
                 self.display.line()
                 self.display.table(facts(letter))
                 if bodies:
-                    self.display.line(printable_lines(letter.body))
+                    self.display.line(letter.body)
         self.display.line()
         self.display.line(f"{counted(shown, 'dead letter')} shown." if shown else f"No {selection}.")
         if scan.seen:
             self.display.line(effects(scan, self.dead))
 
     def save(self, selection: Selection, path: Path) -> None:
-        """Write letters to a new file, which only the user may read. Raises UsageError if it can't be written."""
+        """Write letters to a new file, which only the user may read.
+
+        Raises UsageError if it can't be created, DeskError if it can't be written to its end.
+        """
         try:
             file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
         except FileExistsError as error:
@@ -112,12 +115,15 @@ class DeadLetterDesk:
         except OSError as error:
             raise UsageError(f"{path}: {error.strerror}") from error
         saved = 0
-        with file, self._scan(selection) as scan:
-            for letter in self._selected(scan, selection):
-                file.write(json.dumps(as_saved(letter)) + "\n")
-                saved += 1
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with file, self._scan(selection) as scan:
+                for letter in self._selected(scan, selection):
+                    file.write(json.dumps(as_saved(letter)) + "\n")
+                    saved += 1
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise DeskError(f"{path}: {error.strerror}; not all that was to be saved is in it") from error
         self._say_where()
         self.display.line(f"{counted(saved, 'dead letter')} saved to {path}; they are still in the queue.")
         self.display.line(effects(scan, self.dead))
@@ -127,8 +133,8 @@ class DeadLetterDesk:
     ) -> int:
         """Send letters to the work queue again; return how many were left alone."""
         command = parse_command(edit) if edit is not None else []
-        question = f"Redrive {selection} ({self._about()})?"
-        go = permission.require(self.clients, self.pipeline, self._facts(), question)
+        intent = f"Redrive {selection} ({self._about()})"
+        go = permission.require(self.clients, self.pipeline, self._facts(), intent)
         with Journal.open(self.journal_path) as journal, Interrupt() as interrupt, self._scan(selection) as scan:
             redrive = Redrive(
                 scan=scan,
@@ -141,14 +147,14 @@ class DeadLetterDesk:
             )
             pause = 1 / rate if go and rate else 0.0
             outcomes = self._each(scan, selection, redrive.take if go else redrive.would, interrupt, pause)
-        return self._say_outcomes(outcomes, scan, "Redrive" if go else "Dry run of the redrive")
+        return self._say_outcomes(outcomes, scan, "Redrive" if go else "It would be")
 
     def purge(self, selection: Selection, permission: Permission) -> int:
         """Delete letters for good; return how many were left alone."""
         if not selection.reasons and not selection.ids:
             raise UsageError("purge needs --reason or --id: it deletes for good (save FILE keeps a copy)")
-        question = f"Delete {selection} for good ({self._about()})?"
-        go = permission.require(self.clients, self.pipeline, self._facts()[:1], question)
+        intent = f"Delete {selection} for good ({self._about()})"
+        go = permission.require(self.clients, self.pipeline, self._facts()[:1], intent)
         with Interrupt() as interrupt, self._scan(selection) as scan:
 
             def delete(letter: DeadLetter) -> str:
@@ -159,7 +165,7 @@ class DeadLetterDesk:
                 return "deleted"
 
             outcomes = self._each(scan, selection, delete, interrupt, 0.0)
-        return self._say_outcomes(outcomes, scan, "Purge" if go else "Dry run of the purge")
+        return self._say_outcomes(outcomes, scan, "Purge" if go else "It would be")
 
     def _each(
         self,

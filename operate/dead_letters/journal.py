@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Self
 
-from ..errors import UsageError
+from ..errors import DeskError, UsageError
 
 # SQS: a letter can't be older (MessageRetentionPeriod), so nobody asks for it any more.
 KEPT_SECONDS = 14 * 86_400
@@ -68,10 +68,13 @@ class Journal:
     @classmethod
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
-        """Open the file, which need not exist. Raises UsageError if it can't be written, or another redrive has it."""
+        """Open the file, which need not exist.
+
+        Raises UsageError if it can't be written, is something else, or if another redrive has it.
+        """
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8", errors="replace")
         except OSError as error:
             raise UsageError(f"the redrive's journal {path}: {error.strerror}; --journal names another") from error
         with file:
@@ -79,6 +82,9 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise UsageError(f"another redrive of this queue runs on this machine: it has {path}") from error
+            if any(line.strip() and not line.startswith("{") for line in file):
+                raise UsageError(f"{path} is no journal of a redrive, and is left as it is")
+            file.seek(0)
             marks = dict(_read(file))
             file.write("\n")  # a crash may have cut the last line off: the next must not go on in it
             yield cls(file, marks)
@@ -87,12 +93,15 @@ class Journal:
         return self._marks.get(letter_id)
 
     def write(self, letter_id: str, step: Step) -> None:
-        """Note the step; it is on the disk when this returns."""
+        """Note the step; it is on the disk when this returns. Raises DeskError if it can't be written."""
         mark = Mark(step, time.time())
         self._marks[letter_id] = mark
-        self._file.write(json.dumps({"id": letter_id, "step": step, "at": mark.at}) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            self._file.write(json.dumps({"id": letter_id, "step": step, "at": mark.at}) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise DeskError(f"stopped: the redrive's journal {self._file.name}: {error.strerror}") from error
 
 
 def read_marks(path: Path) -> dict[str, Mark]:

@@ -47,7 +47,7 @@ class Scan:
         self._held: dict[str, tuple[str, float]] = {}
         self._seen: set[str] = set()
         self.complete = False
-        """Whether it ended since the queue gave no more, and not at its bound."""
+        """Whether it ended since the queue gave no more."""
 
     def __enter__(self) -> Self:
         return self
@@ -63,9 +63,14 @@ class Scan:
     def seen(self) -> int:
         return len(self._seen)
 
+    @property
+    def at_bound(self) -> bool:
+        return len(self._seen) >= self._most
+
     def letters(self) -> Iterator[DeadLetter]:
         """Yield each letter once, until the queue gives none, or the bound is reached."""
-        while len(self._seen) < self._most:
+        stale = 0
+        while not self.at_bound and stale * PAGE <= self._most:
             page = self._receive(min(PAGE, self._most - len(self._seen)))
             if not page:
                 self.complete = True
@@ -73,8 +78,8 @@ class Scan:
             fresh = [letter for letter in page if letter.id not in self._seen]
             self._seen.update(letter.id for letter in fresh)
             yield from fresh
-            if not fresh:  # they came back, since the scan has lasted longer than they are hidden
-                return
+            # Letters come back where the scan lasts longer than they are hidden; they are out of the way again now.
+            stale = 0 if fresh else stale + 1
 
     def is_held(self, letter: DeadLetter) -> bool:
         """Whether nobody else can have received it meanwhile."""
@@ -118,7 +123,7 @@ def effects(scan: Scan, queue: QueueFacts) -> str:
     did = f"Each was received once more and hidden for as long as this took, {HOLD_SECONDS} s at most."
     if queue.fifo:
         did += " Of a message group no more than its first ten can be seen."
-    if not scan.complete:
+    if scan.at_bound:
         did += f" The scan ended at its bound, {scan.seen:,} letters: there may be more (--scan N)."
     if queue.in_flight:
         did += f" Before it, {queue.in_flight:,} were hidden: another desk, or a consumer, had them."

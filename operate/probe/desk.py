@@ -86,10 +86,9 @@ class ProbeDesk:
             ("Sends", f"{count:,} messages, {rate:g} a second, to endpoint {self.pipeline.endpoint_name}"),
             ("Costs", f"about {requests:,} requests to SQS ({price}), {TIME}"),
             ("Results", way),
-            ("Consumers", "whoever takes the results of this sink gets those of the probe too"),
+            ("Besides", "whoever takes the results of this sink gets those of the probe too"),
         ]
-        question = f"Send {count:,} messages?"
-        if not self.permission.require(self.clients, self.pipeline, facts, question):
+        if not self.permission.require(self.clients, self.pipeline, facts, f"Send {count:,} messages"):
             return None
         mark = Mark()
         with watcher(self.clients, self.pipeline, mark, own_results=self.own_results) as watching:

@@ -30,7 +30,7 @@ def endpoint_findings(clients: Clients, name: str) -> Iterator[Finding]:
     yield _configuration(clients, endpoint, reason)
     targets = _targets(clients, name, endpoint.get("ProductionVariants", []))
     for variant in endpoint.get("ProductionVariants", []):
-        yield _variant(variant, targets.get(variant["VariantName"]))
+        yield _variant(variant, targets.get(variant["VariantName"]), changing=status in CHANGING)
     yield from _activities(clients, name, endpoint.get("ProductionVariants", []))
 
 
@@ -75,7 +75,7 @@ def _targets(clients: Clients, name: str, variants: Sequence[Mapping[str, Any]])
     return {target["ResourceId"].rpartition("/")[2]: target for target in answer["ScalableTargets"]}
 
 
-def _variant(variant: Mapping[str, Any], target: Mapping[str, Any] | None) -> Finding:
+def _variant(variant: Mapping[str, Any], target: Mapping[str, Any] | None, *, changing: bool) -> Finding:
     name = variant["VariantName"]
     facts: dict[str, Any] = {"variant": name}
     if "CurrentServerlessConfig" in variant:
@@ -90,7 +90,8 @@ def _variant(variant: Mapping[str, Any], target: Mapping[str, Any] | None) -> Fi
     if target:
         text += f", scaled from {target['MinCapacity']} to {target['MaxCapacity']}"
         facts |= {"min": target["MinCapacity"], "max": target["MaxCapacity"]}
-    short = current is not None and desired is not None and current < desired
+    # While it is scaled or deployed to, SageMaker has it as updating.
+    short = current is not None and desired is not None and current < desired and not changing
     return Finding(part="capacity", text=text, facts=facts, wrong=short)
 
 

@@ -6,12 +6,13 @@ from ..clients import Clients
 from ..display import duration
 from ..pipelines import Pipeline, QueueFacts
 from .finding import Finding
-from .metrics import MINUTES
+from .metrics import MINUTES, OF_THE_HANDLER
 
 LEFT_OUT = "messages received three times or more are left out"
 """Of `ApproximateAgeOfOldestMessage`: SQS moves them to the back of its view
 (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html)."""
 ENABLED = "Enabled"
+UNSCORED_PERCENT = 10
 
 Metrics = Mapping[str, float | None]
 
@@ -31,7 +32,7 @@ def queue_findings(work: QueueFacts, dead: QueueFacts, metrics: Metrics) -> Iter
         "oldest not known" if age is None else f"oldest {duration(age)} ({LEFT_OUT})",
         flow,
     ]
-    if seconds is not None:
+    if seconds:
         words.append(f"{duration(seconds)} to drain at this rate")
     if stuck:
         words.append("nothing leaves it")
@@ -83,6 +84,8 @@ def function_findings(clients: Clients, pipeline: Pipeline, work: QueueFacts, me
         facts={"name": pipeline.function_name, "state": state, **counts},
         wrong=any(counts[name] for name in names[1:]) or state == "Failed",
     )
+    if metrics.get("received"):
+        yield _records(metrics)
     mappings = clients.lambda_.list_event_source_mappings(EventSourceArn=work.arn)["EventSourceMappings"]
     own = [one for one in mappings if f":function:{pipeline.function_name}" in one["FunctionArn"]]
     states = [one["State"] for one in own]
@@ -91,4 +94,20 @@ def function_findings(clients: Clients, pipeline: Pipeline, work: QueueFacts, me
         text=", ".join(states) or "there is no event source mapping: nothing takes messages",
         facts={"states": states},
         wrong=ENABLED not in states,
+    )
+
+
+def _records(metrics: Metrics) -> Finding:
+    """Return what became of the records; as the alarm `unscored-records`, a tenth that was not scored is wrong."""
+    counts = {name: metrics.get(name) or 0 for name in OF_THE_HANDLER}
+    ends = ("received", "succeeded", "returned", "dead")
+    words = [f"{counts[name]:,.0f} {'dead-lettered' if name == 'dead' else name}" for name in ends]
+    troubles = {"throttled": "throttled", "model_errors": "refused or failed by the model", "timeouts": "timed out"}
+    words += [f"{counts[name]:,.0f} requests {text}" for name, text in troubles.items() if counts[name]]
+    unscored = 100 * (counts["returned"] + counts["dead"]) / counts["received"]
+    return Finding(
+        part="records",
+        text=f"{', '.join(words)} in {MINUTES} min",
+        facts=dict(counts),
+        wrong=unscored > UNSCORED_PERCENT,
     )

@@ -8,10 +8,22 @@ from ..pipelines import Pipeline, QueueFacts
 
 MINUTES = 15
 PERIOD_SECONDS = 60
+OF_THE_HANDLER = {
+    "received": "RecordsReceived",
+    "succeeded": "RecordsSucceeded",
+    "returned": "RecordsReturned",
+    "dead": "RecordsDeadLettered",
+    "throttled": "Throttles",
+    "model_errors": "ModelErrors",
+    "timeouts": "Timeouts",
+}
+"""The handler's own metrics (docs/operations.md), by their name here."""
 
 
 def recent(cloudwatch: Any, pipeline: Pipeline, work: QueueFacts) -> Mapping[str, float | None]:
     """Return sums, and of the oldest message's age the last value; None where there is no data."""
+    namespace = pipeline.environment.get("METRICS_NAMESPACE") or "SageMakerInference"
+    handler = {"Endpoint": pipeline.endpoint_name, "FunctionName": pipeline.function_name}
     queue, function = {"QueueName": work.name}, {"FunctionName": pipeline.function_name}
     queries = [
         _query("age", "AWS/SQS", "ApproximateAgeOfOldestMessage", queue, "Maximum"),
@@ -21,6 +33,7 @@ def recent(cloudwatch: Any, pipeline: Pipeline, work: QueueFacts) -> Mapping[str
         _query("errors", "AWS/Lambda", "Errors", function),
         _query("throttles", "AWS/Lambda", "Throttles", function),
         _query("looped", "AWS/Lambda", "RecursiveInvocationsDropped", function),
+        *(_query(id_, namespace, name, handler) for id_, name in OF_THE_HANDLER.items()),
     ]
     # To the next full minute: the one that runs has data too.
     until = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import botocore.session
@@ -183,13 +183,21 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
     return make_stack()
 
 
-@pytest.fixture
-def control_plane(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[ControlPlane]:
-    """Serve SageMaker's and Application Auto Scaling's control planes, which MiniStack lacks."""
+@pytest.fixture(scope="session")
+def served_plane() -> Iterator[ControlPlane]:
     with serve() as plane:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", plane.url)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", plane.url)
         yield plane
+
+
+@pytest.fixture
+def control_plane(
+    served_plane: ControlPlane, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> ControlPlane:
+    """Serve SageMaker's and Application Auto Scaling's control planes, which MiniStack lacks; they know nothing yet."""
+    served_plane.forget()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER", served_plane.url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING", served_plane.url)
+    return served_plane
 
 
 @dataclass(frozen=True)
@@ -208,7 +216,7 @@ Desk = Callable[..., Said]
 def desk(environment: dict[str, str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Run a command of the desk in this process; one server holds all messages here, so none is waited for."""
     monkeypatch.setattr("operate.dead_letters.scan.WAIT_SECONDS", 0)
-    monkeypatch.setattr("boto3.Session", quick_session)
+    monkeypatch.setattr("boto3.Session", QuickSession)
 
     def run(*arguments: object) -> Said:
         capfd.readouterr()
@@ -219,11 +227,23 @@ def desk(environment: dict[str, str], capfd: pytest.CaptureFixture[str], monkeyp
     return run
 
 
-def quick_session(region_name: str | None = None) -> Any:
-    """Return a session as boto3 makes it, which finds the services' descriptions read already."""
-    core = botocore.session.get_session()
-    core.register_component("data_loader", LOADER)
-    return _new_session(botocore_session=core, region_name=region_name)
+class QuickSession:
+    """A session as boto3 makes it, whose clients are made once for all commands in the same environment."""
+
+    _clients: ClassVar[dict[object, Any]] = {}
+
+    def __init__(self, region_name: str | None = None) -> None:
+        core = botocore.session.get_session()
+        core.register_component("data_loader", LOADER)
+        self._session = _new_session(botocore_session=core, region_name=region_name)
+        self.region_name: str | None = self._session.region_name
+
+    def client(self, service: str, config: Any = None) -> Any:
+        environment = frozenset(item for item in os.environ.items() if item[0].startswith("AWS_"))
+        key = service, self.region_name, str(config.retries if config else None), environment
+        if key not in self._clients:
+            self._clients[key] = self._session.client(service, config=config)  # type: ignore[call-overload]
+        return self._clients[key]
 
 
 def as_a_process(

@@ -38,6 +38,10 @@ class ControlPlane:
     denies: Callable[[str, str], bool] = lambda action, resource: False
     """Called with the action and the resource that it is asked for; whether it is denied."""
 
+    def forget(self) -> None:
+        """Know nothing, as at the beginning."""
+        vars(self).update(vars(ControlPlane(url=self.url)))
+
     def serve_endpoint(self, name: str, **more: Any) -> None:
         """Have an endpoint of two instances, in service."""
         variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 2, "DesiredInstanceCount": 2}

@@ -13,11 +13,12 @@ from typing import Any
 import boto3
 
 from operate.__main__ import main
+from operate.clients import Clients
 from operate.dead_letters import scan
 from operate.dead_letters.journal import Journal
 from operate.dead_letters.redrive import Redrive
 from operate.dead_letters.scan import Scan
-from tests.operate.conftest import quick_session
+from tests.operate.conftest import QuickSession
 
 OPERATIONS = ("begin to send", "send", "note that it was sent", "delete")
 STEPS = [f"{moment} {operation}" for operation in OPERATIONS for moment in ("before", "after")]
@@ -60,9 +61,9 @@ def redrive(stack: str, step: int) -> None:
 def run_all(pairs: list[str]) -> None:
     """Print for each the signal that ended it."""
     scan.HOLD_SECONDS, scan.MARGIN_SECONDS, scan.WAIT_SECONDS = HOLD_SECONDS, 0, 0
-    boto3.Session = quick_session  # type: ignore[assignment,misc]
-    for service in ("lambda", "sqs", "sts"):  # read before the processes part
-        boto3.Session().client(service)
+    boto3.Session = QuickSession  # type: ignore[assignment,misc]
+    clients = Clients()  # made before the processes part; none is connected yet
+    _ = clients.lambda_, clients.sqs, clients.sqs_once, clients.sts
     for pair in pairs:
         stack, _, step = pair.partition("=")
         if (child := os.fork()) == 0:

@@ -1,5 +1,7 @@
 """Redrives that are cut off, at every step: nothing is lost, and nothing repeated."""
 
+import errno
+import os
 import re
 import signal
 import subprocess
@@ -107,6 +109,31 @@ def test_a_journal_that_cannot_be_written_ends_it_before_anything_is_sent(stack:
         "error: the redrive's journal /dev/null/j: File exists; --journal names another\n",
     )
     assert stack.count(stack.dead) == (1, 0)
+
+
+@pytest.mark.parametrize("content", [b"export PATH=x\n", b"\x00\xff", b"{}\nnot ours\n"])
+def test_a_file_that_is_no_journal_is_left_as_it_is(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    with pytest.raises(UsageError) as error, Journal.open(path):
+        pass
+    assert str(error.value) == f"{path} is no journal of a redrive, and is left as it is"
+    assert path.read_bytes() == content
+
+
+def test_a_full_disk_ends_a_redrive_before_it_sends(stack: Stack, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.die("x")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("operate.dead_letters.journal.os.fsync", full)
+        said = desk("dead-letters", "--stack", stack.name, "redrive", "--yes")
+    assert said.status == 1
+    assert said.err.startswith("error: stopped: the redrive's journal ")
+    assert said.err.endswith(": No space left on device\n")
+    assert (stack.count(stack.dead), stack.count(stack.work)) == ((1, 0), (0, 0))
 
 
 def test_marks_are_forgotten_once_no_letter_can_be_so_old(tmp_path: Path) -> None:

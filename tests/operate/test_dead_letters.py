@@ -1,6 +1,7 @@
 """Dead letters against the embedded AWS: what a redrive keeps, leaves alone, and never repeats."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from handler.records import Reason, Record
+from handler.sinks import dead_letter_entry
 from operate.clients import Clients
-from operate.dead_letters.letter import REASONS
+from operate.dead_letters import scan as scan_module
+from operate.dead_letters.letter import REASONS, SOURCE_ID, WRITTEN_BY_HANDLER
 from operate.dead_letters.scan import Scan
 from operate.pipelines import QueueFacts
 from tests.operate.conftest import Desk, Said, Stack, text_attributes
@@ -78,6 +82,22 @@ def test_a_scan_is_bounded_and_says_so(stack: Stack, desk: Desk) -> None:
     assert stack.count(stack.dead) == (25, 0)
 
 
+def test_a_scan_during_which_letters_come_back_yields_each_once_and_ends(stack: Stack, monkeypatch: Any) -> None:
+    ids = {stack.die(f"m{number}") for number in range(25)}
+    monkeypatch.setattr(scan_module, "WAIT_SECONDS", 0)
+    for seconds, expected in ((1, 25), (0, 10)):  # not hidden at all, the first ten come again and again
+        monkeypatch.setattr(scan_module, "HOLD_SECONDS", seconds)
+        clients = Clients()
+        with Scan(clients.sqs, QueueFacts.read(clients.sqs, stack.dead), most=100) as scan:
+            found = []
+            for letter in scan.letters():
+                found.append(letter.id)
+                if len(found) == 20 and seconds:
+                    time.sleep(1.1)
+        assert len(found) == len(set(found)) == expected
+        assert set(found) <= ids
+
+
 def test_show_names_a_letter_by_its_id(stack: Stack, desk: Desk) -> None:
     ids = [stack.die(f"m{number}", detail=f"line {number}") for number in range(3)]
     said = letters(desk, stack, "show", "--id", ids[1])
@@ -119,6 +139,12 @@ def test_a_redriven_message_has_what_the_original_had(stack: Stack, desk: Desk) 
     assert message["Attributes"]["AWSTraceHeader"] == trace
     assert message["Attributes"]["MessageGroupId"] == "tenant-1"
     assert stack.count(stack.dead) == (0, 0)
+
+
+def test_what_the_handler_writes_is_what_a_redrive_takes_away() -> None:
+    record = Record("m1", "r", "body", 3, "arn:aws:sqs:eu-central-1:123456789012:q", attributes={"own": "1"})
+    written = dead_letter_entry(record, "endpoint", Reason.MALFORMED, "why").attributes
+    assert written.keys() == {*WRITTEN_BY_HANDLER, SOURCE_ID, "own"}
 
 
 def test_redrive_takes_the_reason_asked_for_and_leaves_the_others(stack: Stack, desk: Desk) -> None:
@@ -289,7 +315,7 @@ def test_purge_deletes_the_reason_asked_for(stack: Stack, desk: Desk) -> None:
     stack.die("a", "malformed")
     stack.die("b", "too-large")
     said = letters(desk, stack, "purge", "--reason", "malformed", "--yes")
-    assert "Delete dead letters with reason malformed for good (about 2 wait, and 0 are hidden)?" in said.out
+    assert "Delete dead letters with reason malformed for good (about 2 wait, and 0 are hidden)." in said.out
     assert "Purge: 1 deleted" in said.out
     assert bodies(stack.received(stack.dead)) == ["b"]
     assert Counter(bodies(stack.received(stack.work))) == {}

@@ -33,7 +33,7 @@ def test_a_stack_whose_name_begins_alike_is_left_alone(make_stack: Callable[...,
         assert (said.status, said.err) == (
             2,
             f"error: there is no {wanted} in account {ACCOUNT}, {REGION}: "
-            "no function dev-…-inference has the tag stack=dev\n",
+            "no function dev-…-inference has the tag stack=dev (--outputs finds it without)\n",
         )
     assert other.count(other.dead) == (1, 0)
 
@@ -229,7 +229,7 @@ def test_a_dry_run_changes_nothing(stack: Stack, desk: Desk) -> None:
     for action in (["redrive"], ["purge", "--reason", "malformed"]):
         said = desk("dead-letters", "--stack", stack.name, *action, "--dry-run")
         assert said.status == 0
-        assert "Dry run: nothing is changed." in said.out
+        assert "Dry run, nothing is changed: " in said.out
         assert stack.count(stack.dead) == (2, 0)
     assert {message["MessageId"] for message in stack.received(stack.dead)} == set(ids)
     assert stack.count(stack.work) == (0, 0)

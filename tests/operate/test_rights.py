@@ -43,7 +43,7 @@ SINKS = {
     "q": ResultsSettings(),
     "t": ResultsSettings(sink="sns"),
     "b": ResultsSettings(sink="eventbridge"),
-    "o": ResultsSettings(sink="s3", location="s3://results/of/"),
+    "o": ResultsSettings(sink="s3", location="s3://dev-o-results/of/"),
 }
 # Which command needs an action, where it is not `status`.
 COMMANDS = {
@@ -159,6 +159,7 @@ def test_each_sinks_probe_needs_each_of_its_rights(
     monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr(watchers, "WAIT_SECONDS", 0)
+    monkeypatch.setattr("operate.probe.run.RECEIVERS", 1)
     monkeypatch.setattr("operate.probe.desk.SMOKE_SECONDS", 5.0)
     sink = _make_sink(name)
     stack = make_stack("dev", name, **sink)
@@ -196,8 +197,8 @@ def _make_sink(name: str) -> dict[str, str]:
             return {"RESULT_SINK": "eventbridge", "RESULT_TARGET": "dev-b-results"}
         case "o":
             place: Any = {"LocationConstraint": "eu-central-1"}
-            boto3.client("s3").create_bucket(Bucket="results", CreateBucketConfiguration=place)
-            return {"RESULT_SINK": "s3", "RESULT_TARGET": "s3://results/of/"}
+            boto3.client("s3").create_bucket(Bucket="dev-o-results", CreateBucketConfiguration=place)
+            return {"RESULT_SINK": "s3", "RESULT_TARGET": "s3://dev-o-results/of/"}
     return {}
 
 

@@ -137,6 +137,21 @@ def test_a_function_that_fails_is_wrong(metric: str, text: str, healthy: Stack, 
     assert wrong(parts)["function"].partition("; its state is Pending")[0] == text
 
 
+def test_records_that_are_not_scored_are_wrong_and_it_says_what_they_met(healthy: Stack, desk: Desk) -> None:
+    own = {"Endpoint": f"{healthy.name}-language", "FunctionName": healthy.function}
+    put_metric("SageMakerInference", "RecordsReceived", 100, **own)
+    put_metric("SageMakerInference", "RecordsSucceeded", 90, **own)
+    put_metric("SageMakerInference", "RecordsReturned", 10, **own)
+    text = "100 received, 90 succeeded, 10 returned, 0 dead-lettered in 15 min"
+    status, parts = found(desk, healthy)
+    assert (status, parts["records"][0]["text"]) == (0, text)
+    put_metric("SageMakerInference", "RecordsDeadLettered", 1, **own)
+    put_metric("SageMakerInference", "Throttles", 7, **own)
+    assert wrong(found(desk, healthy)[1]) == {
+        "records": "100 received, 90 succeeded, 10 returned, 1 dead-lettered, 7 requests throttled in 15 min"
+    }
+
+
 def test_a_mapping_that_is_off_or_missing_is_wrong(healthy: Stack, desk: Desk) -> None:
     lambda_ = healthy.emulator.aws.lambda_
     (mapping,) = lambda_.list_event_source_mappings(EventSourceArn=healthy.arn(healthy.work))["EventSourceMappings"]
@@ -184,6 +199,16 @@ def test_an_endpoint_that_does_not_serve_is_wrong(
     refused = "An error occurred (ValidationException) when calling the DescribeEndpoint operation"
     said = f'not known: {refused}: Could not find endpoint "{name}".'
     assert (status, wrong(parts)) == (1, {"endpoint": said if gone else "Failed: no capacity"})
+
+
+@pytest.mark.parametrize(("status", "is_wrong"), [("InService", True), ("Updating", False)])
+def test_fewer_instances_than_are_wanted_are_wrong_unless_they_are_on_their_way(
+    status: str, is_wrong: bool, healthy: Stack, control_plane: ControlPlane, desk: Desk
+) -> None:
+    variant = {"VariantName": "AllTraffic", "CurrentInstanceCount": 1, "DesiredInstanceCount": 2}
+    control_plane.serve_endpoint(f"{healthy.name}-language", EndpointStatus=status, ProductionVariants=[variant])
+    _, parts = found(desk, healthy)
+    assert wrong(parts) == ({"capacity": "AllTraffic: 1 of 2 instances"} if is_wrong else {})
 
 
 def test_instances_and_scaling(healthy: Stack, control_plane: ControlPlane, desk: Desk) -> None:
