@@ -50,8 +50,8 @@ class Setting(NamedTuple):
 
 
 # The two that the constants come from: the emulator sets their throughput.
-CALIBRATION = (Setting(0.001, 0.0, 4, 300), Setting(0.001, 0.0, 4, 1500))
-SETTINGS = (Setting(0.2, 0.01, 2, 300), Setting(0.5, 0.02, 5, 400), Setting(0.05, 0.005, 5, 1000))
+CALIBRATION = (Setting(0.001, 0.0, 4, 200), Setting(0.001, 0.0, 4, 1000))
+SETTINGS = (Setting(0.2, 0.01, 2, 300), Setting(0.5, 0.02, 5, 400), Setting(0.05, 0.005, 5, 800))
 
 
 def check() -> Iterator[Comparison]:
