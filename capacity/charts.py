@@ -104,7 +104,7 @@ def _scaled(largest: float) -> tuple[list[Tick], float]:
     """Return the ticks of a y axis, also of values far below one, and the value at its top."""
     if largest >= MILLION:
         marks, top = axis(largest / MILLION)
-        return [Tick(mark.at, f"{mark.text} m" if mark.text != "0" else "0") for mark in marks], top * MILLION
+        return [Tick(mark.at, f"{mark.text} M" if mark.text != "0" else "0") for mark in marks], top * MILLION
     if largest >= 4:
         return axis(largest)
     factor = 1.0
