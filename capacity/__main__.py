@@ -1,6 +1,5 @@
 """The command behind `make capacity`: `python -m capacity`."""
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from capacity.answer import Answer, answer, as_json, lines
 from capacity.brief import IDLE_RATE, brief
 from capacity.deployed import Pipeline
 from capacity.options import Options, parse
-from capacity.page import numbers, render
+from capacity.page import as_text, numbers, render
 from capacity.peers import measured_peer
 from capacity.prices import Prices
 from capacity.profile import aws_profile
@@ -52,12 +51,10 @@ def _answers(options: Options) -> str:
         content = [numbers(one) for one in studies]
         texts = ["\n".join(study_lines(one)) for one in studies]
         with OutputFolder(options.report) as output:
-            page = output.write_report(json.dumps(content, indent=2) + "\n", render(studies, prices, options.command))[
-                1
-            ]
+            page = output.write_report(as_text(content) + "\n", render(studies, prices, options.command))[1]
         texts.append(f"Page: {page}")
     if options.json:
-        return json.dumps(content, indent=2)
+        return as_text(content)
     profile = aws_profile(options.round_trip)
     return "\n\n".join([*texts, f"Times besides the model's: {profile.origin}."])
 

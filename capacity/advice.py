@@ -56,6 +56,9 @@ class Advice:
 
 def advise(work: Work, arrivals: Arrivals, prices: Prices, start_seconds: float) -> list[Advice]:
     """Return the changes that the simulation proves, the greatest saving first."""
+    has_schedule = any(variant.scaling and variant.scaling.schedule for variant in work.pipeline.endpoint.variants)
+    if arrivals.is_steady and not has_schedule:  # each hour is as the others
+        arrivals = replace(arrivals, per_second=arrivals.per_second[:STEADY_SECONDS])
     judge = _Judge(arrivals, prices, start_seconds)
     before = judge.outcome(work)
     found = []
@@ -72,8 +75,6 @@ class _Judge:
     """Simulates the same arrivals with other settings."""
 
     def __init__(self, arrivals: Arrivals, prices: Prices, start_seconds: float) -> None:
-        if arrivals.is_steady and arrivals.seconds > STEADY_SECONDS:
-            arrivals = replace(arrivals, per_second=arrivals.per_second[:STEADY_SECONDS])
         self._arrivals, self._prices, self._start = arrivals, prices, start_seconds
 
     def outcome(self, work: Work) -> Outcome:

@@ -10,7 +10,7 @@ from capacity.prices import Prices
 from capacity.service_time import shown
 from capacity.simulation.course import Course, Series
 from capacity.work import Work
-from local.charts import Bar, Chart, Tick, axis
+from local.charts import Bar, Chart, Tick, axis, nice_step, ticks
 
 MOST_BARS = 96
 HOURS = (0.1, 0.25, 0.5, 1, 2, 3, 4, 6, 12, 24, 48)
@@ -89,7 +89,7 @@ def latencies(seconds: Sequence[float]) -> Chart:
             )
             for number, (count, edge) in enumerate(zip(counts, edges[:-1], strict=True))
         ],
-        x_ticks=[Tick(25.0 * part, shown(end * part / 4)) for part in range(5)],
+        x_ticks=ticks(nice_step(200 * end), 1000 * end, " ms") if end < 10 else ticks(nice_step(end / 5), end, " s"),
         y_ticks=y_ticks,
         marks=marks,
     )
@@ -103,15 +103,15 @@ def _binned(values: Series, bars: int, *, peak: bool) -> Series:
 def _scaled(largest: float) -> tuple[list[Tick], float]:
     """Return the ticks of a y axis, also of values far below one, and the value at its top."""
     if largest >= MILLION:
-        ticks, top = axis(largest / MILLION)
-        return [Tick(tick.at, f"{tick.text} m" if tick.text != "0" else "0") for tick in ticks], top * MILLION
+        marks, top = axis(largest / MILLION)
+        return [Tick(mark.at, f"{mark.text} M" if mark.text != "0" else "0") for mark in marks], top * MILLION
     if largest >= 4:
         return axis(largest)
     factor = 1.0
-    while largest * factor < 4 and factor < 1e9:
+    while 0 < largest * factor < 4:
         factor *= 10
-    ticks, top = axis(largest * factor if largest else 1.0)
-    return [Tick(tick.at, f"{float(tick.text.replace(',', '')) / factor:g}") for tick in ticks], top / factor
+    marks, top = axis(largest * factor)
+    return [Tick(mark.at, f"{float(mark.text.replace(',', '')) / factor:g}") for mark in marks], top / factor
 
 
 def _polyline(shares: Series) -> str:

@@ -166,6 +166,8 @@ def _queues(work: Work, usage: Usage, prices: Prices) -> Iterator[Item]:
 
 def _results(work: Work, usage: Usage, prices: Prices) -> Iterator[Item]:
     handler = work.pipeline.handler
+    if handler.asynchronous:
+        yield Item("results", "notifications of answers", usage.messages, prices.get("sns-publishes"), MILLION)
     each = usage.messages / max(1, handler.max_events_per_message)
     match handler.result_sink:
         case "sqs":

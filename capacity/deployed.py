@@ -1,8 +1,7 @@
 """A pipeline as it is deployed: what the synthesized Terraform JSON says of its parts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from capacity.scaling_settings import Scaling
 from handler.settings import HandlerSettings
@@ -136,15 +135,3 @@ class Pipeline:
         """Return how many records a request has at most, by count."""
         alone = self.handler.asynchronous or self.handler.codec == "single"
         return 1 if alone else self.handler.max_records_per_request
-
-
-def only(values: Any) -> Mapping[str, Any]:
-    """Return a block, which Terraform JSON writes as an object or as a list of one; an empty one if there is none."""
-    if isinstance(values, list):
-        return values[0] if values else {}
-    return values or {}
-
-
-def every(values: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the blocks of a list, or the one that stands alone."""
-    yield from values if isinstance(values, list) else [values] if values else []

@@ -62,7 +62,7 @@ def _invocation_limits(work: Work) -> Iterator[Limit]:
     one = work.invocation(batch)
     yield Limit(
         "event source concurrency",
-        invocations * batch / (one.seconds + work.profile.between),
+        _per_second(invocations * batch, one.seconds + work.profile.between),
         f"{invocations:,} invocations ({why}) of {counted(batch, 'record')}, {shown(one.seconds)} each",
         "event_source.maximum_concurrency or batch_size",
     )
@@ -86,17 +86,22 @@ def _invocation_limits(work: Work) -> Iterator[Limit]:
     shape = work.invocation(payload)
     yield Limit(
         "payload",
-        invocations * payload / (shape.seconds + work.profile.between),
+        _per_second(invocations * payload, shape.seconds + work.profile.between),
         f"{payload:,} records of {work.record_bytes:,} bytes in Lambda's 6 MB",
         "smaller records",
     )
+
+
+def _per_second(messages: float, seconds: float) -> float:
+    return messages / seconds if seconds else math.inf
 
 
 def _records_within(work: Work) -> float:
     """Return the records that an invocation of unlimited size could send before its time for launching ends."""
     size = min(work.full_batch, work.most_per_request)
     shape = work.invocation(size)
-    places = work.places * size * (1 + math.floor(work.launch_seconds / shape.request_seconds))
+    rounds = 1 + math.floor(work.launch_seconds / shape.request_seconds) if shape.request_seconds else math.inf
+    places = work.places * size * rounds
     processor = work.launch_seconds / (shape.cpu_seconds / size) if shape.cpu_seconds else math.inf
     return min(places, processor)
 

@@ -1,5 +1,7 @@
 """The page: `report.html`, in the style of the demo's, and `report.json` with its numbers."""
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,8 +94,8 @@ def numbers(found: Study) -> dict[str, Any]:
         "largest_backlog": float(course.backlog.max()),
         "oldest_age_seconds": float(course.age.max()),
         "backlog_at_the_end": float(course.backlog[-1]),
-        "drained_after_seconds": _finite(course.drained_at()),
-        "latency_seconds": {"p50": _finite(course.percentile(0.5)), "p95": _finite(course.percentile(0.95))},
+        "drained_after_seconds": course.drained_at(),
+        "latency_seconds": {"p50": course.percentile(0.5), "p95": course.percentile(0.95)},
         "instances": {name: {"least": float(v.min()), "most": float(v.max())} for name, v in course.instances.items()},
         "expired": course.expired,
         "dead_lettered": course.dead_lettered,
@@ -121,5 +123,14 @@ def numbers(found: Study) -> dict[str, Any]:
     }
 
 
-def _finite(value: float) -> float | None:
-    return value if value != float("inf") else None
+def as_text(content: Any) -> str:
+    """Return JSON; a number without end is null, which JSON has no word for."""
+    return json.dumps(_without_infinity(content), indent=2, allow_nan=False)
+
+
+def _without_infinity(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _without_infinity(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_without_infinity(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -4,11 +4,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from capacity.deployed import Function, Pipeline, Queue, Source, Watching, every, only
+from capacity.deployed import Function, Pipeline, Queue, Source, Watching
+from capacity.json_blocks import addresses, every, number, only
 from capacity.reading_endpoint import read_endpoint
 from handler.settings import ConfigurationError, HandlerSettings
 from local.errors import UsageError
-from local.template import MAPPING, Block, Template, TemplateError, references
+from local.template import MAPPING, Block, Template
 
 
 def pipelines_of(template: Template) -> list[Pipeline]:
@@ -65,10 +66,7 @@ class _Reader:
 
     def _referred(self, block: Block, argument: str, *types: str) -> Block | None:
         """Return the block of one of these types that an argument refers to."""
-        try:
-            found = [self._template.blocks.get(address) for address, _ in references(block.arguments.get(argument))]
-        except TemplateError as error:
-            raise UsageError(f"{block.address}: {argument}: {error}") from error
+        found = [self._template.blocks.get(address) for address in addresses(block.arguments.get(argument))]
         return next((one for one in found if one is not None and one.type in types), None)
 
     def _handler(self, function: Block) -> HandlerSettings:
@@ -96,23 +94,25 @@ class _Reader:
     def _source(self) -> Source:
         block, arguments = self._mapping, self._mapping.arguments
         scaling, pollers = only(arguments.get("scaling_config")), only(arguments.get("provisioned_poller_config"))
+        least = number(block, "minimum_pollers", 2, pollers)
         return Source(
             batch_size=number(block, "batch_size", 10),
             window_seconds=number(block, "maximum_batching_window_in_seconds", 0),
-            maximum_concurrency=scaling.get("maximum_concurrency"),
-            pollers=(pollers.get("minimum_pollers", 2), pollers.get("maximum_pollers", 200)) if pollers else None,
+            maximum_concurrency=number(block, "maximum_concurrency", 0, scaling) or None,
+            pollers=(least, number(block, "maximum_pollers", 200, pollers)) if pollers else None,
             enabled=arguments.get("enabled", True),
         )
 
     def _function_settings(self, block: Block) -> Function:
         arguments = block.arguments
+        reserved = number(block, "reserved_concurrent_executions", -1)
         provisioned = next(iter(self._own("aws_lambda_provisioned_concurrency_config")), None)
         return Function(
             memory_mib=number(block, "memory_size", 128),
             timeout_seconds=number(block, "timeout", 3),
             arm=arguments.get("architectures") == ["arm64"],
             tracing=only(arguments.get("tracing_config")).get("mode") == "Active",
-            reserved_concurrency=arguments.get("reserved_concurrent_executions"),
+            reserved_concurrency=None if reserved < 0 else reserved,
             provisioned_concurrency=number(provisioned, "provisioned_concurrent_executions", 0) if provisioned else 0,
         )
 
@@ -122,14 +122,6 @@ class _Reader:
             alarm_metrics=sum(_alarm_metrics(alarm) for alarm in alarms),
             dashboards=sum(1 for _ in self._own("aws_cloudwatch_dashboard")),
         )
-
-
-def number(block: Block, argument: str, default: int) -> int:
-    """Return a whole number that the template has as one. Raises UsageError for one that only Terraform will know."""
-    value = block.arguments.get(argument, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UsageError(f"{block.address}: {argument} = {value!r} is not a number that is known before deployment")
-    return int(value)
 
 
 def _receives(arguments: Mapping[str, Any], default: int) -> int:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from capacity.deployed import Endpoint, Source, Variant, every, only
+from capacity.deployed import Endpoint, Source, Variant
+from capacity.json_blocks import addresses, every, number, only, real
 from capacity.scaling_settings import Entry, Scaling, Step
 from handler.settings import HandlerSettings
-from local.template import Block, Template, references
+from local.template import Block, Template
 
 # Written by constructs_lib.endpoint.configuration as a comment, because AWS has no such setting.
 COMMENT = "concurrent_requests_per_instance"
@@ -41,7 +42,7 @@ class _Reader:
     def endpoint(self, block: Block) -> tuple[Endpoint, Sequence[str]]:
         configuration = next(
             self._template.blocks[address]
-            for address, _ in references(block.arguments["endpoint_config_name"])
+            for address in addresses(block.arguments["endpoint_config_name"])
             if address in self._template.blocks
         )
         arguments = configuration.arguments
@@ -61,29 +62,29 @@ class _Reader:
         name, serverless = one["variant_name"], only(one.get("serverless_config"))
         shared: dict[str, Any] = {
             "name": name,
-            "weight": float(one.get("initial_variant_weight", 1)),
+            "weight": real(configuration, "initial_variant_weight", 1, one),
             "shadow": shadow,
             "scaling": self._scaling(name),
         }
         if serverless:
             return Variant(
                 **shared,
-                memory_mib=serverless["memory_size_in_mb"],
-                concurrent_requests=serverless["max_concurrency"],
-                provisioned_concurrency=serverless.get("provisioned_concurrency") or 0,
+                memory_mib=number(configuration, "memory_size_in_mb", 2048, serverless),
+                concurrent_requests=number(configuration, "max_concurrency", 1, serverless),
+                provisioned_concurrency=number(configuration, "provisioned_concurrency", 0, serverless),
             )
         return Variant(
             **shared,
             instance_type=one["instance_type"],
-            instances=int(one.get("initial_instance_count", 1)),
+            instances=number(configuration, "initial_instance_count", 1, one),
             concurrent_requests=self._concurrent_requests(configuration, name),
             random_routing=any(entry.get("routing_strategy") == "RANDOM" for entry in every(one.get("routing_config"))),
         )
 
     def _concurrent_requests(self, configuration: Block, variant: str) -> int:
         client = only(only(configuration.arguments.get("async_inference_config")).get("client_config"))
-        if most := client.get("max_concurrent_invocations_per_instance"):
-            return int(most)
+        if most := number(configuration, "max_concurrent_invocations_per_instance", 0, client):
+            return most
         if (said := configuration.comment.get(COMMENT, {}).get(variant)) is not None:
             return int(said)
         self._notes.append(
@@ -106,18 +107,16 @@ class _Reader:
         policies = [*self._of_target("aws_appautoscaling_policy", target)]
         tracking = [only(p.arguments.get("target_tracking_scaling_policy_configuration")) for p in policies]
         return Scaling(
-            minimum=int(target.arguments["min_capacity"]),
-            maximum=int(target.arguments["max_capacity"]),
-            **next((_tracked(one) for one in tracking if one), {}),
+            minimum=number(target, "min_capacity", 1),
+            maximum=number(target, "max_capacity", 1),
+            **next((_tracked(policy, one) for policy, one in zip(policies, tracking, strict=True) if one), {}),
             steps=[step for policy in policies for step in self._steps(policy)],
-            schedule=[
-                _entry(action.arguments) for action in self._of_target("aws_appautoscaling_scheduled_action", target)
-            ],
+            schedule=[_entry(action) for action in self._of_target("aws_appautoscaling_scheduled_action", target)],
         )
 
     def _of_target(self, type_: str, target: Block) -> Iterator[Block]:
         for block in self._template.of_type(type_):
-            if any(address == target.address for address, _ in references(block.arguments.get("resource_id"))):
+            if target.address in addresses(block.arguments.get("resource_id")):
                 yield block
 
     def _steps(self, policy: Block) -> Iterator[Step]:
@@ -127,33 +126,33 @@ class _Reader:
             return
         adjustment = only(configuration.get("step_adjustment"))
         for block in self._template.of_type("aws_cloudwatch_metric_alarm"):
-            if any(address == policy.address for address, _ in references(block.arguments.get("alarm_actions", []))):
+            if policy.address in addresses(block.arguments.get("alarm_actions")):
                 yield Step(
                     metric=block.arguments["metric_name"],
-                    threshold=float(block.arguments["threshold"]),
-                    add=int(adjustment.get("scaling_adjustment", 1)),
-                    cooldown_seconds=int(configuration.get("cooldown", 300)),
+                    threshold=real(block, "threshold", 1),
+                    add=number(policy, "scaling_adjustment", 1, adjustment),
+                    cooldown_seconds=number(policy, "cooldown", 300, configuration),
                 )
 
 
-def _tracked(configuration: Mapping[str, Any]) -> dict[str, Any]:
+def _tracked(policy: Block, configuration: Mapping[str, Any]) -> dict[str, Any]:
     predefined = only(configuration.get("predefined_metric_specification")).get("predefined_metric_type", "")
     customized = only(configuration.get("customized_metric_specification")).get("metric_name", "")
     return {
         "metric": METRICS.get(predefined or customized, "concurrent"),
-        "target": float(configuration["target_value"]),
+        "target": real(policy, "target_value", 1, configuration),
         # Application Auto Scaling: 300 s where a SageMaker variant sets none
         # (docs.aws.amazon.com/autoscaling/application/APIReference, TargetTrackingScalingPolicyConfiguration).
-        "scale_in_cooldown_seconds": int(configuration.get("scale_in_cooldown") or 300),
-        "scale_out_cooldown_seconds": int(configuration.get("scale_out_cooldown") or 300),
+        "scale_in_cooldown_seconds": number(policy, "scale_in_cooldown", 300, configuration),
+        "scale_out_cooldown_seconds": number(policy, "scale_out_cooldown", 300, configuration),
     }
 
 
-def _entry(action: Mapping[str, Any]) -> Entry:
-    limits = only(action.get("scalable_target_action"))
+def _entry(action: Block) -> Entry:
+    limits = only(action.arguments.get("scalable_target_action"))
     return Entry(
-        schedule=action["schedule"],
-        timezone=action.get("timezone") or "UTC",
-        minimum=int(limits["min_capacity"]),
-        maximum=int(limits["max_capacity"]),
+        schedule=action.arguments["schedule"],
+        timezone=action.arguments.get("timezone") or "UTC",
+        minimum=number(action, "min_capacity", 0, limits),
+        maximum=number(action, "max_capacity", 0, limits),
     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from capacity.deployed import Variant
 from capacity.limits import FIRST_INVOCATIONS, INVOCATIONS_PER_POLLER, Limit, limits, most_invocations
@@ -65,7 +65,6 @@ class Steady:
     loads: Sequence[Load]
     latency: Latency | None
     """None where the rate is not carried: the backlog grows, and every wait with it."""
-    notes: Sequence[str] = field(default_factory=tuple)
 
     @property
     def capacity(self) -> float:

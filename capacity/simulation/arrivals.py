@@ -111,7 +111,7 @@ def _of_file(path: Path, seconds: int) -> tuple[NDArray[np.float64], str]:
                 at, messages = (_number(value, f"{where}: {value!r} is not a number") for value in row)
                 _require_rate(messages, where)
                 if not 0 <= at < MAX_HOURS * 3600:
-                    raise UsageError(f"{where}: second {at:g} is not from 0 to {MAX_HOURS * 3600:,}")
+                    raise UsageError(f"{where}: second {at:,.0f} is not from 0 to {MAX_HOURS * 3600:,}")
                 last = max(last, int(at))
                 if last >= len(rates):
                     rates = np.concatenate([rates, np.zeros(max(last + 1 - len(rates), len(rates)))])

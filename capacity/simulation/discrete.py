@@ -111,6 +111,7 @@ class Discrete:
         self._all_settled = self.env.event()
         self.env.run(until=self._all_settled)
         self.events.seconds = self.env.now - (self._moments[0] if len(self._moments) else 0.0)
+        self.env.run(until=self.env.now + 1e-9)  # the last invocations end, too
         return self.events
 
     def _stations(self, instances: Sequence[int] | None, service: ServiceTimes) -> Iterator[Station]:

@@ -15,11 +15,11 @@ TRIES = 1 + TREATMENTS[Fault.THROTTLED].retries
 PAUSE_BASE_SECONDS = TREATMENTS[Fault.THROTTLED].backoff_base_seconds
 
 
-def carried(work: Work, fleets: Sequence[Fleet], records: float, seconds: float) -> float:
-    """Return the messages a second that the variants carry together, with requests of so many records and seconds."""
+def places_together(work: Work, fleets: Sequence[Fleet]) -> float:
+    """Return the places that all variants would have if each had as many for its share as the one with the fewest."""
     endpoint = work.pipeline.endpoint
     shares = [(fleet, endpoint.share(fleet.variant)) for fleet in fleets if not fleet.variant.shadow]
-    return min((fleet.places * records / seconds / share for fleet, share in shares if share), default=0.0)
+    return min((fleet.places / share for fleet, share in shares if share), default=0.0)
 
 
 def throttled_share(fleets: Sequence[Fleet], offered: float) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 
 from capacity.simulation.arrivals import Arrivals
 from capacity.simulation.course import Course
-from capacity.simulation.endpoint import TRIES, carried, pause_seconds, throttled_share
+from capacity.simulation.endpoint import TRIES, pause_seconds, places_together, throttled_share
 from capacity.simulation.function import Batches
 from capacity.simulation.pollers import Pollers
 from capacity.simulation.queue import FluidQueue
@@ -64,11 +64,12 @@ class _Run:
         """Let messages flow for one second."""
         batches, pollers, series = self._batches, self._pollers, self._series
         ready = self._queue.ready(second)
-        place = batches.position(ready, pollers.now, self._queue.backlog - ready)
+        places = 0.0 if self._is_async else places_together(self._work, self._fleets)
+        place = batches.position(ready, pollers.now, self._queue.backlog - ready, places)
         size = batches.per_request(place)
         model = self._work.model.seconds(size)
         function = batches.carried(pollers.now)
-        endpoint = function if self._is_async else carried(self._work, self._fleets, size, model)
+        endpoint = function if self._is_async else places * size / model
         flowing = min(ready, function, endpoint)
         is_endpoint_full = not self._is_async and endpoint <= min(ready, function)
         running = pollers.now if flowing < ready - 1e-9 else min(pollers.now, flowing * batches.busy(place))

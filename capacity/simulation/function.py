@@ -1,11 +1,14 @@
 """Invocations as a fluid: how long a batch of each size takes, and which size a rate leads to."""
 
+import math
 from bisect import bisect_left
+
+import numpy as np
 
 from capacity.work import Work
 
-# Of a batch of thousands, sizes between the steps are interpolated.
-MOST_SIZES = 400
+# Sizes need not be whole: a mean of 1.7 is batches of one and of two.
+MOST_SIZES, SIZES_A_RECORD = 400, 20
 
 
 class Batches:
@@ -14,8 +17,8 @@ class Batches:
     def __init__(self, work: Work) -> None:
         self._work = work
         full = work.batch_in_time()
-        step = max(1, full // MOST_SIZES)
-        self.sizes: list[int] = sorted({*range(1, full + 1, step), full})
+        count = min(MOST_SIZES, SIZES_A_RECORD * full) if full > 1 else 1
+        self.sizes: list[float] = np.linspace(1, full, count).tolist()
         shapes = [work.invocation(size) for size in self.sizes]
         self._seconds: list[float] = [shape.seconds for shape in shapes]
         self._per_request: list[float] = [shape.records_per_request for shape in shapes]
@@ -28,15 +31,18 @@ class Batches:
             busy[position] = min(busy[position], busy[position - 1])
         self._busy: list[float] = busy
         self._descending = [-value for value in busy]
+        per_place = [size / work.model.seconds(size) for size in self._per_request]
+        self._per_place: list[float] = np.maximum.accumulate(per_place).tolist()
 
-    @property
-    def full(self) -> int:
-        return self.sizes[-1]
+    def position(self, rate: float, pollers: float, waiting: float, places: float) -> int:
+        """Return the place of the smallest batch with which pollers and endpoint keep up, or of what a window gathers.
 
-    def position(self, rate: float, pollers: float, waiting: float) -> int:
-        """Return the place of the smallest batch with which the pollers keep up, or of what a window gathers."""
+        `waiting` messages can't be received yet; `places` are those of the whole endpoint, for each share of a variant.
+        """
         window = self._work.pipeline.source.window_seconds
         place = bisect_left(self._descending, -pollers / rate) if rate > 0 else 0
+        if places:  # where it is full, invocations take longer, and batches grow meanwhile
+            place = max(place, bisect_left(self._per_place, rate / places))
         if window:
             gathered = max(1.0, (rate * window + waiting) / pollers)
             place = max(place, bisect_left(self.sizes, gathered))
@@ -44,7 +50,7 @@ class Batches:
 
     def carried(self, pollers: float) -> float:
         """Return the messages a second of so many pollers with full batches."""
-        return pollers / self._busy[-1]
+        return pollers / self._busy[-1] if self._busy[-1] else math.inf
 
     def busy(self, position: int) -> float:
         return self._busy[position]

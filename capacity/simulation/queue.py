@@ -40,7 +40,8 @@ class FluidQueue:
             if first[1] <= 1e-9:
                 self._waiting.popleft()
         taken = messages - max(0.0, left)
-        self.backlog = max(0.0, self.backlog - taken)
+        # What is left of rounding must not look like a message: it would wake an endpoint from zero.
+        self.backlog = max(0.0, self.backlog - taken) if self._waiting else 0.0
         return waited / taken if taken > 1e-9 else 0.0
 
     def give_back(self, second: int, messages: float, pause: float) -> None:

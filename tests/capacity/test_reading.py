@@ -132,15 +132,37 @@ def test_a_template_without_a_pipeline_is_said_to_be_one(tmp_path: Path) -> None
     )
 
 
-def test_a_number_that_only_terraform_will_know_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("type_", "name", "within"),
+    [
+        ("aws_lambda_event_source_mapping", "batch_size", None),
+        ("aws_lambda_event_source_mapping", "maximum_concurrency", "scaling_config"),
+        ("aws_lambda_function", "memory_size", None),
+        ("aws_sqs_queue", "visibility_timeout_seconds", None),
+    ],
+)
+def test_a_number_that_only_terraform_will_know_is_named(
+    tmp_path: Path, type_: str, name: str, within: str | None
+) -> None:
     path = synthesized(tmp_path, PipelineSettings(endpoint=EndpointSettings(model=MODEL)))
     document = json.loads(path.read_text())
-    ((name, mapping),) = document["resource"]["aws_lambda_event_source_mapping"].items()
-    mapping["batch_size"] = "${var.size}"
+    address, block = next(
+        (address, block) for address, block in document["resource"][type_].items() if name in block or within
+    )
+    (block[within] if within else block)[name] = "${var.size}"
     path.write_text(json.dumps(document))
     with pytest.raises(UsageError) as raised:
         pipelines_of(Template.load(path))
     assert str(raised.value) == (
-        f"aws_lambda_event_source_mapping.{name}: batch_size = '${{var.size}}' is not a number that is known before "
-        "deployment"
+        f"{type_}.{address}: {name} = '${{var.size}}' is not a number that is known before deployment"
     )
+
+
+def test_alarms_and_names_of_others_may_be_any_expression(tmp_path: Path) -> None:
+    path = synthesized(tmp_path, PipelineSettings(endpoint=EndpointSettings(model=MODEL)))
+    document = json.loads(path.read_text())
+    alarm = {"alarm_actions": ["${module.pager.arn}"], "alarm_name": "${lower(var.name)}", "metric_name": "x"}
+    document["resource"]["aws_cloudwatch_metric_alarm"] = {"theirs": alarm}
+    path.write_text(json.dumps(document))
+    (found,) = pipelines_of(Template.load(path))
+    assert found.watching.alarm_metrics == 1
