@@ -35,7 +35,7 @@ def test_all_changes_follow_one_another_and_each_changes_something() -> None:
 
 
 ALONE = [change.name for change in CHANGES if change.name not in (
-    "alias-on", "monitoring-on", "second-pipeline-off", "idempotency-off", "sink-queue", "variants-off",
+    "alias-on", "monitoring-on", "second-pipeline-off", "idempotency-off", "sink-queue",
 )]  # fmt: skip
 
 
@@ -166,8 +166,15 @@ def test_a_rollback_that_terraform_takes_for_success_fails(monkeypatch: pytest.M
 
 
 def test_a_rollback_that_deletes_what_runs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RehearsalError, match=r"^an update that was rolled back deleted model old$"):
+    with pytest.raises(RehearsalError, match=r"^SageMaker rolled the update back, and the apply deleted model old$"):
         carried_out("rollback", Rehearsed(planned_for("rollback"), status=7), monkeypatch)
+
+
+def test_a_refusal_ends_the_change_without_a_second_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = carried_out("variants", Rehearsed(planned_for("variants"), status=1), monkeypatch)
+    assert life.did == ["variants: copy", "variants: plan", "variants: apply, refused", "apply"]
+    with pytest.raises(RehearsalError, match=r"^SageMaker must refuse the update, and Terraform reported success$"):
+        carried_out("variants", Rehearsed(planned_for("variants")), monkeypatch)
 
 
 def test_an_apply_that_ends_before_it_is_killed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
