@@ -52,15 +52,15 @@ class Changing:
         with self._life.step(f"{change.name}: copy") as step:
             try:
                 after = change.make(self._settings)
+                step.settings = list(differences(self._settings, after))
+                if not step.settings:
+                    raise ValueError("it is so already")
+                path = synthesize_settings(self._life.stack, after, self._folder)
             except ValueError as reason:
                 step.skipped, step.remark = True, f"not changed: {reason}"
                 return None
-            step.settings = list(differences(self._settings, after))
             step.remark = "; ".join(step.settings)
-            if not step.settings:
-                step.skipped, step.remark = True, "not changed: it is so already"
-                return None
-            self._life.workspace.put(synthesize_settings(self._life.stack, after, self._folder))
+            self._life.workspace.put(path)
         return after
 
     def _applied(self, change: StackChange) -> None:
