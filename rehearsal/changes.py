@@ -34,6 +34,17 @@ OTHER_MAXIMUM = (
     "~ aws_cloudwatch_metric_alarm?",
     "~ aws_lambda_event_source_mapping",
 )
+OTHER_VARIANTS = (
+    "+ aws_appautoscaling_policy",
+    "+ aws_appautoscaling_target",
+    "+ aws_appautoscaling_scheduled_action?",
+    "+ aws_cloudwatch_metric_alarm",
+    "+ terraform_data",
+    "+/- aws_iam_role_policy",
+    "~ aws_cloudwatch_dashboard?",
+    "~ aws_lambda_event_source_mapping",
+    *NEW_FLEET,
+)
 NEW_MODEL = ("+/- aws_sagemaker_model", *NEW_FLEET)
 NEW_VERSION = ("~ aws_lambda_function", "~ aws_lambda_alias?")
 OTHER_SINK = ("~ aws_iam_role_policy", "~ aws_cloudwatch_dashboard?", *NEW_VERSION)
@@ -67,7 +78,7 @@ class StackChange:
     """
     course: str = "applied"
     """`applied`; `rolled back`, if SageMaker rolls the update back and a second apply succeeds; `killed`, if Terraform
-    is killed while the endpoint updates, and run again."""
+    is killed while the endpoint updates, and run again; `refused`, if AWS does not take it."""
 
 
 def chosen(names: Sequence[str]) -> list[StackChange]:
@@ -151,7 +162,10 @@ def _deployment(strategy: str) -> Make:
 
 
 def _variants(endpoint: EndpointSettings) -> EndpointSettings:
-    """Add a variant; a rolling deployment is for one alone."""
+    """Add a variant, which SageMaker refuses: a deployment by a policy keeps the names of the variants
+    (https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html). A rolling one, the library
+    itself refuses for two.
+    """
     if not isinstance(endpoint.capacity, InstanceCapacity):
         raise ValueError("its endpoint does not run on real-time instances")
     second = Variant(name="second", capacity=replace(endpoint.capacity, instance_type="ml.c5.2xlarge"))
@@ -248,11 +262,19 @@ CHANGES = (
     StackChange("min", _capacity(min_instances=3), ("~ aws_appautoscaling_target",)),
     StackChange("linear", _deployment("linear"), ("~ aws_sagemaker_endpoint",)),
     StackChange("rolling", _deployment("rolling"), ("~ aws_sagemaker_endpoint",)),
-    StackChange("variants", _endpoint(_variants), NEW_FLEET),
-    StackChange("variants-off", _endpoint(lambda e: replace(e, more_variants=())), NEW_FLEET),
     StackChange("schedule", _capacity(schedule=SCHEDULE), ("+ aws_appautoscaling_scheduled_action",)),
-    StackChange("queue-scaling", _capacity(queue_scaling=QueueScaling(age_seconds=300)), ("+ x",)),
-    StackChange("data-capture", _endpoint(lambda e: replace(e, data_capture=CAPTURE)), NEW_FLEET),
+    StackChange(
+        "queue-scaling",
+        _capacity(queue_scaling=QueueScaling(age_seconds=300)),
+        ("+ aws_appautoscaling_policy", "+ aws_cloudwatch_metric_alarm"),
+    ),
+    StackChange(
+        "data-capture",
+        _endpoint(lambda e: replace(e, data_capture=CAPTURE)),
+        ("+ aws_iam_role_policy", *NEW_FLEET),
+    ),
     StackChange("rollback", _environment(REHEARSED="rolled back"), NEW_MODEL, "rolled back"),
     StackChange("killed", _environment(REHEARSED="killed"), NEW_MODEL, "killed"),
+    # Last, since there is no way back from it but to destroy.
+    StackChange("variants", _endpoint(_variants), OTHER_VARIANTS, "refused"),
 )

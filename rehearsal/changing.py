@@ -36,24 +36,31 @@ class Changing:
             # Recorded as a failure; what comes of it is worth seeing.
             with contextlib.suppress(RehearsalError), self._life.step(f"{change.name}: expected plan"):
                 raise RehearsalError(wrong)
-        getattr(self, f"_{change.course.replace(' ', '_')}")(change)
-        self._life.plan_nothing(f"{change.name}: second plan")
-        self._settings = after
+        courses = {
+            "applied": self._applied,
+            "rolled back": self._rolled_back,
+            "killed": self._killed,
+            "refused": self._refused,
+        }
+        courses[change.course](change)
+        if change.course != "refused":
+            self._life.plan_nothing(f"{change.name}: second plan")
+            self._settings = after
 
     def _after(self, change: StackChange) -> StackSettings | None:
         """Put the changed stack into the folder; return its settings, None if there is nothing to change."""
         with self._life.step(f"{change.name}: copy") as step:
             try:
                 after = change.make(self._settings)
+                step.settings = list(differences(self._settings, after))
+                if not step.settings:
+                    raise ValueError("it is so already")
+                path = synthesize_settings(self._life.stack, after, self._folder)
             except ValueError as reason:
                 step.skipped, step.remark = True, f"not changed: {reason}"
                 return None
-            step.settings = list(differences(self._settings, after))
             step.remark = "; ".join(step.settings)
-            if not step.settings:
-                step.skipped, step.remark = True, "not changed: it is so already"
-                return None
-            self._life.workspace.put(synthesize_settings(self._life.stack, after, self._folder))
+            self._life.workspace.put(path)
         return after
 
     def _applied(self, change: StackChange) -> None:
@@ -61,17 +68,24 @@ class Changing:
 
     def _rolled_back(self, change: StackChange) -> None:
         """SageMaker rolls the update back: the apply must fail, delete nothing, and succeed the next time."""
-        before = self._life.world.inventory()
         self._life.world.plane.roll_back_next_update()
-        with self._life.step(f"{change.name}: apply, rolled back") as step:
-            step.applied = applied = self._life.terraform.apply()
-            if not applied.status:
-                raise RehearsalError("SageMaker rolled the update back, and Terraform reported success")
-            if lost := sorted(before - self._life.world.inventory()):
-                raise RehearsalError(f"an update that was rolled back deleted {', '.join(lost)}")
-            step.remark = f"failed as it must: {applied.errors[0][:160]}"
+        self._fails(f"{change.name}: apply, rolled back", "SageMaker rolled the update back")
         self._life.plan(f"{change.name}: plan again")
         self._life.apply(f"{change.name}: apply again")
+
+    def _refused(self, change: StackChange) -> None:
+        """SageMaker refuses the update: the apply must fail, and delete nothing."""
+        self._fails(f"{change.name}: apply, refused", "SageMaker must refuse the update")
+
+    def _fails(self, step_name: str, why: str) -> None:
+        before = self._life.world.inventory()
+        with self._life.step(step_name) as step:
+            step.applied = applied = self._life.terraform.apply()
+            if not applied.status:
+                raise RehearsalError(f"{why}, and Terraform reported success")
+            if lost := sorted(before - self._life.world.inventory()):
+                raise RehearsalError(f"{why}, and the apply deleted {', '.join(lost)}")
+            step.remark = f"failed as it must: {applied.errors[0][:160]}"
 
     def _killed(self, change: StackChange) -> None:
         """Terraform is killed while the endpoint updates; a later apply must finish the work."""

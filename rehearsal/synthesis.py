@@ -8,7 +8,7 @@ from constructs_lib import InferenceStack, SettingsError, StackSettings  # first
 
 from cdktf import App
 
-from local.errors import LocalRunError, UsageError
+from local.errors import UsageError
 from local.synthesis import synthesize_all
 
 
@@ -34,12 +34,12 @@ def settings_of(app: str, stack: str) -> StackSettings:
 def synthesize_settings(stack: str, settings: StackSettings, folder: Path) -> Path:
     """Synthesize one stack with these settings; return the path of its Terraform JSON.
 
-    Raises LocalRunError for settings that the library refuses.
+    Raises ValueError for settings that the library refuses.
     """
     app = App(outdir=str(folder))
     try:
         InferenceStack(app, stack, settings)
     except SettingsError as error:
-        raise LocalRunError(str(error)) from error
+        raise ValueError(" ".join(str(error).split())) from error
     app.synth()
     return folder / "stacks" / stack / "cdk.tf.json"

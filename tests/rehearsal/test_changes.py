@@ -35,7 +35,7 @@ def test_all_changes_follow_one_another_and_each_changes_something() -> None:
 
 
 ALONE = [change.name for change in CHANGES if change.name not in (
-    "alias-on", "monitoring-on", "second-pipeline-off", "idempotency-off", "sink-queue", "variants-off",
+    "alias-on", "monitoring-on", "second-pipeline-off", "idempotency-off", "sink-queue",
 )]  # fmt: skip
 
 
@@ -88,14 +88,16 @@ class Rehearsed:
         self.status = status
         self.did: list[str] = []
         self.failed: list[str] = []
+        self.steps: list[Step] = []
         self.left = {"model old"}
         self.world = self.workspace = self.terraform = self.plane = self
 
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[Step]:
         self.did.append(name)
+        self.steps.append(Step("prod", name))
         try:
-            yield Step("prod", name)
+            yield self.steps[-1]
         except RehearsalError as error:
             self.failed.append(str(error))
             raise
@@ -166,13 +168,37 @@ def test_a_rollback_that_terraform_takes_for_success_fails(monkeypatch: pytest.M
 
 
 def test_a_rollback_that_deletes_what_runs_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RehearsalError, match=r"^an update that was rolled back deleted model old$"):
+    with pytest.raises(RehearsalError, match=r"^SageMaker rolled the update back, and the apply deleted model old$"):
         carried_out("rollback", Rehearsed(planned_for("rollback"), status=7), monkeypatch)
+
+
+def test_a_refusal_ends_the_change_without_a_second_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = carried_out("variants", Rehearsed(planned_for("variants"), status=1), monkeypatch)
+    assert life.did == ["variants: copy", "variants: plan", "variants: apply, refused", "apply"]
+    with pytest.raises(RehearsalError, match=r"^SageMaker must refuse the update, and Terraform reported success$"):
+        carried_out("variants", Rehearsed(planned_for("variants")), monkeypatch)
 
 
 def test_an_apply_that_ends_before_it_is_killed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RehearsalError, match=r"^Terraform ended before it could be killed$"):
         carried_out("killed", Rehearsed(planned_for("killed")), monkeypatch)
+
+
+def test_settings_that_the_library_refuses_skip_the_change(tmp_path: Path) -> None:
+    (change,) = chosen(["data-capture"])
+    life = Rehearsed([])
+    Changing(cast("Any", life), main.STACKS["dev"], tmp_path).carry_out(change)
+    assert life.did == ["data-capture: copy"]
+    assert life.steps[0].remark.startswith(
+        "not changed: 1 setting is out of bounds: prod/language endpoint.data_capture"
+    )
+
+
+def test_a_change_to_what_is_so_already_is_skipped() -> None:
+    (change,) = chosen(["alias-on"])
+    life = Rehearsed([])
+    Changing(cast("Any", life), PROD, Path("folder")).carry_out(change)
+    assert [(step.remark, step.skipped) for step in life.steps] == [("not changed: it is so already", True)]
 
 
 def test_a_stack_without_something_to_change_skips_the_change(monkeypatch: pytest.MonkeyPatch) -> None:
