@@ -193,7 +193,10 @@ def test_alarms_say_what_to_do_and_notify_the_topic_when_they_ring_and_when_it_i
 
 def test_every_alarm_stands_in_the_operators_handbook(watch: Watch, watched: Synthesized) -> None:
     asynchronous = watch(PipelineSettings(endpoint=EndpointSettings(model=MODEL, capacity=ASYNC)))
-    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-"))
+    groups = MonitoringSettings(quiet_groups_age_seconds=60, noisy_groups=0)
+    endpoint = EndpointSettings(model=MODEL, capacity=ServerlessCapacity())
+    fair = watch(PipelineSettings(endpoint=endpoint, monitoring=groups))
+    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-")) | set(alarms_of(fair, "p-"))
     section = OPERATIONS.read_text().partition("## Alarms\n")[2].partition("\n## ")[0]
     explained = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert len(explained) == len(set(explained))
