@@ -13,6 +13,7 @@ from constructs_lib import (
     MonitoringSettings,
     PipelineSettings,
     ScheduledCapacity,
+    ServerlessCapacity,
     Variant,
 )
 from constructs_lib.monitoring.alarms import MISSING_DATA
