@@ -20,7 +20,8 @@ _UNFIT_FOR_EVENTS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNFIT_FOR_MESSAGES = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # SQS: MessageAttributes, data types
 _TYPE = re.compile(r"(?=.{1,256}$)(String|Number|Binary)(\.[A-Za-z0-9_-]+)*")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")
+# Well within its bounds on numbers. One that it refuses would take the results beside it along, so any other is text.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 # SQS and SNS: MessageGroupId
 _GROUP = re.compile(r"[!-~]{1,128}")
 # SageMaker: InferenceId, of which the handler makes no others than these
@@ -81,7 +82,7 @@ class Identities:
         itself. A record without a subject has its message's id.
         """
         record = item.record
-        if not item.parts and item.location.startswith(self._requests):
+        if not item.parts and self._requests and item.location.startswith(self._requests):
             event_id = item.location[len(self._requests) :]
             return _with_id(item, event_id) if _INFERENCE_ID.fullmatch(event_id) else item
         if not record.identity.subject:
