@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .codecs import Item, MalformedRecordError, Payload
-from .codecs.base import BYTE_ORDER_MARK, load_record
+from .codecs.base import BYTE_ORDER_MARK, compact, load_record
 from .envelopes import Content, Envelope, Pointer
 from .records import NOTHING, Attribute, Identity, Record
 from .settings import HandlerSettings
@@ -24,6 +24,8 @@ _TYPE = re.compile(r"(?=.{1,256}$)(String|Number|Binary)(\.[A-Za-z0-9_-]+)*")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 # SQS and SNS: MessageGroupId
 _GROUP = re.compile(r"[!-~]{1,128}")
+# More than events and contexts put around a member, and than the calls that write them are deeper than the one here.
+_LEVELS_TO_SPARE = 100
 # SageMaker: InferenceId, of which the handler makes no others than these
 _INFERENCE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 # 160 bits of SHA-256: no two records share it by chance, and it fits where SageMaker takes 64 characters.
@@ -148,13 +150,23 @@ class Identities:
             value = _load(record.body if body is None else body)
         except MalformedRecordError:  # it is for the codec to refuse it
             return NOTHING
-        return {name: value[name] for name in self._kept if name in value} if isinstance(value, dict) else NOTHING
+        members = {name: value[name] for name in self._kept if name in value} if isinstance(value, dict) else {}
+        _require_shallow(members)
+        return members or NOTHING
 
     def _group(self, record: Record, event: Mapping[str, Any]) -> str:
         group = record.group or record.fair_group or _text(event.get("messagegroupid"))
         if group and not _GROUP.fullmatch(group):
             raise MalformedRecordError("the CloudEvent's messagegroupid is no message group of SQS")
         return group
+
+
+def _require_shallow(members: Mapping[str, Any]) -> None:
+    """Raise MalformedRecordError if members are nested so deeply that what holds them could not be written any more."""
+    nested: Any = members
+    for _ in range(_LEVELS_TO_SPARE):
+        nested = [nested]
+    compact(nested)
 
 
 def _with_id(item: Item, event_id: str) -> Item:
