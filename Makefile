@@ -32,7 +32,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/.ready ## synthesize the dev stack, run it on an embedded AWS, score real messages, write a report
-	@$(RUN) -m local $(ARGS)
+	@$(RUN) -m local $(if $(filter command,$(origin APP)),--app $(APP)) $(ARGS)
 
 # STACK has a default for the commands that take one; a rehearsal takes all of the app's
 rehearse: .venv/.ready ## live a stack's whole life with real Terraform, on this machine alone; CHANGES=all for its changes

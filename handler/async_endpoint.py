@@ -39,7 +39,8 @@ class AsyncEndpoint:
         content_type = item.content_type or self._codec.content_type
         locations: dict[str, str] = {}
         request = self._request(item, content_type)
-        self._contexts.keep(item, request.get("InputLocation", ""))
+        if self._settings.identifies:
+            self._contexts.keep(item, request.get("InputLocation", ""))
         if "InputLocation" in request:
             locations["inputLocation"] = request["InputLocation"]
         answer = call_once(

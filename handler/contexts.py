@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .clients import UnreadableAnswerError, call_once, read_body, split_location
 from .codecs import Item
 from .faults import InputUnavailableError
-from .records import PLAIN, Attribute, Identity, Record
+from .records import Attribute, Identity, Record
 from .settings import MIB
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ _MISSING = ("NoSuchKey", "AccessDenied")
 
 
 class Contexts:
-    """One object in JSON for each record that has an identity of more than its id."""
+    """One object in JSON for each record, where the settings ask for more than its id."""
 
     def __init__(self, s3: Any, requests: str) -> None:
         """`requests` is the location of the requests that the handler puts."""
@@ -32,7 +32,7 @@ class Contexts:
         """Put the context of a record whose request lies there; nothing if that was put here before, as a redriven one
         was: then it has its context. Raises botocore's errors, or UnreadableAnswerError.
         """
-        if item.record.identity == PLAIN or (not item.parts and item.location.startswith(self._requests)):
+        if not item.parts and item.location.startswith(self._requests):
             return
         bucket, key = split_location(self._location(request, item.record.event_id))
         body = _to_json(item.record).encode()

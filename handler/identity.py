@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .codecs import Item, MalformedRecordError, Payload
-from .codecs.base import BYTE_ORDER_MARK, load_record
+from .codecs.base import BYTE_ORDER_MARK, compact, load_record
 from .envelopes import Content, Envelope, Pointer
 from .records import NOTHING, Attribute, Identity, Record
 from .settings import HandlerSettings
@@ -20,9 +20,12 @@ _UNFIT_FOR_EVENTS = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _UNFIT_FOR_MESSAGES = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # SQS: MessageAttributes, data types
 _TYPE = re.compile(r"(?=.{1,256}$)(String|Number|Binary)(\.[A-Za-z0-9_-]+)*")
-_NUMBER = re.compile(r"[+-]?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-9]{1,3})?")
+# Well within its bounds on numbers. One that it refuses would take the results beside it along, so any other is text.
+_NUMBER = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?")
 # SQS and SNS: MessageGroupId
 _GROUP = re.compile(r"[!-~]{1,128}")
+# More than events and contexts put around a member, and than the calls that write them are deeper than the one here.
+_LEVELS_TO_SPARE = 100
 # SageMaker: InferenceId, of which the handler makes no others than these
 _INFERENCE_ID = re.compile(r"[0-9A-Za-z-]{1,64}")
 # 160 bits of SHA-256: no two records share it by chance, and it fits where SageMaker takes 64 characters.
@@ -81,7 +84,7 @@ class Identities:
         itself. A record without a subject has its message's id.
         """
         record = item.record
-        if not item.parts and item.location.startswith(self._requests):
+        if not item.parts and self._requests and item.location.startswith(self._requests):
             event_id = item.location[len(self._requests) :]
             return _with_id(item, event_id) if _INFERENCE_ID.fullmatch(event_id) else item
         if not record.identity.subject:
@@ -147,13 +150,23 @@ class Identities:
             value = _load(record.body if body is None else body)
         except MalformedRecordError:  # it is for the codec to refuse it
             return NOTHING
-        return {name: value[name] for name in self._kept if name in value} if isinstance(value, dict) else NOTHING
+        members = {name: value[name] for name in self._kept if name in value} if isinstance(value, dict) else {}
+        _require_shallow(members)
+        return members or NOTHING
 
     def _group(self, record: Record, event: Mapping[str, Any]) -> str:
         group = record.group or record.fair_group or _text(event.get("messagegroupid"))
         if group and not _GROUP.fullmatch(group):
             raise MalformedRecordError("the CloudEvent's messagegroupid is no message group of SQS")
         return group
+
+
+def _require_shallow(members: Mapping[str, Any]) -> None:
+    """Raise MalformedRecordError if members are nested so deeply that what holds them could not be written any more."""
+    nested: Any = members
+    for _ in range(_LEVELS_TO_SPARE):
+        nested = [nested]
+    compact(nested)
 
 
 def _with_id(item: Item, event_id: str) -> Item:

@@ -90,17 +90,16 @@ def message_attributes(entry: Entry, *, has_custom_types: bool) -> dict[str, Any
 
     Only SQS has types with a label of the sender's own.
     """
+    if not (entry.attributes or entry.passed_on):
+        return {}
     attributes: dict[str, Any] = {
         name: {"DataType": "String", "StringValue": value} for name, value in entry.attributes.items()
     }
     for name, (type_, value) in entry.passed_on.items():
-        known = type_ if has_custom_types else type_.partition(".")[0]
         is_binary = type_.startswith("Binary")
-        attributes[name] = {
-            "DataType": known,
-            **({"BinaryValue": base64.b64decode(value)} if is_binary else {"StringValue": value}),
-        }
-    return {"MessageAttributes": attributes} if attributes else {}
+        content = {"BinaryValue": base64.b64decode(value)} if is_binary else {"StringValue": value}
+        attributes[name] = {"DataType": type_ if has_custom_types else type_.partition(".")[0], **content}
+    return {"MessageAttributes": attributes}
 
 
 def fifo_fields(entry: Entry) -> dict[str, str]:

@@ -95,7 +95,7 @@ def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE,
     if "traceparent" in attributes:
         trace = {name: attributes[name] for name in ("traceparent", "tracestate") if name in attributes}
     event_id = (identity.event_id or record.message_id) + id_suffix
-    content = {
+    content: dict[str, Any] = {
         "specversion": "1.0",
         "id": event_id,
         "source": record.source_arn,
@@ -104,9 +104,12 @@ def event(record: Record, data: Mapping[str, Any], event_type: str = EVENT_TYPE,
         "time": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "datacontenttype": "application/json",
         **trace,
-        **_extensions(identity),
-        "data": data if identity is PLAIN else {**_kept(identity), **data},
     }
+    if identity is PLAIN:  # as most are
+        content["data"] = data
+    else:
+        content |= _extensions(identity)
+        content["data"] = {**_kept(identity), **data}
     return Entry(
         record.message_id,
         to_json(content),
@@ -217,4 +220,5 @@ def typed_bytes(attributes: Mapping[str, Attribute]) -> int:
 
 def entry_bytes(entry: Entry) -> int:
     """Number of bytes of a message with its attributes."""
-    return text_bytes(entry.body) + attribute_bytes(entry.attributes) + typed_bytes(entry.passed_on)
+    size = text_bytes(entry.body) + attribute_bytes(entry.attributes)
+    return size + typed_bytes(entry.passed_on) if entry.passed_on else size

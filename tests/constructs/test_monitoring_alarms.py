@@ -13,6 +13,7 @@ from constructs_lib import (
     MonitoringSettings,
     PipelineSettings,
     ScheduledCapacity,
+    ServerlessCapacity,
     Variant,
 )
 from constructs_lib.monitoring.alarms import MISSING_DATA
@@ -242,7 +243,11 @@ def test_every_alarm_stands_in_the_operators_handbook(watch: Watch, watched: Syn
             monitoring=MonitoringSettings(arrivals_within_minutes=60),
         )
     )
-    created = set(alarms_of(watched)) | set(alarms_of(asynchronous, "p-")) | set(alarms_of(busy, "p-"))
+    groups = MonitoringSettings(quiet_groups_age_seconds=60, noisy_groups=0)
+    endpoint = EndpointSettings(model=MODEL, capacity=ServerlessCapacity())
+    fair = watch(PipelineSettings(endpoint=endpoint, monitoring=groups))
+    stacks = (alarms_of(watched), *(alarms_of(one, "p-") for one in (asynchronous, busy, fair)))
+    created = {name for alarms in stacks for name in alarms}
     section = OPERATIONS.read_text().partition("## Alarms\n")[2].partition("\n## ")[0]
     explained = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
     assert len(explained) == len(set(explained))

@@ -147,6 +147,20 @@ def test_async_goes_to_zero_and_a_second_function_is_notified_of_the_answers(exa
     assert (target["min_capacity"], target["max_capacity"]) == (0, 3)
 
 
+def test_two_stages_leaves_no_label_without_a_model(example: Example) -> None:
+    stack = example("two_stages")
+    subscriptions = stack.all("aws_sns_topic_subscription")
+    labels = {
+        name.partition("_")[0]: json.loads(subscription["filter_policy"])["data"]["result"]["label"]
+        for name, subscription in subscriptions.items()
+    }
+    named = [label for name in ("german", "english") for label in labels[name]]
+    assert labels["others"] == [{"anything-but": named}]
+    first, second = (environment(stack, f"{name}_function") for name in ("language", "german"))
+    assert (first["CORRELATION"], second["CORRELATION"], second["ENVELOPE"]) == ("/ticket", "", "cloudevents")
+    assert json.loads(first["KEEP_MEMBERS"]) == ["inputs", "ticket"]
+
+
 def test_several_models_share_traffic_watch_and_roll_back(example: Example) -> None:
     stack = example("several_models")
     configuration = "aws_sagemaker_endpoint_configuration"

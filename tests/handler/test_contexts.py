@@ -191,6 +191,17 @@ def test_with_keys_requests_are_named_by_them_and_a_redriven_one_keeps_its_id(
     assert aws.results()[key]["subject"] == "17"
 
 
+def test_a_message_that_has_nothing_of_it_has_an_empty_context(
+    aws: LocalAws, submit: Build, notify: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    submit().process(make_event(['{"inputs": "a"}']), FakeContext())
+    assert aws.objects["payloads/in/m0.context.json"] == b"{}"
+    aws.queues.clear()
+    notify()
+    assert aws.results()["m0"]["subject"] == "m0"
+    assert "no context" not in caplog.text
+
+
 def test_without_a_setting_nothing_is_put_and_nothing_read(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = _accept
     inference(**PLACES).process(sent(), FakeContext())

@@ -21,6 +21,7 @@ from tests.handler.conftest import (
     texts,
 )
 from tests.handler.sinks import EVENTBRIDGE, S3, SNS
+from tests.handler.test_async import _accept
 from tests.handler.test_envelopes import cloud_event, eventbridge, extended, s3, sns
 
 LOCATION = "s3://payloads/inputs/"
@@ -248,6 +249,21 @@ def test_kept_members_come_back_and_are_not_called_ignored(
     }
     warned = [record.getMessage() for record in caplog.records if "ignored" in record.getMessage()]
     assert warned == ['members beside "inputs" are ignored: more']
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_members_that_are_nested_too_deeply_harm_no_other_record(
+    aws: LocalAws, inference: Build, asynchronous: bool
+) -> None:
+    places = {"request_location": "s3://payloads/in/", "output_location": "s3://payloads/out/"} if asynchronous else {}
+    if asynchronous:
+        aws.endpoint = _accept
+    depths = (10, 500, 850, 900, 950, 970, 980, 990)
+    bodies = [json.dumps({"inputs": "a"})[:-1] + ', "meta": ' + "[" * n + "]" * n + "}" for n in depths]
+    handler = inference(keep_members=("meta",), asynchronous=asynchronous, **places)
+    found = outcomes(aws, handler, make_event(bodies))
+    assert set(found.values()) == {SUCCEEDED, dead_lettered("malformed")}
+    assert (found["m0"], found["m7"]) == (SUCCEEDED, dead_lettered("malformed"))
 
 
 def test_members_that_are_too_large_for_any_event_are_a_dead_letter(aws: LocalAws, inference: Build) -> None:

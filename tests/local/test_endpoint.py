@@ -252,3 +252,10 @@ def test_the_container_keeps_to_the_settings_of_the_codec(
     written, _ = container_for(replace(settings_for(codec), **changes)).answer(body, "")  # type: ignore[arg-type]
     assert written.startswith(answer)
     assert written.count(b"\n") == 0
+
+
+def test_an_inference_id_is_bounded_as_sagemakers_is(client: "SageMakerRuntimeClient") -> None:
+    call: Any = {"EndpointName": "language", "ContentType": "application/json", "Body": b'{"inputs": "a"}'}
+    client.invoke_endpoint(**call, InferenceId="a" * 64)["Body"].close()
+    with pytest.raises(ClientError, match=r"^An error occurred \(ValidationError\) .*'inferenceId' failed"):
+        client.invoke_endpoint(**call, InferenceId="a" * 65)

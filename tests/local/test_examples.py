@@ -41,6 +41,22 @@ def test_of_several_pipelines_the_one_named_runs_alone(run_locally: RunLocally, 
     assert "support-language" not in output
 
 
+def test_what_the_first_stage_says_decides_which_second_one_a_message_gets(
+    run_locally: RunLocally, tmp_path: Path
+) -> None:
+    report, output = run(run_locally, tmp_path, "two_stages", "--count", 80, "--poison", 0.1)
+    assert (report["succeeded"], report["checked"], report["lost"], report["left_in_queue"]) == (72, 72, 0, 0)
+    languages, ends = report["accuracy_by_language"], report["results_of"]
+    assert isinstance(languages, dict)
+    assert isinstance(ends, dict)
+    assert report["accuracy"] == 1
+    assert ends["german"] == languages["de"]["scored"]
+    assert ends["english"] == languages["en"]["scored"]
+    assert sum(ends.values()) == 72
+    assert "reviews-language-results" in output
+    assert "Its results feed english, german, others" in (tmp_path / "report" / "report.html").read_text()
+
+
 def test_rows_of_numbers_are_scored_for_a_codec_that_takes_them(run_locally: RunLocally, tmp_path: Path) -> None:
     report, output = run(run_locally, tmp_path, "xgboost_csv_autoscaling", "--count", 100, "--poison", 0.1)
     assert (report["succeeded"], report["checked"], report["lost"]) == (90, 90, 0)

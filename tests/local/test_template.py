@@ -185,3 +185,42 @@ def test_a_pipelines_template_is_without_the_others_but_with_what_they_share(loa
     assert list(template.of_pipeline("b").blocks) == [
         "data.aws_partition.here", "aws_lambda_event_source_mapping.b", "aws_sqs_queue.b",
     ]  # fmt: skip
+
+
+def of(path: str, **more: Any) -> dict[str, Any]:
+    return {"//": {"metadata": {"path": f"stack/{path}"}}, **more}
+
+
+def target(reference: str) -> dict[str, Any]:
+    return {"environment": {"variables": {"RESULT_TARGET": reference}}}
+
+
+def test_a_chain_is_followed_by_its_topics_buses_and_queues(load: Callable[..., Template]) -> None:
+    """A feeds b by a topic and c by a bus; c feeds d by d's own queue; e is by itself."""
+    template = load(
+        resource={
+            "aws_lambda_event_source_mapping": {name: of(f"{name}/event-source/mapping") for name in "abcde"},
+            "aws_sqs_queue": {name: of(f"{name}/work/queue") for name in "abcde"},
+            "aws_lambda_function": {
+                "c": of("c/function/function", **target("${aws_sqs_queue.d.url}")),
+                "e": of("e/function/function", **target("https://elsewhere")),
+            },
+            "aws_sns_topic": {"a": of("a/results/topic"), "alarms": of("b/monitoring/topic")},
+            "aws_sns_topic_subscription": {
+                "b": of("b/feed/subscription", topic_arn="${aws_sns_topic.a.arn}"),
+                "mail": of("b/monitoring/subscriber", topic_arn="${aws_sns_topic.alarms.arn}"),
+            },
+            "aws_cloudwatch_event_bus": {"a": of("a/results")},
+            "aws_cloudwatch_event_rule": {"c": of("c/feed/rule", event_bus_name="${aws_cloudwatch_event_bus.a.name}")},
+        }
+    )
+    assert template.feeds() == {"b": "a", "c": "a", "d": "c"}
+    assert [link.address for link, _ in template.links()] == [
+        "aws_sns_topic_subscription.b",
+        "aws_cloudwatch_event_rule.c",
+    ]
+    parts = {name: {block.part for block in template.of_pipeline(name).blocks.values()} for name in "abcde"}
+    assert parts == {"a": set("abcd"), "b": {"b"}, "c": {"c", "d"}, "d": {"d"}, "e": {"e"}}
+    assert "aws_sns_topic_subscription.b" not in template.of_pipeline("b").blocks, "its topic is not there"
+    with pytest.raises(UsageError, match=r"^--pipeline must name one: the stack .* has a, b, c, d, e$"):
+        template.of_pipeline(None)
