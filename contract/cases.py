@@ -245,7 +245,7 @@ HUGGING_FACE = (
         replace(_hugging_face(task, records, batch_inside=True, **settings), note="batched inside")
         for task, records, settings in (
             ("text-classification", _texts(text=alike), {}),
-            ("token-classification", replace(_texts(text=alike), bad=NO_TEXTS), {}),
+            ("token-classification", replace(_texts(text="{:03}".format), bad=NO_TEXTS), {}),
             (
                 "fill-mask",
                 _texts(with_parameters(**TWO_BEST), lambda n: f"{alike(n)} [MASK]"),
@@ -291,6 +291,37 @@ MLSERVER = (
     ),
 )
 
+
+def chat_result(answer: Any) -> Any:
+    """Return what the codec `chat` makes of an answer of the Chat Completions API, written by hand."""
+    choice, usage = answer["choices"][0], answer.get("usage", {})
+    return {
+        "text": choice["message"]["content"],
+        "finishReason": choice["finish_reason"],
+        "inputTokens": usage.get("prompt_tokens"),
+        "outputTokens": usage.get("completion_tokens"),
+    }
+
+
+# A language model behind OpenAI's API. Its tokenizer has a token for each character, and the model takes 512.
+SHORT = {"max_tokens": 8, "temperature": 0}
+COMPLETIONS = Records(
+    lambda n: json.dumps({"prompt": words(n)}),
+    (json.dumps({"prompt": "a" * 600}), '{"prompt": ""}', '{"messages": []}', "[]"),
+    lambda body: json.dumps({"messages": [{"role": "user", "content": json.loads(body)["prompt"]}], **SHORT}),
+    chat_result,
+)
+TRANSFORMERS = (
+    Case(
+        "transformers",
+        "gpt2",
+        {"codec": "chat", "parameters": SHORT},
+        COMPLETIONS,
+        path="/v1/chat/completions",
+    ),
+    *wrong("transformers", "gpt2", {"huggingface": TEXTS, "instances": ROWS}, path="/v1/chat/completions"),
+)
+
 # Servers with a program of one's own: the forms that such programs have
 UPPER = Records(lambda n: inputs(words(n)), ('{"inputs": {"a": 1}}', '{"input": "a"}'), same, whole)
 UPPER_LIST = replace(UPPER, alone=lambda body: json.dumps({"inputs": [json.loads(body)["inputs"]]}))
@@ -306,17 +337,6 @@ CHAT_BODIES = Records(
     same,
     whole,
 )
-
-
-def chat_result(answer: Any) -> Any:
-    """Return what the codec `chat` makes of an answer of the Chat Completions API, written by hand."""
-    choice, usage = answer["choices"][0], answer.get("usage", {})
-    return {
-        "text": choice["message"]["content"],
-        "finishReason": choice["finish_reason"],
-        "inputTokens": usage.get("prompt_tokens"),
-        "outputTokens": usage.get("completion_tokens"),
-    }
 
 
 CHAT_RECORDS = replace(CHAT_BODIES, bad=('{"messages": [{"role": "user"}]}', "[]", '{"prompt": ""}'), read=chat_result)
@@ -367,6 +387,7 @@ BENTOML = (
     *wrong("bentoml", "inputs", {"instances": ROWS, "csv": LINES, "jsonlines": TEXTS, "kserve": TENSORS}),
 )
 
+
 # TorchServe with the handler of SageMaker's PyTorch container
 TORCH_ROWS = Records(csv_row, ("1.0,2.0", "1.0,2.0,3.0,4.0,5.0"), lambda body: f"[[{body}]]", lambda answer: answer[0])
 TORCH_LISTS = replace(TORCH_ROWS, good=json_row, bad=("[1.0, 2.0]", '["a"]'), alone="[{}]".format)
@@ -377,7 +398,17 @@ TORCHSERVE = (
     *wrong("torchserve", "two-outputs", {"csv-row": LINES, "huggingface": TEXTS, "jsonlines": ROWS, "kserve": TENSORS}),
 )
 
-CASES: tuple[Case, ...] = (*MLFLOW, *HUGGING_FACE, *MLSERVER, *TORCHSERVE, *FASTAPI, *LITSERVE, *RAY, *BENTOML)
+CASES: tuple[Case, ...] = (
+    *MLFLOW,
+    *HUGGING_FACE,
+    *MLSERVER,
+    *TRANSFORMERS,
+    *TORCHSERVE,
+    *FASTAPI,
+    *LITSERVE,
+    *RAY,
+    *BENTOML,
+)
 
 
 @dataclass(frozen=True)
@@ -396,7 +427,7 @@ NOT_RUN = (
     NotRun("TensorFlow Serving, SageMaker's TensorFlow container (not on PyPI)", "`instances`"),
     NotRun("KServe v1", "`instances`", "not tried"),
     NotRun("Triton", "`kserve`", "not tried"),
-    NotRun("TGI, LMI (DJL)", "`huggingface` with `max_records_per_request=1`", "not tried"),
-    NotRun("vLLM, transformers serve (OpenAI's API)", "`single`", "not tried; the same API by FastAPI is above"),
+    NotRun("TGI, LMI (DJL), vLLM", "`chat`", "not tried; the same API by transformers serve is above"),
+    NotRun("Text Embeddings Inference", "`huggingface`; rerankers `single`", "from its published source"),
     NotRun("Random Cut Forest", "none; needs: response key `scores`", "not tried"),
 )

@@ -67,7 +67,11 @@ class Endpoint:
         key = item.record.attributes.get(self._session_attribute) if self._session_attribute else None
         if not key:
             return {}
-        return {"PrefixAwareId": key if _SESSION.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()}
+        return {
+            "PrefixAwareId": key
+            if _SESSION.fullmatch(key)
+            else hashlib.sha256(key.encode(errors="backslashreplace")).hexdigest()
+        }
 
     def close(self) -> None:
         """Stop reading the answers of abandoned requests, and close their connections."""

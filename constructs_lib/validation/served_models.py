@@ -27,6 +27,7 @@ BYTES = {None: 2.0, "fp8": 1.0, "eetq": 1.0, "bitsandbytes": 0.6, "awq": 0.6, "g
 USABLE, COMFORTABLE = 0.9, 0.7
 TEI_BYTES = {"cpu": 4.0, "gpu": 2.0}
 IN_NAME = re.compile(r"(?i)(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
+REFERENCE_REASON = "the instance type is a Terraform reference"
 # Each server's own form of a request; any of your own may fit too.
 CODECS = {TextEmbeddingsModel: ("huggingface", "instances", "single"), LanguageModel: ("chat", "single")}
 
@@ -58,6 +59,8 @@ def served_model_relations(settings: EndpointSettings) -> Iterator[Relation]:
     for place, model, capacity in _served(settings):
         if isinstance(model, LanguageModel):
             yield from _language_model_relations(place, model, capacity)
+        elif model.image_tag is None and is_unresolved(getattr(capacity, "instance_type", "")):
+            yield Relation(f"{place}.image_tag", None, "that of the image for CPUs or for GPUs", REFERENCE_REASON)
         if isinstance(capacity, ServerlessCapacity) and model.model_data_prefix is not None:
             bound = "None on serverless capacity"
             yield Relation(f"{place}.model_data_prefix", model.model_data_prefix, bound, "SageMaker ModelDataSource")
@@ -74,10 +77,11 @@ def _language_model_relations(place: str, model: LanguageModel, capacity: Capaci
     if isinstance(capacity, ServerlessCapacity):
         yield Relation(place, model.model_id, "no LanguageModel on serverless capacity", "it has no GPU")
         return
-    instance_type, gpus = capacity.instance_type, _gpus(capacity)
+    instance_type, gpus, degree = capacity.instance_type, _gpus(capacity), model.tensor_parallel_degree
     if is_unresolved(instance_type):
+        if degree is None and model.server == "tgi":  # LMI takes "max"
+            yield Relation(f"{place}.tensor_parallel_degree", None, "the number of GPUs", REFERENCE_REASON)
         return
-    degree = model.tensor_parallel_degree
     if accelerator(instance_type) != "a GPU":
         yield Relation(place, model.model_id, f"on an instance type with GPUs, not {instance_type}", "AWS's images")
     elif gpus is None and degree is None:

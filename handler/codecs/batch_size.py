@@ -11,9 +11,10 @@ logger = logging.getLogger(__name__)
 
 # Texts of a language of letters have about four characters a token; only the relation of lengths to each other counts.
 BYTES_PER_TOKEN = 4
-# Inputs of one batch are padded to the longest. With a quarter more tokens than without padding, 64 texts on two
-# processors still gained; with twice as many they took longer than one by one (docs/benchmarks.md, batched-inside).
-MAX_PADDING = 1.25
+# Inputs of one batch are padded to the longest. What a batch saves is a forward pass for each input, which takes as long
+# as 30 to 40 tokens more do: a model of 66 million parameters on two processors, and a smaller one on one. So a batch
+# is worth it as long as the padding is less than that for each input (docs/benchmarks.md, batched-inside).
+MAX_PADDING_TOKENS = 24
 # Parts of the errors of pipelines that can't put inputs into a batch: a tokenizer without a pad token (transformers,
 # pipelines/base.py, pad_collate_fn), or a program of one's own that does not know the parameter.
 REFUSALS = ("pad_token", "padding token", "batch_size")
@@ -57,7 +58,8 @@ class BatchSize:
         if items[0] is items[-1] or target in self._refuses or target in self._on_trial:
             return 0
         lengths = [estimated_tokens(item) for item in items]
-        return len(items) if len(lengths) * max(lengths) <= MAX_PADDING * sum(lengths) else 0
+        padding = len(lengths) * max(lengths) - sum(lengths)
+        return len(items) if padding <= MAX_PADDING_TOKENS * len(lengths) else 0
 
     def worked(self, target: Target) -> None:
         """Remember that a request with a batch size succeeded."""

@@ -106,7 +106,15 @@ def test_what_is_set_by_hand_stays(pipeline_settings: PipelineSettings) -> None:
         pipeline_settings,
         queue=QueueSettings(visibility_timeout_seconds=500),
         event_source=EventSourceSettings(maximum_concurrency=3),
-        inference=InferenceSettings(requests_in_flight=2, task="summarization", envelope="auto"),
+        inference=InferenceSettings(
+            requests_in_flight=2,
+            task="summarization",
+            envelope="auto",
+            max_response_bytes=1_000_000,
+            batch_inside=False,
+            max_padded_tokens=100,
+            sort_by_length=False,
+        ),
     )
     assert derive(settings) == settings
 

@@ -285,6 +285,20 @@ def test_what_does_not_fit_is_said_in_words(synth_pipeline: Synth, settings: dic
         synth_pipeline(**settings)
 
 
+def test_what_follows_from_an_instance_type_must_be_set_beside_a_reference(synth_pipeline: Synth) -> None:
+    capacity = replace(GPU, instance_type="${var.instance_type}")
+    assert refused(synth_pipeline, **of(TEI, capacity)) == [
+        "endpoint.model.image_tag = None: must be that of the image for CPUs or for GPUs (the instance type is a "
+        "Terraform reference)"
+    ]
+    assert refused(synth_pipeline, **of(replace(LMI, server="tgi"), capacity)) == [
+        "endpoint.model.tensor_parallel_degree = None: must be the number of GPUs (the instance type is a Terraform "
+        "reference)"
+    ]
+    environment = container(synth_pipeline, LMI, capacity)["environment"]
+    assert environment["OPTION_TENSOR_PARALLEL_DEGREE"] == "max"
+
+
 def test_a_hub_model_can_not_be_isolated(synth_pipeline: Synth) -> None:
     endpoint = EndpointSettings(model=TEI, capacity=CPU, network_isolation=True)
     assert refused(synth_pipeline, endpoint=endpoint) == [

@@ -54,7 +54,14 @@ def test_without_the_setting_requests_are_as_they_were(aws: LocalAws, inference:
 
 @pytest.mark.parametrize(
     ("lengths", "batch_size"),
-    [((40, 41, 42, 43), 4), ((40, 400), None), ((10,), None), ((400, 320), 2), ((400, 100, 100, 100), None)],
+    [
+        ((40, 41, 42, 43), 4),
+        ((10, 100), 2),
+        ((40, 400), None),
+        ((10,), None),
+        ((400, 320), 2),
+        ((400, 100, 100, 100), None),
+    ],
 )
 def test_a_batch_that_would_be_mostly_padding_carries_no_batch_size(
     aws: LocalAws, inference: Build, lengths: tuple[int, ...], batch_size: int | None

@@ -215,7 +215,7 @@ def test_other_codecs_have_no_metrics_of_tokens(
 def test_a_session_goes_with_its_requests_hashed_if_it_is_no_id(aws: LocalAws, inference: Build) -> None:
     aws.endpoint = completes
     event = make_event(prompts(4))
-    sessions = {0: "customer-7", 1: "x" * 65, 2: "ä"}
+    sessions = {0: "customer-7", 1: "x" * 65, 2: "ä\ud800"}
     for number, session in sessions.items():
         event["Records"][number]["messageAttributes"] = {"session": {"stringValue": session, "dataType": "String"}}
     handler = inference(codec="chat", session_attribute="session")
