@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from handler.records import Reason, Record
+from handler.settings import HandlerSettings
 from handler.sinks import dead_letter_entry
 from operate.clients import Clients
 from operate.dead_letters import scan as scan_module
@@ -143,7 +144,8 @@ def test_a_redriven_message_has_what_the_original_had(stack: Stack, desk: Desk) 
 
 def test_what_the_handler_writes_is_what_a_redrive_takes_away() -> None:
     record = Record("m1", "r", "body", 3, "arn:aws:sqs:eu-central-1:123456789012:q", attributes={"own": "1"})
-    written = dead_letter_entry(record, "endpoint", Reason.MALFORMED, "why").attributes
+    settings = HandlerSettings(endpoint_name="endpoint", dead_letter_queue_url="q")
+    written = dead_letter_entry(record, settings, Reason.MALFORMED, "why").attributes
     assert written.keys() == {*WRITTEN_BY_HANDLER, SOURCE_ID, "own"}
 
 

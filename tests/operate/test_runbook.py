@@ -135,14 +135,15 @@ def dev(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield local_stack
-    for queue in (local_stack.pipeline.queue, local_stack.pipeline.dead_letters, local_stack.pipeline.results):
+    pipeline = local_stack.chain.first
+    for url in (pipeline.queue.url, pipeline.dead_letters.url, pipeline.sink.target):
         with contextlib.suppress(emulator.aws.sqs.exceptions.QueueDoesNotExist):
-            emulator.aws.sqs.purge_queue(QueueUrl=queue.url)
+            emulator.aws.sqs.purge_queue(QueueUrl=url)
 
 
 def send(stack: RunningStack, *bodies: str) -> None:
     for body in bodies:
-        stack.emulator.aws.sqs.send_message(QueueUrl=stack.pipeline.queue.url, MessageBody=body)
+        stack.emulator.aws.sqs.send_message(QueueUrl=stack.chain.first.queue.url, MessageBody=body)
 
 
 def count(stack: RunningStack, url: str) -> int:
@@ -162,15 +163,19 @@ def results(stack: RunningStack) -> list[str]:
     """Take the results that there are; return their labels."""
     found = []
     sqs = stack.emulator.aws.sqs
-    while page := sqs.receive_message(QueueUrl=stack.pipeline.results.url, MaxNumberOfMessages=10).get("Messages", []):
+    while page := sqs.receive_message(QueueUrl=stack.chain.first.sink.target, MaxNumberOfMessages=10).get(
+        "Messages", []
+    ):
         for message in page:
             found.append(json.loads(message["Body"])["data"]["result"]["label"])
-            sqs.delete_message(QueueUrl=stack.pipeline.results.url, ReceiptHandle=message["ReceiptHandle"])
+            sqs.delete_message(QueueUrl=stack.chain.first.sink.target, ReceiptHandle=message["ReceiptHandle"])
     return found
 
 
 def is_scored(stack: RunningStack, number: int = 1) -> Callable[[], bool]:
-    return lambda: count(stack, stack.pipeline.results.url) >= number and not count(stack, stack.pipeline.queue.url)
+    return lambda: (
+        count(stack, stack.chain.first.sink.target) >= number and not count(stack, stack.chain.first.queue.url)
+    )
 
 
 GOOD = '{"inputs": "Wo bleibt meine Bestellung? Ich warte schon eine Woche."}'
@@ -179,7 +184,7 @@ GOOD = '{"inputs": "Wo bleibt meine Bestellung? Ich warte schon eine Woche."}'
 @contextlib.contextmanager
 def quickly_moved(stack: RunningStack) -> Iterator[None]:
     """Have SQS move a message after its first receive, and soon, where dev waits for minutes."""
-    sqs, url = stack.emulator.aws.sqs, stack.pipeline.queue.url
+    sqs, url = stack.emulator.aws.sqs, stack.chain.first.queue.url
     before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     policy = {**json.loads(before["RedrivePolicy"]), "maxReceiveCount": 1}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "2", "RedrivePolicy": json.dumps(policy)})
@@ -207,7 +212,7 @@ def test_messages_wait_and_nothing_comes_out(dev: RunningStack, served_plane: Co
 def test_dead_letters_with_a_reason(dev: RunningStack, tmp_path: Path) -> None:
     runbook = Runbook("Dead letters with a reason", tmp_path)
     send(dev, GOOD.replace("inputs", "text"), GOOD.replace("inputs", "text"))
-    wait_until(lambda: count(dev, dev.pipeline.dead_letters.url) == 2, "poison was not dead-lettered")
+    wait_until(lambda: count(dev, dev.chain.first.dead_letters.url) == 2, "poison was not dead-lettered")
     assert re.search(r"malformed 2 \d+ s \d+ s ", runbook.run())
     shown = runbook.run()
     assert "reason malformed" in shown
@@ -219,9 +224,9 @@ def test_dead_letters_with_a_reason(dev: RunningStack, tmp_path: Path) -> None:
     wait_until(is_scored(dev, 2), "what was edited and redriven was not scored")
     assert results(dev) == ["de", "de"]
     send(dev, "worth nothing")
-    wait_until(lambda: count(dev, dev.pipeline.dead_letters.url) == 1, "poison was not dead-lettered")
+    wait_until(lambda: count(dev, dev.chain.first.dead_letters.url) == 1, "poison was not dead-lettered")
     assert "Purge: 1 deleted" in runbook.run()
-    assert count(dev, dev.pipeline.dead_letters.url) == 0
+    assert count(dev, dev.chain.first.dead_letters.url) == 0
     runbook.finish()
 
 
@@ -233,7 +238,7 @@ def test_dead_letters_without_a_reason_of_a_function_that_was_killed(dev: Runnin
         send(dev, GOOD)
         dev.emulator.kill_function(0)
         wait_until(lambda: _publish_failures(dev), "the function was not killed")
-        wait_until(lambda: count(dev, dev.pipeline.dead_letters.url) == 1, "SQS did not move the message")
+        wait_until(lambda: count(dev, dev.chain.first.dead_letters.url) == 1, "SQS did not move the message")
         dev.endpoint.faults.fault = None  # type: ignore[attr-defined]
     shown = runbook.run(status=1)
     assert re.search(r"! function \d+ invocations, [1-9]\d* errors", shown), shown
@@ -265,7 +270,7 @@ def _publish_failures(stack: RunningStack) -> bool:
     """Do what Lambda does for invocations that failed since the last time, and MiniStack does not for a queue's."""
     failures = list(stack.emulator.log.failures())
     for name in ("Invocations", "Errors") if failures else ():
-        dimensions = [{"Name": "FunctionName", "Value": stack.pipeline.function_name}]
+        dimensions = [{"Name": "FunctionName", "Value": stack.chain.first.function_name}]
         datum = {"MetricName": name, "Dimensions": dimensions, "Value": len(failures)}
         boto3.client("cloudwatch").put_metric_data(Namespace="AWS/Lambda", MetricData=[datum])
     return bool(failures)
@@ -306,31 +311,33 @@ def test_the_model_that_runs_is_not_the_one_that_was_deployed(
 
 def test_results_are_refused(dev: RunningStack, tmp_path: Path) -> None:
     runbook = Runbook("Results are refused", tmp_path)
-    sqs, results_queue = dev.emulator.aws.sqs, dev.pipeline.results
-    statement = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": results_queue.arn}
-    before = sqs.get_queue_attributes(QueueUrl=results_queue.url, AttributeNames=["All"])["Attributes"]
+    sqs, results = dev.emulator.aws.sqs, dev.chain.first.sink
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": results.arn}
+    before = sqs.get_queue_attributes(QueueUrl=results.target, AttributeNames=["All"])["Attributes"]
     denied = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     list(dev.emulator.log.failures())  # of other tests
     try:
-        sqs.set_queue_attributes(QueueUrl=results_queue.url, Attributes={"Policy": denied})
+        sqs.set_queue_attributes(QueueUrl=results.target, Attributes={"Policy": denied})
         send(dev, GOOD)
         wait_until(lambda: _publish_failures(dev), "no invocation failed")
         shown = runbook.run(status=1)
     finally:
-        sqs.set_queue_attributes(QueueUrl=results_queue.url, Attributes={"Policy": before["Policy"]})
+        sqs.set_queue_attributes(QueueUrl=results.target, Attributes={"Policy": before["Policy"]})
     assert re.search(r"! function \d+ invocations, [1-9]\d* errors", shown), shown
-    assert count(dev, dev.pipeline.dead_letters.url) == 0
-    sqs.purge_queue(QueueUrl=dev.pipeline.queue.url)  # dev's visibility timeout is nine minutes
+    assert count(dev, dev.chain.first.dead_letters.url) == 0
+    sqs.purge_queue(QueueUrl=dev.chain.first.queue.url)  # dev's visibility timeout is nine minutes
     assert "Passed: 10 of 10 scored" in runbook.run()
     runbook.finish()
 
 
 def test_a_redrive_was_cut_off(dev: RunningStack, tmp_path: Path) -> None:
     runbook = Runbook("A redrive was cut off", tmp_path)
-    url = dev.pipeline.dead_letters.url
+    url = dev.chain.first.dead_letters.url
     ids = [dev.emulator.aws.sqs.send_message(QueueUrl=url, MessageBody=GOOD)["MessageId"] for _ in range(3)]
     folder = tmp_path / "state" / "sqs-sagemaker-inference" / "redrive"
-    with Journal.open(folder / f"{dev.pipeline.account}.{dev.emulator.region}.dev-language-work-dlq.jsonl") as journal:
+    with Journal.open(
+        folder / f"{dev.chain.first.account}.{dev.emulator.region}.dev-language-work-dlq.jsonl"
+    ) as journal:
         journal.write(ids[0], Step.SENDING)
         journal.write(ids[0], Step.SENT)
         journal.write(ids[1], Step.SENDING)
