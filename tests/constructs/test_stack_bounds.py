@@ -123,7 +123,7 @@ def test_an_environment_over_lambdas_limit_is_said_before_anything_is_built(
         return [str(violation) for violation in check_stack("dev", settings)]
 
     assert said(4073) == [
-        "dev/a function.environment = '5120 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
+        "dev/a function.environment = '5223 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
         "quotas)"
     ]
     assert said(3000) == []
