@@ -126,7 +126,7 @@ def test_an_environment_over_lambdas_limit_is_said_before_anything_is_built(
         "dev/a function.environment = '5223 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
         "quotas)"
     ]
-    assert said(3000) == []
+    assert said(2900) == []
 
 
 @pytest.mark.parametrize("pipelines", [{}, [], {"x": None}, {1: None}])
