@@ -46,7 +46,7 @@ records = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batch=st.lists(records, min_size=1, max_size=16),
     answers=st.lists(st.sampled_from([None, model_error(500), service_error(503, "ServiceUnavailable")]), max_size=3),
