@@ -1,7 +1,8 @@
 """Times texts through the real handler and the Hugging Face toolkit, for `make bench ARGS=batched-inside`.
 
 A line on standard input names texts and settings, as JSON: {"texts": "even", "settings": {"batch_inside": true}}. The
-answer is a line too: {"seconds": …, "requests": …}. The server starts first, and ends with the input.
+answer is a line too: {"seconds": …, "cpu": …, "requests": …}, where the CPU seconds are the server's. The server starts
+first, and ends with the input.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from contract.front import ENDPOINT, Container, Front
@@ -70,15 +72,32 @@ def measured(front: Front, records: Sequence[str], settings: Mapping[str, Any]) 
             **settings,
         )
     )
-    event, before = event_of(dict(enumerate(records)), 1), front.requests
+    event, before, cpu = event_of(dict(enumerate(records)), 1), front.requests, server_cpu_seconds()
     with contextlib.redirect_stdout(None):
         started = time.perf_counter()
         inference.process(event, Context())
         seconds = time.perf_counter() - started
+    cpu = server_cpu_seconds() - cpu
     scored = len(front.taken("results"))
     if scored != len(records):
         raise RuntimeError(f"{scored} of {len(records)} records were scored")
-    return {"seconds": seconds, "requests": front.requests - before}
+    return {"seconds": seconds, "cpu": cpu, "requests": front.requests - before}
+
+
+def server_cpu_seconds() -> float:
+    """Return the CPU time of all processes of the server so far: those of the session that it began. On Linux."""
+    stats = [fields for file in Path("/proc").glob("[0-9]*/stat") if (fields := _stat(file))]
+    (session,) = {fields[3] for fields in stats if int(fields[1]) == os.getpid() and fields[3] != str(os.getsid(0))}
+    ticks = sum(int(fields[11]) + int(fields[12]) for fields in stats if fields[3] == session)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _stat(file: Path) -> list[str]:
+    """Return the fields behind a process's name, from its state on (proc_pid_stat(5)); none if it is gone."""
+    try:
+        return file.read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":

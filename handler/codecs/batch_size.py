@@ -9,11 +9,11 @@ from .base import Item
 
 logger = logging.getLogger(__name__)
 
-# Texts of a language of letters have about four characters a token; only the relation of lengths to each other counts.
+# Texts of a language of letters have about four characters a token.
 BYTES_PER_TOKEN = 4
-# Inputs of one batch are padded to the longest. What a batch saves is a forward pass for each input, which takes as long
-# as 30 to 40 tokens more do: a model of 66 million parameters on two processors, and a smaller one on one. So a batch
-# is worth it as long as the padding is less than that for each input (docs/benchmarks.md, batched-inside).
+# Inputs of one batch are padded to the longest. What a batch saves is a forward pass for each input, which takes as
+# long as 30 to 45 tokens more do: a model of 66 million parameters on two processors, and a smaller one on one. So a
+# batch is worth it as long as the padding is less than that for each input (docs/benchmarks.md, batched-inside).
 MAX_PADDING_TOKENS = 24
 # Parts of the errors of pipelines that can't put inputs into a batch: a tokenizer without a pad token (transformers,
 # pipelines/base.py, pad_collate_fn), or a program of one's own that does not know the parameter.

@@ -57,6 +57,8 @@ refusals = st.sampled_from([None, None, None, {"Code": "InternalError", "SenderF
     requests_in_flight=st.integers(1, 4),
     receive_count=st.integers(4, 5),
     remaining_ms=st.sampled_from([500, 1500, 10_000]),
+    batch_inside=st.booleans(),
+    max_padded_tokens=st.sampled_from([0, 0, 20, 200]),
 )
 def test_every_record_reaches_exactly_one_outcome(
     monkeypatch: pytest.MonkeyPatch,
@@ -67,6 +69,8 @@ def test_every_record_reaches_exactly_one_outcome(
     requests_in_flight: int,
     receive_count: int,
     remaining_ms: int,
+    batch_inside: bool,
+    max_padded_tokens: int,
 ) -> None:
     with local_aws(monkeypatch) as aws:  # one per example: an abandoned request must not reach the next
         aws.script(*answers)
@@ -78,6 +82,8 @@ def test_every_record_reaches_exactly_one_outcome(
             requests_in_flight=requests_in_flight,
             max_request_bytes=800,
             max_receive_count=5,
+            batch_inside=batch_inside,
+            max_padded_tokens=max_padded_tokens,
         )
         everything = {f"m{number}" for number in range(len(batch))}
         raised, started = False, time.monotonic()

@@ -27,7 +27,7 @@ def template_of(edited_template: Edited) -> Callable[..., Path]:
     def edit(codec: str, *layers: str) -> Path:
         def change(document: Document) -> None:
             (function,) = document["resource"]["aws_lambda_function"].values()
-            function["environment"]["variables"]["CODEC"] = codec
+            function["environment"]["variables"] |= {"CODEC": codec, "BATCH_INSIDE": "false"}
             function["layers"] = list(layers)
 
         return edited_template(change)
