@@ -82,10 +82,9 @@ class Endpoints:
             message = f'The endpoint "{self._arn(name)}" has failed: it can only be deleted.'
             raise Refused(Rule.FAILED_IS_FINAL, message)
         new = self._configuration(request["EndpointConfigName"])
-        old = state.configurations.get(endpoint.configuration, {})
-        self._require_compatible(name, old, new)
+        self._require_compatible(name, endpoint.running, new)
         deployment = self._deployment(endpoint, request)
-        require_deployment(state, deployment, new, old)
+        require_deployment(state, deployment, new, endpoint.running)
         endpoint.next_configuration = request["EndpointConfigName"]
         self._enter(endpoint, UPDATING)
         reason = self.rollbacks.pop(0) if self.rollbacks else ""
@@ -142,8 +141,9 @@ class Endpoints:
         described = endpoint.described
         described["EndpointConfigName"] = configuration
         endpoint.next_configuration = ""
+        endpoint.running = self._state.configurations.get(configuration, endpoint.running)
         if counts:
-            self._count(described, self._state.configurations.get(configuration, {}))
+            self._count(described, endpoint.running)
         described.pop("FailureReason", None)
         self._come_to(endpoint, IN_SERVICE)
 

@@ -185,15 +185,14 @@ class Scaling:
             raise Refused(Rule.VARIANT_EXISTS, f"The endpoint {parts[1]} does not exist.")
         if endpoint.status != IN_SERVICE:
             raise Refused(Rule.IN_SERVICE, f"The endpoint {parts[1]} is {endpoint.status}, not InService.")
-        configuration = self._state.configurations.get(endpoint.configuration, {})
-        for variant in variants_of(configuration):
+        for variant in variants_of(endpoint.running):
             type_, serverless = variant.get("InstanceType", ""), variant.get("ServerlessConfig", {})
             scaled = type_ if dimension == INSTANCES else serverless.get("ProvisionedConcurrency")
             if variant["VariantName"] == parts[3] and scaled:
                 if type_.startswith("ml.t"):
                     message = f"The instance type {type_} of {resource} is burstable and can't be scaled."
                     raise Refused(Rule.BURSTABLE, message)
-                return endpoint, {**variant, "asynchronous": "AsyncInferenceConfig" in configuration}
+                return endpoint, {**variant, "asynchronous": "AsyncInferenceConfig" in endpoint.running}
         raise Refused(Rule.VARIANT_EXISTS, f"The endpoint {parts[1]} has no variant {parts[3]} with {dimension}.")
 
     def _bounds(self, request: Fields, target: Fields, endpoint: Endpoint, variant: Fields) -> tuple[int, int]:

@@ -103,6 +103,8 @@ class Endpoint:
 
     described: Fields
     """Its answer to DescribeEndpoint."""
+    running: Fields = field(default_factory=dict)
+    """The configuration that it runs on, which may have been deleted since."""
     next_configuration: str = ""
     """The configuration that it is on its way to."""
     due: float = 0.0

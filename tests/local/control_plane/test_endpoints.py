@@ -185,6 +185,14 @@ def test_instances_that_become_serverless(account: Account) -> None:
     account.update("next")
 
 
+@breaks(Rule.SERVERLESS_STAYS_OUT, f'The endpoint "{ARN}" runs on instances and can\'t be updated to a serverless one.')
+def test_instances_that_become_serverless_after_their_configuration_is_gone(account: Account) -> None:
+    account.serving()
+    account.configuration("next", serverless())
+    account.sagemaker.delete_endpoint_config(EndpointConfigName="c")
+    account.update("next")
+
+
 def test_serverless_may_become_instances_once(account: Account) -> None:
     account.serving(serverless())
     account.configuration("next", on_instances())
