@@ -223,7 +223,7 @@ def _without_second_pipeline(stack: StackSettings) -> StackSettings:
 
 
 SCHEDULE = (
-    ScheduledCapacity(name="day", schedule="cron(0 7 ? * MON-FRI *)", min_instances=2, max_instances=10),
+    ScheduledCapacity(name="day", schedule="cron(0 7 ? * MON-FRI *)", min_instances=2, max_instances=8),
     ScheduledCapacity(name="night", schedule="cron(0 19 ? * MON-FRI *)", min_instances=2, max_instances=4),
 )
 CAPTURE = DataCapture(location="s3://rehearsal-audit/capture/", sampling_percent=10)

@@ -35,6 +35,8 @@ def record() -> Record:
             Step("prod", "apply", 8.0, failure="no rights"),
             Step("prod", "memory: copy", 1.0, settings=["pipelines.language.function.memory_mib: 512 -> 1024"]),
             Step("prod", "memory: plan", 4.0, changes=[queue, queue], plan="~ <function>"),
+            Step("prod", "memory: second plan", 1.0),
+            Step("prod", "variants: apply, refused", 1.0),
             Step("prod", "max: copy", 1.0, skipped=True, remark="not changed: its endpoint is serverless"),
             Step("prod", "min: apply", 1.0, failure="SageMaker refused"),
         ],
@@ -49,13 +51,14 @@ def test_steps_are_rows_and_stacks_are_columns(record: Record) -> None:
         ["apply", "10.0", "failed"],
         ["score", "skipped", "-"],
         ["changes", "-", "failed"],
-        ["in all", "13", "18"],
+        ["in all", "13", "20"],
     ]
 
 
 def test_each_change_is_a_row_with_what_came_of_it(record: Record) -> None:
     assert list(change_rows(record)) == [
-        ["memory", "prod", "2", "5", "as expected, second plan empty"],
+        ["memory", "prod", "2", "6", "as expected, second plan empty"],
+        ["variants", "prod", "0", "1", "as expected"],
         ["max", "prod", "0", "1", "not changed: its endpoint is serverless"],
         ["min", "prod", "0", "1", "SageMaker refused"],
     ]
