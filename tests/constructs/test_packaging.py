@@ -11,8 +11,9 @@ from constructs_lib.settings.handler import HANDLER_PACKAGE
 
 from tests.constructs.synthesized import Synthesized
 
-# A bound on what each cold start fetches and compiles.
-MAX_ZIP_BYTES = 96 * 1024
+# A bound on what each cold start fetches. What a deployment does not use (chats, identities, other sinks) is in the zip
+# and is not imported, so the bound is on the size and not on the time; that has a benchmark of its own.
+MAX_ZIP_BYTES = 104 * 1024
 
 
 def _package(folder: Path, files: dict[str, str]) -> Path:
