@@ -79,9 +79,9 @@ def _resources(before: Document, after: Document) -> Iterator[tuple[str, str, Do
 
 def _name(document: Document, id_: str, block: Document) -> str:
     """Return the name that the resource has in AWS, or else its address in Terraform without the hash."""
-    names = ("name", "function_name", "alarm_name", "dashboard_name")
+    names = ("name", "name_prefix", "function_name", "alarm_name", "dashboard_name")
     named = next((block[name] for name in names if name in block and "${aws_" not in block[name]), None)
-    return re.sub(r"-[0-9a-f]{8}$", "-HASH", _readable(document, named or re.sub(r"_[0-9A-F]{8}$", "", id_)))
+    return re.sub(r"-[0-9a-f]{8}-?$", "-HASH", _readable(document, named or re.sub(r"_[0-9A-F]{8}$", "", id_)))
 
 
 def _rights(document: Document, kind: str, id_: str, block: Document) -> Iterator[str]:

@@ -110,10 +110,14 @@ class ServiceRole(Construct):
             return
         rendered = [statement.render() for statement in statements]
         name, document = f"{self._prefix}{policy_name}", policy_document(*rendered)
+        # The provider ends a prefix in digits of its own. Settings that go back after an update has failed bring the
+        # same content again; under the same name, Terraform would then delete the new policy in place of the old one.
+        prefix = f"{content_name(self, policy_name, name, rendered)}-" if follows_content else None
         policy = IamRolePolicy(
             self,
             policy_name,
-            name=content_name(self, policy_name, name, rendered) if follows_content else name,
+            name=None if follows_content else name,
+            name_prefix=prefix,
             role=self._name,
             policy=document,
             # One that goes does so once whatever depends on it no longer does.

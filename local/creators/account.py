@@ -1,6 +1,7 @@
 """The account, its roles, tables, objects and logs."""
 
 from typing import Any
+from uuid import uuid4
 
 from local.aws import Aws
 from local.creators.base import Arguments, Creator, camel_case
@@ -55,10 +56,12 @@ class AccountResources(Creator):
         return {"id": role["RoleName"], "arn": role["Arn"], "unique_id": role["RoleId"]}
 
     def _role_policy(self, arguments: Arguments) -> dict[str, Any]:
+        prefix = arguments.pop("name_prefix", "")
+        name = f"{prefix}{uuid4().hex}" if prefix else arguments.pop("name")
         self.aws.iam.put_role_policy(
-            RoleName=arguments.pop("role"), PolicyName=arguments.pop("name"), PolicyDocument=arguments.pop("policy")
+            RoleName=arguments.pop("role"), PolicyName=name, PolicyDocument=arguments.pop("policy")
         )
-        return {}
+        return {"name": name}
 
     def _log_group(self, arguments: Arguments) -> dict[str, Any]:
         logs, name = self.aws.logs, arguments.pop("name")

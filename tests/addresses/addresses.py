@@ -35,6 +35,7 @@ GOLDEN = Path(__file__).with_name("golden.txt")
 # Arguments that name a thing in AWS: a change of one makes Terraform replace it, and callers lose it.
 NAMES = (
     "name",
+    "name_prefix",
     "function_name",
     "alarm_name",
     "dashboard_name",

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 
+def policy_name(policy: dict[str, Any]) -> str:
+    """Return an inline policy's name, without the digits in which the provider ends one that follows its content."""
+    name: str = policy.get("name") or policy["name_prefix"].removesuffix("-")
+    return name
+
+
 class Synthesized:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.document = document
@@ -27,7 +33,9 @@ class Synthesized:
     def policies(self, role: str) -> dict[str, list[dict[str, Any]]]:
         """Return the statements of a role's inline policies by policy name, without the hash of what they say."""
         return {
-            re.sub(r"-([0-9a-f]{8}|\$\{substr\(.*\)\})$", "", policy["name"]): json.loads(policy["policy"])["Statement"]
+            re.sub(r"-([0-9a-f]{8}|\$\{substr\(.*\)\})$", "", policy_name(policy)): json.loads(policy["policy"])[
+                "Statement"
+            ]
             for name, policy in self.all("aws_iam_role_policy").items()
             if f"{role}_role_" in name
         }

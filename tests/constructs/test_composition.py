@@ -30,6 +30,7 @@ from cdktf_cdktf_provider_aws.sqs_queue import SqsQueue
 from constructs import Construct
 
 from tests.constructs.conftest import SynthInPlainStack
+from tests.constructs.synthesized import policy_name
 
 QUEUE = ExistingQueue(
     name="orders", dead_letter_queue_name="orders-dead", visibility_timeout_seconds=360, max_receive_count=5
@@ -144,7 +145,7 @@ def test_constructs_of_the_library_say_how_they_are_set(
     synthesized = synth_in_plain_stack(build)
     assert set(synthesized.all("aws_sqs_queue")) == {"own_results_queue", "shared_dead-letter_queue", "shared_queue"}
     assert set(synthesized.all("aws_sagemaker_endpoint")) == {"model_endpoint"}
-    assert "consume-shared" in {policy["name"].removeprefix("own-inference-") for policy in _policies(synthesized)}
+    assert "consume-shared" in {policy_name(policy).removeprefix("own-inference-") for policy in _policies(synthesized)}
 
 
 def _policies(synthesized: Any) -> list[dict[str, Any]]:

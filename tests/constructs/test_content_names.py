@@ -27,7 +27,7 @@ from cdktf_cdktf_provider_aws.data_aws_ssm_parameter import DataAwsSsmParameter
 from cdktf_cdktf_provider_aws.data_aws_subnets import DataAwsSubnets
 
 from tests.constructs.everything import EVERYTHING
-from tests.constructs.synthesized import Synthesized
+from tests.constructs.synthesized import Synthesized, policy_name
 
 Plain = Callable[[Callable[[TerraformStack], object]], Synthesized]
 
@@ -114,10 +114,19 @@ def test_names_are_plain_where_only_account_and_region_are_left_to_terraform(
         assert re.fullmatch("dev-language-[0-9a-f]{8}", synthesized.one(kind)["name"])
 
 
+def test_a_right_that_comes_back_has_digits_of_its_own(synth_pipeline: Callable[..., Synthesized]) -> None:
+    # After an update that failed, the old policy is still to be deleted: a new one of its name would go with it.
+    synthesized = synth_pipeline(endpoint=EndpointSettings(model=MODEL, capacity=INSTANCES))
+    policy = synthesized.one("aws_iam_role_policy", "endpoint_role_pull-image")
+    assert "name" not in policy
+    assert re.fullmatch("pull-image-[0-9a-f]{8}-", policy["name_prefix"])
+
+
 def _policy_name(synth_pipeline: Callable[..., Synthesized], policy: str, **changes: Any) -> str:
     endpoint = EndpointSettings(**{"model": MODEL, "capacity": INSTANCES, **changes})
     synthesized = synth_pipeline(endpoint=endpoint)
-    name: str = synthesized.one("aws_iam_role_policy", f"endpoint_role_{policy}")["name"]
+    found = synthesized.one("aws_iam_role_policy", f"endpoint_role_{policy}")
+    name = policy_name(found)
     assert (
         synthesized.reference("aws_iam_role_policy", f"endpoint_role_{policy}")
         in synthesized.one("aws_sagemaker_model")["depends_on"]
@@ -176,7 +185,7 @@ def test_a_right_that_only_terraform_knows_is_named_by_it(synth_in_plain_stack: 
         ModelEndpoint(stack, "endpoint", name="scorer", settings=EndpointSettings(model=model, capacity=INSTANCES))
 
     synthesized = synth_in_plain_stack(build)
-    name = synthesized.one("aws_iam_role_policy", "read-model")["name"]
+    name = policy_name(synthesized.one("aws_iam_role_policy", "read-model"))
     (content,) = (value for id_, value in synthesized.document["locals"].items() if "read-model" in id_)
     assert name.startswith("read-model-${substr(nonsensitive(sha256(jsonencode(local.")
     assert content[1:] == [f"{synthesized.readable('arn:')}{_partition(synthesized)}:s3:::models/${{var.key}}"]

@@ -18,7 +18,7 @@ from cdktf import TerraformStack
 
 from tests.constructs.conftest import Synth, SynthInPlainStack
 from tests.constructs.endpoints import ASYNC, CONFIGURATION, CONTAINER, KEY, VPC, endpoint_with
-from tests.constructs.synthesized import Synthesized
+from tests.constructs.synthesized import Synthesized, policy_name
 
 OTHER_KEY = "arn:aws:kms:eu-central-1:123456789012:key/5678abcd"
 
@@ -109,7 +109,7 @@ def test_an_existing_role_gets_the_policies(synth_pipeline: Synth) -> None:
     assert synthesized.one("aws_sagemaker_model")["execution_role_arn"] == role.arn
     assert not any("endpoint" in name for name in synthesized.all("aws_iam_role"))
     policies = [p for p in synthesized.all("aws_iam_role_policy").values() if p["role"] == "scorer"]
-    assert {re.sub("-[0-9a-f]{8}$", "-HASH", policy["name"]) for policy in policies} == {
+    assert {re.sub("-[0-9a-f]{8}$", "-HASH", policy_name(policy)) for policy in policies} == {
         "dev-language-endpoint-pull-image-HASH",
         "dev-language-endpoint-watch-alarms-HASH",
         "dev-language-endpoint-write-logs-and-metrics",
