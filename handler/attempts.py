@@ -97,7 +97,7 @@ class Attempt:
         self.halvings = 0
         """Number of failed requests that it is a part of."""
         self.has_batch_size = False
-        """Whether the model was to score its items as one batch."""
+        """Whether its last request asked the model to score its items as one batch."""
         self.refused_batch = ""
         """Error of the request with a batch size that this one repeats without."""
         self.started = self.ended = 0.0
@@ -198,8 +198,6 @@ class Requests:
             if busy.isdisjoint(attempt.groups):
                 self._requests += 1
                 attempt.tries, attempt.started = attempt.tries + 1, time.monotonic()
-                if self._batch_size is not None:
-                    attempt.has_batch_size = bool(self._batch_size.of(attempt.items))
                 self._running[self._executor.submit(attempt)] = attempt
             else:
                 waiting.append(attempt)

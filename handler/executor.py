@@ -74,6 +74,8 @@ class Executor:
         finally:
             # Measured here: the thread that waits for the answer may be busy admitting records.
             attempt.ended = time.monotonic()
+            if self.batch_size is not None:
+                attempt.has_batch_size = self.batch_size.used()
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self._requests_in_flight, thread_name_prefix="inference")

@@ -1,6 +1,7 @@
 """The `batch_size` of requests to a transformers pipeline, which else scores the inputs of a request one by one."""
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Sequence
 
@@ -48,6 +49,7 @@ class BatchSize:
         self._refuses: set[Target] = set()
         self._on_trial: set[Target] = set()
         self._trials: Counter[Target] = Counter()
+        self._thread = threading.local()
 
     def of(self, items: Sequence[Item]) -> int:
         """Return the batch size for a request; 0 if its inputs are to be scored one by one.
@@ -60,6 +62,20 @@ class BatchSize:
         lengths = [estimated_tokens(item) for item in items]
         padding = len(lengths) * max(lengths) - sum(lengths)
         return len(items) if padding <= MAX_PADDING_TOKENS * len(lengths) else 0
+
+    def use(self, items: Sequence[Item]) -> int:
+        """Return the batch size for the request that this thread is about to send, for `used` to tell."""
+        self._thread.size = size = self.of(items)
+        return size
+
+    def used(self) -> bool:
+        """Whether the request that this thread has sent had a batch size.
+
+        What is known of the target may have changed since it was encoded, so it can't be asked for anew.
+        """
+        size: int = getattr(self._thread, "size", 0)
+        self._thread.size = 0
+        return size > 0
 
     def worked(self, target: Target) -> None:
         """Remember that a request with a batch size succeeded."""

@@ -108,7 +108,7 @@ class HuggingFaceCodec(Framed):
 
     def encode(self, items: Sequence[Item]) -> bytes:
         if not self._bare and not items[0].alone:
-            size = self.batch_size.of(items) if self.batch_size else 0
+            size = self.batch_size.use(items) if self.batch_size else 0
             return with_batch_size(super().encode(items), items[0].group_key, size)
         (item,) = items
         parameters = f',"parameters":{item.group_key}'.encode() if item.group_key else b""

@@ -156,6 +156,17 @@ def test_a_refusal_for_the_endpoints_own_sake_says_nothing_of_batches(aws: Local
     assert batch_sizes(aws) == [8, 4, 4]
 
 
+def test_a_request_counts_by_what_it_was_sent_with_and_not_by_what_is_known_since() -> None:
+    """One that was launched before a trial and encoded after its begin went without, and proves nothing of batches."""
+    batch_size, items = BatchSize(), [item(8), item(8, 1)]
+    target = items[0].target
+    assert (batch_size.use(items), batch_size.used(), batch_size.used()) == (2, True, False)
+    assert batch_size.goes_without(target, "bad input")
+    assert (batch_size.use(items), batch_size.used()) == (0, False)
+    batch_size.tried(target, succeeded=False, detail="bad input")
+    assert (batch_size.use(items), batch_size.used()) == (2, True)
+
+
 def test_trials_are_few() -> None:
     batch_size, target = BatchSize(), item(8).target
     for _ in range(MAX_TRIALS):
