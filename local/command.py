@@ -26,8 +26,13 @@ def execute(parse: Callable[[Sequence[str] | None], Options], arguments: Sequenc
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    return guarded(lambda: run(parse(arguments), Console()))
+
+
+def guarded(act: Callable[[], int]) -> int:
+    """Return the exit status of a command: its own, or that of an error of the user's, which is told in one line."""
     try:
-        return run(parse(arguments), Console())
+        return act()
     except LocalRunError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
