@@ -17,25 +17,21 @@ from capacity.reading import pipelines_of
 from capacity.study import study
 from capacity.study_text import study_lines
 from capacity.work import Work
+from local.command import guarded
 from local.errors import LocalRunError, UsageError
 from local.output import OutputFolder
 from local.synthesis import stacks_in, synthesize_all
 from local.template import Template
 
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 answered, 1 failed, 2 wrong usage, 130 interrupted."""
-    try:
-        options = parse(arguments)
-        print(_brief(options) if options.brief else _answers(options))
-    except LocalRunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    options = parse(arguments)
+    print(_brief(options) if options.brief else _answers(options), flush=True)
     return 0
 
 

@@ -205,7 +205,9 @@ def metrics_line(requests: float) -> str:
         metrics.request(0.025, 10)
     dimensions = {"Endpoint": "x" * 24, "FunctionName": "x" * 32}
     lines = metrics.lines(namespace="SageMakerInference", dimensions=dimensions, ledger=Ledger([]), limit=2, cold=False)
-    return next(iter(lines))
+    line = json.loads(next(iter(lines)))
+    # Times that were measured just now, in as many digits as they usually have.
+    return json.dumps(line | {"SinkLatency": 12.345, "HandlerOverhead": 1.234}, separators=(",", ":"))
 
 
 def _storage(pipeline: Pipeline, usage: Usage, prices: Prices) -> Iterator[Item]:

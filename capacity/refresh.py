@@ -20,6 +20,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from capacity.prices import TABLE, read_table
+from local.command import guarded
 from local.errors import LocalRunError, UsageError
 from tools.instance_table import table as instance_table
 
@@ -62,16 +63,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 written, 1 the API failed, 2 wrong usage."""
     parser = argparse.ArgumentParser(prog="make prices", description="Renew the prices from the AWS Price List API.")
     parser.add_argument("--regions", nargs="+", metavar="REGION", help="by default every region that has instances")
-    try:
-        for line in refresh(boto3.client("pricing", region_name=API_REGION), parser.parse_args(arguments).regions):
-            print(line)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except LocalRunError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+    def run() -> int:
+        client = boto3.client("pricing", region_name=API_REGION)
+        for line in refresh(client, parser.parse_args(arguments).regions):
+            print(line, flush=True)
+        return 0
+
+    return guarded(run)
 
 
 def refresh(

@@ -31,8 +31,13 @@ def status_of(work: Callable[[], int]) -> int:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
+    return guarded(work)
+
+
+def guarded(act: Callable[[], int]) -> int:
+    """Return the exit status of a command: its own, or that of an error of the user's, which is told in one line."""
     try:
-        return work()
+        return act()
     except LocalRunError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.measure import BenchmarkError
 from capacity.check import handler_check, local_check
 from capacity.check.comparison import Comparison, table, verdicts
+from local.command import guarded
 from local.emulator import PROJECT
 from local.errors import LocalRunError, UsageError
 
@@ -20,21 +21,20 @@ PAGE = PROJECT / "docs" / "capacity.md"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 0 checked, whether or not all hold; 1 a measurement failed; 2 wrong usage."""
-    try:
-        names, publishing = _parse(arguments)
-        for name in names:
-            load = os.getloadavg()[0]
-            found = list(CHECKS[name]())
-            text = _text(found, load)
-            print(f"{name}\n\n{text}\n")
-            if publishing:
-                publish(name, text)
-    except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except (BenchmarkError, LocalRunError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    return guarded(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    names, publishing = _parse(arguments)
+    for name in names:
+        load = os.getloadavg()[0]
+        try:
+            text = _text(list(CHECKS[name]()), load)
+        except BenchmarkError as error:
+            raise LocalRunError(str(error)) from error
+        print(f"{name}\n\n{text}\n", flush=True)
+        if publishing:
+            publish(name, text)
     return 0
 
 

@@ -1,6 +1,6 @@
 """The local run at three settings: MiniStack, the function's processes, and a model that sleeps a known time.
 
-The constants of the profile `local` are measured first and apart, by two runs with another model and other counts.
+The constants of the profile `local` are measured apart, by two runs with another model and other counts of messages.
 """
 
 import json
@@ -49,8 +49,8 @@ class Setting(NamedTuple):
         return f"{self.messages:,} messages at once, {self.concurrency} invocations, {model}"
 
 
-# The two that the constants come from: the emulator sets their throughput.
-CALIBRATION = (Setting(0.001, 0.0, 4, 200), Setting(0.001, 0.0, 4, 1000))
+# The constants come from a short and a long run, in which the emulator sets the throughput.
+CALIBRATION_SECONDS, FEW, MANY = 0.001, 150, 700
 SETTINGS = (Setting(0.2, 0.01, 2, 300), Setting(0.5, 0.02, 5, 400), Setting(0.05, 0.005, 5, 800))
 
 
@@ -59,21 +59,19 @@ def check() -> Iterator[Comparison]:
     with tempfile.TemporaryDirectory(prefix="capacity-check-") as name:
         folder = Path(name)
         template = synthesize("main", "dev", folder / "synthesized")
-        profile = calibrate(folder, template)
         for setting in SETTINGS:
-            runs = [_run(folder, template, setting) for _ in range(REPEATS)]
-            rates = [run.per_second for run in runs]
-            yield Comparison(
-                str(setting), runs[rates.index(max(rates))], predict(template, setting, profile), noise(rates)
-            )
+            # just before, because others use the machine too, and what they leave of it changes by the minute
+            profile = calibrate(folder, template, setting.concurrency)
+            measured, spread = _quietest(folder, template, setting)
+            yield Comparison(str(setting), measured, predict(template, setting, profile), spread)
 
 
-def calibrate(folder: Path, template: Path) -> Profile:
+def calibrate(folder: Path, template: Path, concurrency: int) -> Profile:
     """Return the emulator's time for a batch, and the start of the function, from a short and a long run."""
-    short, long = (_quietest(folder, template, setting)[0] for setting in CALIBRATION)
-    few, many = CALIBRATION[0].messages, CALIBRATION[1].messages
-    seconds = [few / short.per_second, many / long.per_second]
-    each = max(1e-5, (seconds[1] - seconds[0]) / (many - few))
+    settings = (Setting(CALIBRATION_SECONDS, 0.0, concurrency, count) for count in (FEW, MANY))
+    short, long = (_run(folder, template, setting) for setting in settings)
+    seconds = [FEW / short.per_second, MANY / long.per_second]
+    each = max(1e-5, (seconds[1] - seconds[0]) / (MANY - FEW))
     return Profile(
         name="local",
         invocation_cpu=0.0,
@@ -83,7 +81,7 @@ def calibrate(folder: Path, template: Path) -> Profile:
         round_trip=0.0,
         between=0.0,
         shared=10 * each,  # the emulator takes ten messages a batch
-        first=max(0.0, seconds[0] - few * each),
+        first=max(0.0, seconds[0] - FEW * each),
         origin="two runs of the local emulator with a model that answers at once",
     )
 
