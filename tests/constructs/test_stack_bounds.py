@@ -123,10 +123,10 @@ def test_an_environment_over_lambdas_limit_is_said_before_anything_is_built(
         return [str(violation) for violation in check_stack("dev", settings)]
 
     assert said(4073) == [
-        "dev/a function.environment = '5217 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
+        "dev/a function.environment = '5320 bytes': must be at most 4096 bytes; PARAMETERS alone has 4092 (Lambda "
         "quotas)"
     ]
-    assert said(2900) == []
+    assert said(2800) == []
 
 
 @pytest.mark.parametrize("pipelines", [{}, [], {"x": None}, {1: None}])

@@ -74,15 +74,27 @@ def notifications(aws: LocalAws) -> Notifications:
 POINTER = '{"s3": "s3://calls/incoming/4711.wav"}'
 
 
-@pytest.mark.parametrize("body", [POINTER, s3("incoming/4711.wav", bucket="calls")], ids=["pointer", "notification"])
+HEAD = "HEAD calls/incoming/4711.wav"
+NOTIFICATION = s3("incoming/4711.wav", bucket="calls")
+
+
+@pytest.mark.parametrize(
+    ("body", "envelope", "expected"),
+    [
+        (POINTER, "refuse", [HEAD]),
+        (NOTIFICATION, "s3", [HEAD]),
+        # What may be a CloudEvent has an identity of its own, which waits beside the request.
+        (NOTIFICATION, "auto", [HEAD, "PUT payloads/in/m0.context.json"]),
+    ],
+)
 @pytest.mark.parametrize("codec", ["single", "huggingface", "csv"])
 def test_an_object_is_submitted_where_it_lies_with_its_type(
-    aws: LocalAws, submit: Build, body: str, codec: str
+    aws: LocalAws, submit: Build, body: str, envelope: str, expected: list[str], codec: str
 ) -> None:
     calls: list[str] = []
     aws.refuse_object = lambda method, name: calls.append(f"{method} {name}")
-    assert outcomes(aws, submit(envelope="auto", codec=codec), make_event([body])) == each([0], SUCCEEDED)
-    assert calls == ["HEAD calls/incoming/4711.wav"]
+    assert outcomes(aws, submit(envelope=envelope, codec=codec), make_event([body])) == each([0], SUCCEEDED)
+    assert calls == expected
     (request,) = aws.requests
     assert request.sagemaker_headers["inputlocation"] == "s3://calls/incoming/4711.wav"
     assert request.sagemaker_headers["content-type"] == "audio/wav"

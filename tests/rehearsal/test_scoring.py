@@ -1,13 +1,16 @@
 """Which deployed pipelines messages are sent through, and what is read from Terraform's state for it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
+
+from constructs_lib import ResultsSettings
 
 import pytest
 
 import main
-from examples import async_scale_to_zero, bring_your_own, several_models
+from examples import several_models
 from local.options import Options
 from local.template import Template
 from rehearsal.scoring import Applied, NotScoredError, _without_lists, pipelines_of, score
@@ -19,14 +22,13 @@ def configuration(folder: Path, stacks: Any, name: str) -> Path:
     return synthesize_settings(name, stacks[name], folder)
 
 
+def _unseen(pipeline: Any) -> Any:
+    return replace(pipeline, results=ResultsSettings(sink="none"))
+
+
+UNSEEN = {"dev": replace(main.STACKS["dev"], pipelines={"language": _unseen(main.STACKS["dev"].pipelines["language"])})}
 NOT_SCORED = {
-    "asynchronous": (
-        async_scale_to_zero.STACKS,
-        "calls",
-        None,
-        "its endpoint is asynchronous, and the local one is not",
-    ),
-    "of others": (bring_your_own.STACKS, "crm", None, "the queue crm-events-dead exists already, elsewhere; "),
+    "unseen": (UNSEEN, "dev", None, "its results go to none, so nobody could see them"),
     "filtered": (pipelines.STACKS, "governed", None, "its filters would drop the messages of a rehearsal"),
 }
 
