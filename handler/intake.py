@@ -106,19 +106,20 @@ class Intake:
             return
         examined = list(admissions)
         # Of records that mean the same only the first is claimed: the others come again, and find its result.
-        sendable = {item.record.event_id: item.record for item in reversed(examined) if isinstance(item, Item)}
-        claims = self._memory.claim([*reversed(sendable.values())], seconds, self._pool, until)
+        first = {item.record.event_id: item.record for item in reversed(examined) if isinstance(item, Item)}
+        claims = self._memory.claim([*reversed(first.values())], seconds, self._pool, until)
         for admission in examined:
-            if isinstance(admission, Item) and admission.record.message_id not in claims:
-                yield Unready(admission.record, Fault.IN_PROGRESS, Fault.IN_PROGRESS.value)
-                continue
-            claim = claims.get(admission.record.message_id)
-            if claim is None or claim.is_ours:
+            record = admission.record
+            claimant = first.get(record.event_id, record) if isinstance(admission, Item) else record
+            claim = claims.get(claimant.message_id)
+            if claim is not None and claim.is_ours and claimant is not record:
+                yield Unready(record, Fault.IN_PROGRESS, Fault.IN_PROGRESS.value)
+            elif claim is None or claim.is_ours:
                 yield admission
             elif claim.fault:
-                yield Unready(admission.record, claim.fault, claim.fault.value)
+                yield Unready(record, claim.fault, claim.fault.value)
             else:
-                yield Remembered(admission.record, claim.result, _location_of(admission))
+                yield Remembered(record, claim.result, _location_of(admission))
 
     def _content(self, record: Record, account: str) -> "tuple[Record, Payload | _Fetched | Unfit | Blank]":
         """Open a message, and start reading the object that it points to; return the record with its identity."""

@@ -33,7 +33,6 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return _synth(tmp_path_factory.mktemp("fast"))
 
 
-@pytest.mark.xdist_group("slow-synth")
 def test_the_slow_way_synthesizes_the_same(fast: dict[str, bytes], tmp_path: Path) -> None:
     assert set(fast) == {"dev", "prod"}
     assert _synth(tmp_path, CONSTRUCTS_LIB_FAST_SYNTH="0") == fast
@@ -244,7 +243,6 @@ def test_without_any_folder_to_write_to_there_is_no_cache(monkeypatch: pytest.Mo
     assert jsii_door._cache_variables() == {"JSII_RUNTIME_PACKAGE_CACHE": "disabled"}
 
 
-@pytest.mark.xdist_group("slow-synth")
 def test_a_stack_synthesizes_without_a_home_and_without_a_cache(tmp_path: Path, fast: dict[str, bytes]) -> None:
     (tmp_path / "file").write_text("")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("JSII_RUNTIME")}

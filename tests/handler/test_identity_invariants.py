@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from handler.batch import BatchInference
@@ -46,6 +46,15 @@ records = st.builds(
 )
 
 
+# Two that mean the same in one message: the second finds the first one's result when the message comes again.
+@example(
+    batch=[Sent("a", 0, ""), Sent("a", 0, "")],
+    answers=[],
+    entries=[],
+    identity="key",
+    envelope="a list of events",
+    packed=1,
+)
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batch=st.lists(records, min_size=1, max_size=16),

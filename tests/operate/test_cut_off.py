@@ -18,8 +18,6 @@ from operate.errors import UsageError
 from tests.operate.conftest import Desk, Stack, as_a_process
 from tests.operate.killed import HOLD_SECONDS, STEPS
 
-pytestmark = pytest.mark.xdist_group("operate")
-
 LETTERS = ["m0", "m1", "m2"]
 UNKNOWN = {"after begin to send", "before send", "after send", "before note that it was sent"}
 

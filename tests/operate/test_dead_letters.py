@@ -20,8 +20,6 @@ from operate.dead_letters.scan import Scan
 from operate.pipelines import QueueFacts
 from tests.operate.conftest import Desk, Said, Stack, text_attributes
 
-pytestmark = pytest.mark.xdist_group("operate")
-
 
 def letters(desk: Desk, stack: Stack, *arguments: object) -> Said:
     return desk("dead-letters", "--stack", stack.name, *arguments)

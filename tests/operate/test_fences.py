@@ -17,8 +17,6 @@ from local.emulator import ACCOUNT, PROJECT
 from operate.text import HIDDEN, printable
 from tests.operate.conftest import REGION, Desk, Stack, as_a_process, text_attributes
 
-pytestmark = pytest.mark.xdist_group("operate")
-
 
 def purge(desk: Desk, *arguments: object) -> Any:
     return desk("dead-letters", *arguments, "purge", "--reason", "malformed", "--yes")

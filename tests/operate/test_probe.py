@@ -15,8 +15,6 @@ from operate.probe.mark import Mark
 from tests.operate.conftest import Desk, Stack
 from tests.operate.worker import working
 
-pytestmark = pytest.mark.xdist_group("operate")
-
 ACCOUNT = "123456789012"
 
 

@@ -34,7 +34,6 @@ from tests.operate.control_plane import ControlPlane
 from tests.operate.test_probe import environment_of
 from tests.operate.worker import working
 
-pytestmark = pytest.mark.xdist_group("operate")
 Testing.__test__ = False  # it is cdktf's, not a class of tests
 
 Statements = list[dict[str, Any]]

@@ -29,8 +29,6 @@ from operate.dead_letters.journal import Journal, Step
 from tests.local.conftest import synthesized_template
 from tests.operate.control_plane import ControlPlane
 
-pytestmark = pytest.mark.xdist_group("runbook")
-
 PAGE = PROJECT / "docs" / "runbook.md"
 ENDPOINT = "dev-language"
 SECONDS = 60

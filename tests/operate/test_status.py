@@ -16,8 +16,6 @@ from local.emulator import PROJECT
 from tests.operate.conftest import Desk, Stack
 from tests.operate.control_plane import ControlPlane, activity
 
-pytestmark = pytest.mark.xdist_group("operate")
-
 
 @pytest.fixture
 def healthy(stack: Stack, control_plane: ControlPlane) -> Stack:

@@ -14,8 +14,6 @@ PIP = ROOT / ".tools/pipenv/bin/python"  # .venv has none
 PAGE = ROOT / "docs/your-repository.md"
 FILES = re.compile(r"^`([\w.]+)`:\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-pytestmark = pytest.mark.xdist_group("stranger")
-
 
 def _run(*command: str | Path, cwd: Path) -> "subprocess.CompletedProcess[str]":
     """Run a command as somebody who knows nothing of this repository."""
