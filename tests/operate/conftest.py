@@ -217,6 +217,7 @@ def desk(environment: dict[str, str], capfd: pytest.CaptureFixture[str], monkeyp
     """Run a command of the desk in this process; one server holds all messages here, so none is waited for."""
     monkeypatch.setattr("operate.dead_letters.scan.WAIT_SECONDS", 0)
     monkeypatch.setattr("boto3.Session", QuickSession)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # which boto3 makes of that, and keeps
 
     def run(*arguments: object) -> Said:
         capfd.readouterr()
