@@ -248,7 +248,7 @@ def test_what_others_wrote_reaches_no_terminal_as_it_is(stack: Stack, desk: Desk
         shown = said.out + said.err
         assert not [c for c in shown if c != "\n" and not c.isprintable()], ascii(shown)
         assert "bad \\u202e\\u200b[red]markup[/red]" in shown
-        assert ("\\x9b2J\\x9d0;owned\\x9c\\x7f\\u202eevil\\u200b\\r\nbody" in shown) == ("--body" in action)
+        assert ("\\x9b2J\\x9d0;owned\\x9c\\x7f\\u202eevil\\u200b\\r\n    body" in shown) == ("--body" in action)
         assert ("\\x9bA" in shown) == ("show" in action)
 
 
