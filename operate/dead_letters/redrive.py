@@ -60,7 +60,7 @@ class Redrive:
     """Takes a line about a letter that is left alone."""
     _stopped_groups: set[str] = field(default_factory=set)
     _sent: set[str] = field(default_factory=set)
-    """Ids of the messages that it sent. One that fails at once comes back while the scan lasts: it would go in circles."""
+    """Ids of the messages that it sent: one that fails at once comes back while the scan lasts, and would go round."""
 
     def take(self, letter: DeadLetter) -> Outcome:
         """Redrive one letter. Raises DeskError if SQS can't be reached, or refuses more than this message."""

@@ -1,18 +1,23 @@
 """What a hostile sender, or a slip of the operator's, may try: it forges nothing, fills nothing and takes nothing."""
 
-import json
 import os
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from operate.clients import Clients
 from operate.dead_letters import scan as scan_module
+from operate.dead_letters.edit import EditFailedError, edited
 from operate.dead_letters.scan import Scan
 from operate.pipelines import QueueFacts
+from operate.probe import watchers
+from operate.probe.bodies import bodies
+from operate.probe.mark import MOST_MESSAGES, Mark
 from tests.operate.conftest import Desk, Stack, text_attributes
 from tests.operate.test_fences import on_a_terminal
 from tests.operate.test_probe import environment_of
@@ -59,3 +64,125 @@ def test_a_huge_attribute_is_shown_in_part(stack: Stack, desk: Desk) -> None:
     said = letters(desk, stack, "show")
     assert said.status == 0
     assert said.out.count("\\x9b") == 1999
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        ("yes", "yes wrote over 1,048,576 bytes, which no message may have"),
+        ("sh -c 'yes >&2'", "sh wrote over 1,048,576 bytes, which no message may have"),
+        ("sh -c 'setsid sleep 20 & echo x'", "sh took over 1 s"),
+    ],
+)
+def test_an_edit_that_writes_without_end_is_ended(
+    edit: str, why: str, stack: Stack, desk: Desk, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("operate.dead_letters.edit.TIMEOUT_SECONDS", 1)
+    id_ = stack.die("x")
+    said = letters(desk, stack, "redrive", "--yes", "--edit", edit)
+    assert (said.status, said.err) == (1, f"{id_}: {why}\n")
+    assert (stack.count(stack.dead), stack.count(stack.work)) == ((1, 0), (0, 0))
+
+
+def test_an_edit_that_is_ended_takes_with_it_what_it_started(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("operate.dead_letters.edit.TIMEOUT_SECONDS", 0.5)
+    with pytest.raises(EditFailedError):
+        edited(["sh", "-c", f"sleep 30 & echo $! > {tmp_path / 'pid'}; wait"], "x")
+    pid = int((tmp_path / "pid").read_text())
+    until = time.monotonic() + 10
+    while _runs(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _runs(pid), "what the edit started still runs"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_message_in_the_probes_trace_that_others_sent_is_theirs() -> None:
+    mark = Mark()
+    for rest in ("b7ad6b7169203331-01", "", "zz-00", f"{MOST_MESSAGES + 1:016x}-00", "0000000000000000-00"):
+        assert mark.number(mark.prefix + rest) is None, rest
+    assert mark.number(mark.of_message(MOST_MESSAGES - 1)) == MOST_MESSAGES - 1
+
+
+@pytest.mark.parametrize("body", ["[]", "[" * 100_000, "\x85"])
+def test_whatever_a_stranger_wrote_to_the_results_it_is_given_back(
+    body: str, stack: Stack, desk: Desk, monkeypatch: Any
+) -> None:
+    def with_a_stranger(*arguments: Any) -> Iterator[str]:
+        stack.put(body, {}, url=stack.results)
+        return bodies(*arguments)
+
+    monkeypatch.setattr("operate.probe.desk.bodies", with_a_stranger)
+    said = desk("smoke", "--stack", stack.name, "--yes", "--own-results")
+    assert said.status == 1
+    assert "a result of another's came to " in said.err
+    assert stack.count(stack.results) == (1, 0)
+
+
+def test_strange_objects_beside_the_results_end_no_probe(
+    make_stack: Callable[..., Stack], desk: Desk, monkeypatch: Any
+) -> None:
+    s3: Any = boto3.client("s3")
+    s3.create_bucket(Bucket="strange", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    monkeypatch.setattr("operate.probe.watchers.MOST_OBJECT_BYTES", 300_000)
+
+    def with_strangers(*arguments: Any) -> Iterator[str]:
+        for number, content in enumerate((b"\xff\xfe\x00", b"[" * 200_000, b"\n" * 400_000, b"9" * 5000)):
+            s3.put_object(Bucket="strange", Key=f"of/{number}", Body=content)
+        return bodies(*arguments)
+
+    monkeypatch.setattr("operate.probe.desk.bodies", with_strangers)
+    sink = {"RESULT_SINK": "s3", "RESULT_TARGET": "s3://strange/of/"}
+    stack = make_stack(**sink)
+    with working(stack, monkeypatch, environment_of(stack, sink)):
+        said = desk("smoke", "--stack", stack.name, "--yes")
+    assert said.status == 0, said.out + said.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_probe_that_is_told_to_end_while_it_begins_leaves_nothing(
+    number: signal.Signals, make_stack: Callable[..., Stack], desk: Desk, monkeypatch: Any
+) -> None:
+    sns: Any = boto3.client("sns")
+    topic = sns.create_topic(Name="ended")["TopicArn"]
+    stack = make_stack(RESULT_SINK="sns", RESULT_TARGET=topic)
+    told = []
+    arn = watchers._arn
+
+    def told_to_end(*arguments: Any) -> str:
+        told.append(signal.getsignal(number))
+        assert told[0] not in (signal.SIG_DFL, signal.default_int_handler), "it would end at once"
+        os.kill(os.getpid(), number)
+        return arn(*arguments)
+
+    monkeypatch.setattr(watchers, "_arn", told_to_end)
+    said = desk("smoke", "--stack", stack.name, "--yes")
+    assert (said.status, said.err) == (130, "interrupted\n")
+    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
+    found = stack.emulator.aws.sqs.list_queues(QueueNamePrefix=f"{stack.name}-language-probe-")
+    assert found.get("QueueUrls", []) == []
+    assert stack.count(stack.work) == (0, 0)
+
+
+def test_a_scan_that_outlasted_its_hold_leaves_what_another_desk_may_have(stack: Stack, monkeypatch: Any) -> None:
+    monkeypatch.setattr(scan_module, "WAIT_SECONDS", 0)
+    monkeypatch.setattr(scan_module, "HOLD_SECONDS", 1)
+    stack.die("x")
+    clients = Clients()
+    dead = QueueFacts.read(clients.sqs, stack.dead)
+    with Scan(clients.sqs, dead) as late:
+        assert next(late.letters()).body == "x"
+        time.sleep(1.1)
+        monkeypatch.setattr(scan_module, "HOLD_SECONDS", 60)
+        with Scan(clients.sqs, dead) as other:
+            assert next(other.letters()).body == "x"
+            given_back: list[Any] = []
+            with monkeypatch.context() as patch:
+                patch.setattr(clients.sqs, "change_message_visibility_batch", lambda **it: given_back.append(it))
+                late.release()
+            assert given_back == []
