@@ -24,6 +24,7 @@ FUNCTION_SUFFIX = "-inference"
 OUTPUT = "_function_name"
 # An id of a stack or pipeline; nothing else is ever part of a name that is asked for.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +173,8 @@ def _by_outputs(clients: Clients, stack: str, path: Path) -> list[Pipeline]:
 
 def _of_output(clients: Clients, stack: str, path: Path, name: str, values: Mapping[str, str]) -> Pipeline:
     function_name = values[name + OUTPUT]
+    if not FUNCTION_NAME.fullmatch(function_name):  # an ARN could be of another account
+        raise UsageError(f"{path}: {printable(name)}{OUTPUT} is {printable(function_name, 80)}, no name of a function")
     function = _configuration(clients, function_name)
     if function is None:
         where = f"account {clients.account}, {clients.region}"
@@ -192,7 +195,7 @@ def _read_outputs(path: Path) -> dict[str, str]:
         values = {name: output["value"] for name, output in content.items()}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not what `terraform output -json` prints: {printable(repr(error), 200)}"
         ) from error

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,16 +11,19 @@ from typing import Any
 import boto3
 import pytest
 
+from local.emulator import PROJECT
 from operate.clients import Clients
 from operate.dead_letters import scan as scan_module
 from operate.dead_letters.edit import EditFailedError, edited
+from operate.dead_letters.journal import default_folder
 from operate.dead_letters.scan import Scan
+from operate.errors import UsageError
 from operate.pipelines import QueueFacts
 from operate.probe import watchers
 from operate.probe.bodies import bodies
 from operate.probe.mark import MOST_MESSAGES, Mark
-from tests.operate.conftest import Desk, Stack, text_attributes
-from tests.operate.test_fences import on_a_terminal
+from tests.operate.conftest import REGION, Desk, Stack, text_attributes
+from tests.operate.test_fences import on_a_terminal, outputs
 from tests.operate.test_probe import environment_of
 from tests.operate.worker import working
 
@@ -186,3 +190,65 @@ def test_a_scan_that_outlasted_its_hold_leaves_what_another_desk_may_have(stack:
                 patch.setattr(clients.sqs, "change_message_visibility_batch", lambda **it: given_back.append(it))
                 late.release()
             assert given_back == []
+
+
+@pytest.mark.parametrize("arguments", ["list", "purge --reason malformed --yes"])
+def test_the_environment_says_nothing_of_what_to_do(arguments: str, stack: Stack) -> None:
+    stack.die("x")
+    done = subprocess.run(
+        ["make", "dead-letters", f"STACK={stack.name}"],
+        cwd=PROJECT,
+        env={**os.environ, "ARGS": arguments},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "make: ARGS is set in the environment, and is taken from make's command line alone" in done.stderr
+    assert stack.count(stack.dead) == (1, 0)
+
+
+@pytest.mark.parametrize("content", [b"\x7fELF\xff\xfe", b'{"id": ' + b"[" * 100_000, b'{"id"', b""])
+def test_a_strange_journal_is_no_traceback(content: bytes, stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    stack.die("x")
+    path = tmp_path / "journal"
+    path.write_bytes(content)
+    assert desk("dead-letters", "--stack", stack.name, "--journal", path, "list").status == 0
+    said = desk("dead-letters", "--stack", stack.name, "--journal", path, "redrive", "--yes")
+    assert said.status == (2 if content.startswith(b"\x7f") else 0), said.err
+
+
+def test_saved_letters_are_no_journal(stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    stack.die("x")
+    path = tmp_path / "letters.jsonl"
+    letters(desk, stack, "save", path)
+    before = path.read_bytes()
+    said = desk("dead-letters", "--stack", stack.name, "--journal", path, "redrive", "--yes")
+    assert (said.status, said.err) == (2, f"error: {path} is no journal of a redrive, and is left as it is\n")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("value", ["", "state"])
+def test_the_journal_does_not_depend_on_where_one_is(value: str, monkeypatch: Any) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", value)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert default_folder() == Path("/home/somebody/.local/state/sqs-sagemaker-inference/redrive")
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(UsageError, match="there is no home folder for the redrive's journal; --journal names a file"):
+        default_folder()
+
+
+def test_outputs_name_a_function_and_nothing_else(stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    arn = f"arn:aws:lambda:{REGION}:999999999999:function:{stack.function}"
+    file = outputs(tmp_path, stack, language_function_name=arn)
+    said = desk("dead-letters", "--stack", stack.name, "--outputs", file, "list")
+    assert said.status == 2
+    assert said.err.startswith(f"error: {file}: language_function_name is arn:aws:lambda:")
+    assert said.err.endswith(", no name of a function\n")
+    file.write_text("[" * 100_000)
+    said = desk("dead-letters", "--stack", stack.name, "--outputs", file, "list")
+    assert said.err.startswith(f"error: {file} is not what `terraform output -json` prints: RecursionError")
