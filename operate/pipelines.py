@@ -131,12 +131,7 @@ def queues_of(clients: Clients, pipeline: Pipeline) -> tuple[QueueFacts, QueueFa
     work = QueueFacts.read(clients.sqs, environment["QUEUE_URL"])
     dead = QueueFacts.read(clients.sqs, environment["DEAD_LETTER_QUEUE_URL"])
     for queue in (work, dead):
-        _, _, _, region, account, _ = queue.arn.split(":")
-        if (account, region) != (clients.account, clients.region):
-            raise UsageError(
-                f"{pipeline.function_name} names {queue.arn}, which is not of account {clients.account}, "
-                f"{clients.region}: the desk leaves it alone"
-            )
+        refuse_elsewhere(clients, pipeline, queue)
     if work.redrives_to and work.redrives_to != dead.arn:
         raise UsageError(
             f"{pipeline.function_name} writes dead letters to {dead.name}, but those of {work.name} go to "
@@ -144,7 +139,40 @@ def queues_of(clients: Clients, pipeline: Pipeline) -> tuple[QueueFacts, QueueFa
         )
     if work.arn == dead.arn:
         raise UsageError(f"{pipeline.function_name} has {work.name} for its dead letters too: the desk leaves it alone")
+    _refuse_another_stacks(clients, pipeline, work, dead)
     return work, dead
+
+
+def refuse_elsewhere(clients: Clients, pipeline: Pipeline, queue: QueueFacts) -> None:
+    """Raise UsageError if the queue is of another account or region."""
+    _, _, _, region, account, _ = queue.arn.split(":")
+    if (account, region) != (clients.account, clients.region):
+        raise UsageError(
+            f"{pipeline.function_name} names {queue.arn}, which is not of account {clients.account}, "
+            f"{clients.region}: the desk leaves it alone"
+        )
+
+
+def _refuse_another_stacks(clients: Clients, pipeline: Pipeline, work: QueueFacts, dead: QueueFacts) -> None:
+    """Raise UsageError if a queue bears another stack's tag, and AWS has nothing that joins it to the function.
+
+    An existing queue may well be of another stack: then the function takes from it, and it redrives to the other.
+    """
+    for queue in (work, dead):
+        tag = clients.sqs.list_queue_tags(QueueUrl=queue.url).get("Tags", {}).get("stack", pipeline.stack)
+        if tag == pipeline.stack or (work.redrives_to == dead.arn and event_sources(clients, pipeline, work)):
+            continue
+        raise UsageError(
+            f"{pipeline.function_name} names {queue.name}, which is of stack {printable(tag)}, and does not take its "
+            f"messages from there: the desk leaves it alone"
+        )
+
+
+def event_sources(clients: Clients, pipeline: Pipeline, work: QueueFacts) -> list[Mapping[str, Any]]:
+    """Return the event source mappings by which the function takes messages from the queue."""
+    mappings = clients.lambda_.list_event_source_mappings(EventSourceArn=work.arn)["EventSourceMappings"]
+    of_function = re.compile(rf".*:function:{re.escape(pipeline.function_name)}(:.*)?")
+    return [one for one in mappings if of_function.fullmatch(one["FunctionArn"])]
 
 
 def _by_name(clients: Clients, stack: str, pipeline: str | None) -> list[Pipeline]:

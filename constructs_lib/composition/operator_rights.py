@@ -47,8 +47,9 @@ class OperatedPipeline:
         yield from key_statements([self.settings.function.environment_key_arn], "lambda", target, "Decrypt")
         yield Statement(actions=OF_THE_ACCOUNT, resources=["*"])
         yield Statement(actions=["sagemaker:DescribeEndpoint"], resources=[self.endpoint_arn])
-        yield Statement(actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resources=[self.work.arn])
-        yield Statement(actions=TAKE, resources=[self.dead_letters.arn])
+        send = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ListQueueTags")
+        yield Statement(actions=send, resources=[self.work.arn])
+        yield Statement(actions=[*TAKE, "sqs:ListQueueTags"], resources=[self.dead_letters.arn])
         keys = dict.fromkeys((self.work.settings.kms_key_arn, self.dead_letters.settings.kms_key_arn))
         yield from key_statements(list(keys), "sqs", target, "GenerateDataKey", "Decrypt")
         if self.settings.endpoint.async_capacity is None:

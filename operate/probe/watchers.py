@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ..clients import Clients
 from ..errors import DeskError, UsageError
-from ..pipelines import Pipeline, QueueFacts
+from ..pipelines import Pipeline, QueueFacts, refuse_elsewhere
 from .mark import ATTRIBUTE, Mark
 
 PAGE = 10
@@ -83,6 +83,7 @@ def refuse_what_cannot_be_told_apart(clients: Clients, pipeline: Pipeline, *, ow
             return f"a rule of its own on bus {target} sends them to a queue of its own; both are taken away again"
         case "sqs" if own_results:
             queue = QueueFacts.read(clients.sqs, target)
+            refuse_elsewhere(clients, pipeline, queue)
             if queue.visible or queue.in_flight:
                 held = f"{queue.visible} waiting, {queue.in_flight} in flight"
                 raise UsageError(f"--own-results: {queue.name} is not empty ({held}), so somebody else uses it")
