@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -78,6 +78,7 @@ class Journal:
 
         Raises UsageError if it can't be written, is something else, or if another redrive has it.
         """
+        _refuse_devices(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8", errors="replace")
@@ -112,6 +113,7 @@ class Journal:
 
 def read_marks(path: Path) -> dict[str, Mark]:
     """Return what a journal says; nothing if there is none."""
+    _refuse_devices(path)
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
             return dict(_read(file))
@@ -119,6 +121,13 @@ def read_marks(path: Path) -> dict[str, Mark]:
         return {}
     except OSError as error:
         raise UsageError(f"the redrive's journal {path}: {error.strerror}") from error
+
+
+def _refuse_devices(path: Path) -> None:
+    """Raise UsageError for what is no file: /dev/null forgets what was sent, and others have no end."""
+    with suppress(OSError):  # to open it says what is wrong
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file, so it can't be the journal of a redrive")
 
 
 def _is_own(line: str) -> bool:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -252,3 +253,36 @@ def test_outputs_name_a_function_and_nothing_else(stack: Stack, desk: Desk, tmp_
     file.write_text("[" * 100_000)
     said = desk("dead-letters", "--stack", stack.name, "--outputs", file, "list")
     assert said.err.startswith(f"error: {file} is not what `terraform output -json` prints: RecursionError")
+
+
+@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/full", "fifo"])
+def test_a_device_is_no_journal(device: str, stack: Stack, desk: Desk, tmp_path: Path) -> None:
+    stack.die("x")
+    if device == "fifo":
+        device = str(tmp_path / "fifo")
+        os.mkfifo(device)
+    for action in (["list"], ["redrive", "--yes"]):
+        said = desk("dead-letters", "--stack", stack.name, "--journal", device, *action)
+        assert (said.status, said.err) == (2, f"error: {device} is no file, so it can't be the journal of a redrive\n")
+    assert stack.count(stack.dead) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "error"),
+    [
+        ("<&-", 2, "there is no terminal to ask on, and nothing was changed; pass --yes once --dry-run looks right"),
+        ("--yes > /dev/full", 1, "the output: No space left on device"),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_it_in_one_line(change: str, status: int, error: str, stack: Stack) -> None:
+    stack.die("x")
+    command = f"{sys.executable} -m operate dead-letters --stack {stack.name} redrive {change}"
+    done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (status, f"error: {error}\n")
+    assert stack.count(stack.dead) == (1, 0)
+
+
+def test_an_endpoint_that_is_none_is_one_line(stack: Stack, desk: Desk, monkeypatch: Any) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    said = letters(desk, stack, "list")
+    assert (said.status, said.err) == (2, "error: lambda: Invalid endpoint: nonsense\n")
