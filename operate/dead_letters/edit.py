@@ -62,9 +62,9 @@ def _run(command: Sequence[str], name: str, content: bytes) -> tuple[int, bytes,
     It is a session of its own: Ctrl-C is the desk's, which waits for the letter that is under way.
     """
     with tempfile.TemporaryFile() as given:  # not a pipe, on which one would wait if the command doesn't read
-        given.write(content)
-        given.seek(0)
         try:
+            given.write(content)
+            given.seek(0)
             started = subprocess.Popen(
                 command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
             )
