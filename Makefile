@@ -122,12 +122,15 @@ destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; a
 app: .venv/.ready
 	@$(RUN) -m $(APP)
 
-# The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's.
+# The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's. Nor does the
+# environment say what to do there: ARGS may hold --yes.
 DESK := $(RUN) -m operate
 .PHONY: named
 named:
 	@test "$(origin STACK)" = "command line" || { \
 	  echo "make: name the stack: make $(firstword $(MAKECMDGOALS)) STACK=…" >&2; exit 2; }
+	@test -z "$(filter environment,$(origin ARGS))" || { \
+	  echo "make: ARGS is set in the environment, and is taken from make's command line alone: make … ARGS=…" >&2; exit 2; }
 
 .PHONY: terminal
 terminal:

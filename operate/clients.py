@@ -73,5 +73,8 @@ class Clients:
         return self._client("events")
 
     def _client(self, service: str, config: Config = ASKING) -> Any:
-        client: Any = self._session.client(service, config=config)  # type: ignore[call-overload]
+        try:
+            client: Any = self._session.client(service, config=config)  # type: ignore[call-overload]
+        except ValueError as error:  # AWS_ENDPOINT_URL, or a name of a region that is none
+            raise UsageError(f"{service}: {error}") from error
         return client

@@ -174,9 +174,9 @@ def guarded(run: Callable[[], int]) -> int:
         return _failed(2, printable(str(error)))
     except (DeskError, BotoCoreError, ClientError) as error:
         return _failed(1, printable(str(error)))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would fail on it once more at its exit
-        return 2
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would fail on it once more at its exit
+        return 2 if isinstance(error, BrokenPipeError) else _failed(1, f"the output: {error.strerror}")
     except (KeyboardInterrupt, EOFError):
         return _failed(130, "interrupted")
 

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from .text import printable_lines
 
+INDENT = "    "
 UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
@@ -22,7 +24,15 @@ class Display:
         self._errors = Console(stderr=True)
 
     def line(self, text: str = "") -> None:
-        self._console.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
+        self._console.print(Text(printable_lines(text)), soft_wrap=True)
+
+    def quoted(self, text: str) -> None:
+        """Print what somebody else wrote, each line of it indented: none looks like one of the desk's own."""
+        shown = printable_lines(text)
+        if self._console.is_terminal:  # where a long line goes on in the next
+            self._console.print(Padding(Text(shown, overflow="fold"), (0, 0, 0, len(INDENT))))
+        else:
+            self.line("\n".join(INDENT + line for line in shown.split("\n")))
 
     def raw(self, text: str) -> None:
         """Print for other programs; JSON, which escapes by itself."""
@@ -33,7 +43,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Print beside the output, where a progress bar may be."""
-        self._errors.print(printable_lines(text), markup=False, highlight=False, soft_wrap=True)
+        self._errors.print(Text(printable_lines(text)), soft_wrap=True)
 
     def table(self, rows: Iterable[Sequence[str]], head: Sequence[str] = ()) -> None:
         """Print the rows in columns; without spaces at their ends, if the output goes to a file."""
@@ -42,7 +52,7 @@ class Display:
         for title in head or rows[0]:
             table.add_column(title if head else "", overflow="fold")
         for row in rows:
-            table.add_row(*(escape(printable_lines(cell)) for cell in row))
+            table.add_row(*(Text(printable_lines(cell)) for cell in row))  # a plain string may hold markup and :emoji:
         if self._console.is_terminal:
             self._console.print(table, highlight=False)
             return

@@ -36,7 +36,7 @@ class Permission:
         if self.yes:
             self.say(f"{intent}.")
             return True
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():
             raise UsageError(
                 "there is no terminal to ask on, and nothing was changed; pass --yes once --dry-run looks right"
             )

@@ -24,6 +24,7 @@ FUNCTION_SUFFIX = "-inference"
 OUTPUT = "_function_name"
 # An id of a stack or pipeline; nothing else is ever part of a name that is asked for.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}")
+FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +131,7 @@ def queues_of(clients: Clients, pipeline: Pipeline) -> tuple[QueueFacts, QueueFa
     work = QueueFacts.read(clients.sqs, environment["QUEUE_URL"])
     dead = QueueFacts.read(clients.sqs, environment["DEAD_LETTER_QUEUE_URL"])
     for queue in (work, dead):
-        _, _, _, region, account, _ = queue.arn.split(":")
-        if (account, region) != (clients.account, clients.region):
-            raise UsageError(
-                f"{pipeline.function_name} names {queue.arn}, which is not of account {clients.account}, "
-                f"{clients.region}: the desk leaves it alone"
-            )
+        refuse_elsewhere(clients, pipeline, queue)
     if work.redrives_to and work.redrives_to != dead.arn:
         raise UsageError(
             f"{pipeline.function_name} writes dead letters to {dead.name}, but those of {work.name} go to "
@@ -143,7 +139,40 @@ def queues_of(clients: Clients, pipeline: Pipeline) -> tuple[QueueFacts, QueueFa
         )
     if work.arn == dead.arn:
         raise UsageError(f"{pipeline.function_name} has {work.name} for its dead letters too: the desk leaves it alone")
+    _refuse_another_stacks(clients, pipeline, work, dead)
     return work, dead
+
+
+def refuse_elsewhere(clients: Clients, pipeline: Pipeline, queue: QueueFacts) -> None:
+    """Raise UsageError if the queue is of another account or region."""
+    _, _, _, region, account, _ = queue.arn.split(":")
+    if (account, region) != (clients.account, clients.region):
+        raise UsageError(
+            f"{pipeline.function_name} names {queue.arn}, which is not of account {clients.account}, "
+            f"{clients.region}: the desk leaves it alone"
+        )
+
+
+def _refuse_another_stacks(clients: Clients, pipeline: Pipeline, work: QueueFacts, dead: QueueFacts) -> None:
+    """Raise UsageError if a queue bears another stack's tag, and AWS has nothing that joins it to the function.
+
+    An existing queue may well be of another stack: then the function takes from it, and it redrives to the other.
+    """
+    for queue in (work, dead):
+        tag = clients.sqs.list_queue_tags(QueueUrl=queue.url).get("Tags", {}).get("stack", pipeline.stack)
+        if tag == pipeline.stack or (work.redrives_to == dead.arn and event_sources(clients, pipeline, work)):
+            continue
+        raise UsageError(
+            f"{pipeline.function_name} names {queue.name}, which is of stack {printable(tag)}, and does not take its "
+            f"messages from there: the desk leaves it alone"
+        )
+
+
+def event_sources(clients: Clients, pipeline: Pipeline, work: QueueFacts) -> list[Mapping[str, Any]]:
+    """Return the event source mappings by which the function takes messages from the queue."""
+    mappings = clients.lambda_.list_event_source_mappings(EventSourceArn=work.arn)["EventSourceMappings"]
+    of_function = re.compile(rf".*:function:{re.escape(pipeline.function_name)}(:.*)?")
+    return [one for one in mappings if of_function.fullmatch(one["FunctionArn"])]
 
 
 def _by_name(clients: Clients, stack: str, pipeline: str | None) -> list[Pipeline]:
@@ -172,6 +201,8 @@ def _by_outputs(clients: Clients, stack: str, path: Path) -> list[Pipeline]:
 
 def _of_output(clients: Clients, stack: str, path: Path, name: str, values: Mapping[str, str]) -> Pipeline:
     function_name = values[name + OUTPUT]
+    if not FUNCTION_NAME.fullmatch(function_name):  # an ARN could be of another account
+        raise UsageError(f"{path}: {printable(name)}{OUTPUT} is {printable(function_name, 80)}, no name of a function")
     function = _configuration(clients, function_name)
     if function is None:
         where = f"account {clients.account}, {clients.region}"
@@ -192,7 +223,7 @@ def _read_outputs(path: Path) -> dict[str, str]:
         values = {name: output["value"] for name, output in content.items()}
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(
             f"{path} is not what `terraform output -json` prints: {printable(repr(error), 200)}"
         ) from error

@@ -47,8 +47,9 @@ class OperatedPipeline:
         yield from key_statements([self.settings.function.environment_key_arn], "lambda", target, "Decrypt")
         yield Statement(actions=OF_THE_ACCOUNT, resources=["*"])
         yield Statement(actions=["sagemaker:DescribeEndpoint"], resources=[self.endpoint_arn])
-        yield Statement(actions=["sqs:SendMessage", "sqs:GetQueueAttributes"], resources=[self.work.arn])
-        yield Statement(actions=TAKE, resources=[self.dead_letters.arn])
+        send = ("sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:ListQueueTags")
+        yield Statement(actions=send, resources=[self.work.arn])
+        yield Statement(actions=[*TAKE, "sqs:ListQueueTags"], resources=[self.dead_letters.arn])
         keys = dict.fromkeys((self.work.settings.kms_key_arn, self.dead_letters.settings.kms_key_arn))
         yield from key_statements(list(keys), "sqs", target, "GenerateDataKey", "Decrypt")
         if self.settings.endpoint.async_capacity is None:
@@ -71,17 +72,30 @@ class OperatedPipeline:
             case "sns":
                 yield from self._own_queue()
                 topic = f"{self.name}-results" + (".fifo" if self.settings.queue.fifo else "")
-                yield Statement(actions=["sns:Subscribe"], resources=[target.arn("sns", topic)])
+                # No address of another's, to which all results would go:
+                # https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-language-api-permissions-reference.html
+                own = {"StringEquals": {"sns:Protocol": "sqs"}, "StringLike": {"sns:Endpoint": self._own_queues}}
+                yield Statement(actions=["sns:Subscribe"], resources=[target.arn("sns", topic)], conditions=own)
                 # SNS makes a subscription's name, and has no narrower right to end one.
                 yield Statement(actions=["sns:Unsubscribe"], resources=["*"])
             case "eventbridge":
                 yield from self._own_queue()
-                actions = ["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:DeleteRule"]
+                actions = ["events:PutRule", "events:RemoveTargets", "events:DeleteRule"]
                 rule = target.arn("events", f"rule/{self.name}-results/{self.name}-probe-*")
                 yield Statement(actions=actions, resources=[rule])
+                # Of several targets each; one without the key would be all of none.
+                # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+                own = {
+                    "ForAllValues:ArnLike": {"events:TargetArn": self._own_queues},
+                    "Null": {"events:TargetArn": "false"},
+                }
+                yield Statement(actions=["events:PutTargets"], resources=[rule], conditions=own)
 
     def _own_queue(self) -> Iterator[Statement]:
         """Yield the right to a queue of a probe's own."""
         actions = ["sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
-        queues = self.deploy_target.arn("sqs", f"{self.name}-probe-*")
-        yield Statement(actions=[*actions, "sqs:DeleteMessage"], resources=[queues])
+        yield Statement(actions=[*actions, "sqs:DeleteMessage"], resources=[self._own_queues])
+
+    @property
+    def _own_queues(self) -> str:
+        return self.deploy_target.arn("sqs", f"{self.name}-probe-*")

@@ -97,7 +97,7 @@ class DeadLetterDesk:
                 self.display.line()
                 self.display.table(facts(letter))
                 if bodies:
-                    self.display.line(letter.body)
+                    self.display.quoted(letter.body)
         self.display.line()
         self.display.line(f"{counted(shown, 'dead letter')} shown." if shown else f"No {selection}.")
         if scan.seen:

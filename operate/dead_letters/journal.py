@@ -14,7 +14,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,7 @@ from ..errors import DeskError, UsageError
 KEPT_SECONDS = 14 * 86_400
 # SQS drops a repeated deduplication id for 300 s after it took the first, which is after `SENDING` was written.
 DEDUPLICATED_SECONDS = 270
+BEGINNING = '{"id": '
 
 
 class Step(StrEnum):
@@ -54,9 +55,14 @@ class Mark:
 
 
 def default_folder() -> Path:
-    """Return the folder for a program's own state (XDG base directories)."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "sqs-sagemaker-inference" / "redrive"
+    """Return the folder for a program's own state (XDG base directories). Raises UsageError if there is none."""
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # which the specification has programs leave alone: it would depend on where one is
+        try:
+            state = Path.home() / ".local" / "state"
+        except RuntimeError as error:
+            raise UsageError("there is no home folder for the redrive's journal; --journal names a file") from error
+    return state / "sqs-sagemaker-inference" / "redrive"
 
 
 class Journal:
@@ -72,6 +78,7 @@ class Journal:
 
         Raises UsageError if it can't be written, is something else, or if another redrive has it.
         """
+        _refuse_devices(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8", errors="replace")
@@ -82,7 +89,7 @@ class Journal:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise UsageError(f"another redrive of this queue runs on this machine: it has {path}") from error
-            if any(line.strip() and not line.startswith("{") for line in file):
+            if not all(map(_is_own, file)):
                 raise UsageError(f"{path} is no journal of a redrive, and is left as it is")
             file.seek(0)
             marks = dict(_read(file))
@@ -106,13 +113,31 @@ class Journal:
 
 def read_marks(path: Path) -> dict[str, Mark]:
     """Return what a journal says; nothing if there is none."""
+    _refuse_devices(path)
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             return dict(_read(file))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise UsageError(f"the redrive's journal {path}: {error.strerror}") from error
+
+
+def _refuse_devices(path: Path) -> None:
+    """Raise UsageError for what is no file: /dev/null forgets what was sent, and others have no end."""
+    with suppress(OSError):  # to open it says what is wrong
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file, so it can't be the journal of a redrive")
+
+
+def _is_own(line: str) -> bool:
+    """Whether it may be a journal's line, which a crash may have cut off anywhere."""
+    try:
+        return bool(json.loads(line).keys() == {"id", "step", "at"})
+    except AttributeError:
+        return False
+    except (ValueError, RecursionError):
+        return not line.strip() or line.startswith(BEGINNING) or BEGINNING.startswith(line.rstrip("\n"))
 
 
 def _read(file: IO[str]) -> Iterator[tuple[str, Mark]]:
@@ -122,7 +147,7 @@ def _read(file: IO[str]) -> Iterator[tuple[str, Mark]]:
             entry = json.loads(line)
             mark = Mark(Step(entry["step"]), float(entry["at"]))
             letter_id = str(entry["id"])
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             continue  # a line that a crash cut off: what it was to say did not happen yet
         if mark.at > oldest:
             yield letter_id, mark

@@ -37,6 +37,7 @@ class Outcome(StrEnum):
     REFUSED = "left alone: the work queue refused it"
     BEHIND = "left alone: behind one of its message group that was left alone"
     TOO_LATE = "left alone: it was held for too long"
+    FAILED_AGAIN = "left alone: this redrive sent it, and it failed again"
 
     @property
     def is_done(self) -> bool:
@@ -58,9 +59,13 @@ class Redrive:
     explain: Callable[[str], None] = print
     """Takes a line about a letter that is left alone."""
     _stopped_groups: set[str] = field(default_factory=set)
+    _sent: set[str] = field(default_factory=set)
+    """Ids of the messages that it sent: one that fails at once comes back while the scan lasts, and would go round."""
 
     def take(self, letter: DeadLetter) -> Outcome:
         """Redrive one letter. Raises DeskError if SQS can't be reached, or refuses more than this message."""
+        if letter.source_id in self._sent:
+            return Outcome.FAILED_AGAIN
         if self.work.fifo and letter.group in self._stopped_groups:
             return Outcome.BEHIND
         outcome = self._take(letter)
@@ -110,7 +115,7 @@ class Redrive:
         """Return whether SQS took it; the journal knows before and after."""
         self.journal.write(letter.id, Step.SENDING)
         try:
-            self.sqs.send_message(QueueUrl=self.work.url, **letter.as_message(body, fifo=self.work.fifo))
+            sent = self.sqs.send_message(QueueUrl=self.work.url, **letter.as_message(body, fifo=self.work.fifo))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise _unknown(letter, error) from error
@@ -124,6 +129,7 @@ class Redrive:
             raise
         except BotoCoreError as error:
             raise _unknown(letter, error) from error
+        self._sent.add(sent["MessageId"])
         self.journal.write(letter.id, Step.SENT)
         return True
 

@@ -93,8 +93,9 @@ class Scan:
         del self._held[letter.id]
 
     def release(self) -> None:
-        """Give back what is held; a letter that was deleted or came back meanwhile is left."""
-        handles = [handle for handle, _ in self._held.values()]
+        """Give back what is held; one whose time is over is left: by now another desk may hold it."""
+        now = time.monotonic()
+        handles = [handle for handle, until in self._held.values() if now < until]
         self._held.clear()
         for start in range(0, len(handles), PAGE):
             entries = [

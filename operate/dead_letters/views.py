@@ -9,6 +9,8 @@ from ..text import printable
 from .letter import MOVED_BY_SQS, DeadLetter
 
 DETAIL_CHARACTERS = 120
+ATTRIBUTE_CHARACTERS = 2000
+"""Most that is shown of an attribute, which may be of 1 MiB; `save` writes all of it."""
 NOTHING_SAID = "moved by SQS: its receives were used up"
 
 
@@ -52,7 +54,7 @@ def facts(letter: DeadLetter) -> list[tuple[str, str]]:
     for name, value in sorted(letter.attributes.items()):
         if name not in shown:
             text = value.get("StringValue", f"{len(value.get('BinaryValue', b'')):,} bytes")
-            rows.append((printable(name), printable(text)))
+            rows.append((printable(name), printable(text, ATTRIBUTE_CHARACTERS)))
     return rows
 
 

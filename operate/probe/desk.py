@@ -9,16 +9,16 @@ from ..clients import Clients
 from ..display import Display
 from ..errors import UsageError
 from ..fence import Permission
+from ..interrupt import Interrupt
 from ..pipelines import Pipeline, QueueFacts
 from ..text import printable
 from .bodies import bodies
-from .mark import Mark
+from .mark import MOST_MESSAGES, Mark
 from .run import Patience, Run
 from .watchers import refuse_what_cannot_be_told_apart, watcher
 
 IN_THE_REPOSITORY = "operate.probe"
 SMOKE_MESSAGES, SMOKE_RATE, SMOKE_SECONDS = 10, 100.0, 50.0
-MOST_MESSAGES = 100_000
 PATIENCE_SECONDS = 60
 # SQS: one request to send, to receive and to delete each message, and its result as much again, if nothing is batched.
 # The list price of us-east-1: https://aws.amazon.com/sqs/pricing/
@@ -91,9 +91,15 @@ class ProbeDesk:
         if not self.permission.require(self.clients, self.pipeline, facts, f"Send {count:,} messages"):
             return None
         mark = Mark()
-        with watcher(self.clients, self.pipeline, mark, own_results=self.own_results) as watching:
+        # The interrupt first: SIGTERM would end it without taking away what it made for its results.
+        with (
+            Interrupt() as interrupt,
+            watcher(self.clients, self.pipeline, mark, own_results=self.own_results) as watching,
+        ):
+            if interrupt.wait(0):
+                raise KeyboardInterrupt
             run = Run(clients=self.clients, work=self.work, dead=self.dead, mark=mark, watcher=watching)
-            run.go(contents, count, rate, patience, self.display)
+            run.go(contents, count, rate, patience=patience, display=self.display, interrupt=interrupt)
         return run
 
 

@@ -65,16 +65,21 @@ class Run:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _stop: threading.Event = field(default_factory=threading.Event)
 
-    def go(self, bodies: Iterator[str], count: int, rate: float, patience: Patience, display: Display) -> None:
+    def go(
+        self,
+        bodies: Iterator[str],
+        count: int,
+        rate: float,
+        *,
+        patience: Patience,
+        display: Display,
+        interrupt: Interrupt,
+    ) -> None:
         """Send so many messages at the rate, and wait for their outcomes.
 
         Raises DeskError if a message is refused, or nothing can be received.
         """
-        with (
-            ThreadPoolExecutor(SENDERS + RECEIVERS) as pool,
-            Interrupt() as interrupt,
-            display.progress("results", count) as bar,
-        ):
+        with ThreadPoolExecutor(SENDERS + RECEIVERS) as pool, display.progress("results", count) as bar:
             receiving = [pool.submit(self._receive) for _ in range(RECEIVERS)]
             try:
                 sending = self._send_all(pool, bodies, count, rate, interrupt)

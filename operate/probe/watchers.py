@@ -17,13 +17,15 @@ from typing import Any, Protocol
 
 from ..clients import Clients
 from ..errors import DeskError, UsageError
-from ..pipelines import Pipeline, QueueFacts
+from ..pipelines import Pipeline, QueueFacts, refuse_elsewhere
 from .mark import ATTRIBUTE, Mark
 
 PAGE = 10
 WAIT_SECONDS = 1
 MOST_OBJECTS = 10_000
 """More are not listed: keys of results are hashes, so new ones may be anywhere among them."""
+MOST_OBJECT_BYTES = 16 * 1_048_576
+"""Twice what the handler puts into one object (`handler.sinks.transports.S3Transport`)."""
 
 Results = list[tuple[int, Any]]
 
@@ -81,6 +83,7 @@ def refuse_what_cannot_be_told_apart(clients: Clients, pipeline: Pipeline, *, ow
             return f"a rule of its own on bus {target} sends them to a queue of its own; both are taken away again"
         case "sqs" if own_results:
             queue = QueueFacts.read(clients.sqs, target)
+            refuse_elsewhere(clients, pipeline, queue)
             if queue.visible or queue.in_flight:
                 held = f"{queue.visible} waiting, {queue.in_flight} in flight"
                 raise UsageError(f"--own-results: {queue.name} is not empty ({held}), so somebody else uses it")
@@ -107,7 +110,7 @@ class _OwnQueue:
         found: Results = []
         for message in messages:
             results = list(self._mark.results(message["Body"]))
-            if self._strangers and any(number is None for number, _ in results):
+            if self._strangers and (not results or any(number is None for number, _ in results)):
                 self._sqs.change_message_visibility(
                     QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
                 )
@@ -129,12 +132,20 @@ class _Objects:
         found: Results = []
         for key in [key for key in self._keys() if key not in self._known]:
             self._known.add(key)
-            lines = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read().decode().splitlines()
+            lines = self._read(key).decode("utf-8", "replace").splitlines()
             results = (result for line in lines for result in self._mark.results(line))
             found += [(number, data) for number, data in results if number is not None]
         if not found:
             time.sleep(WAIT_SECONDS)
         return found
+
+    def _read(self, key: str) -> bytes:
+        """Return the object's beginning: others may write there too, whatever and however much they like."""
+        try:
+            content: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read(MOST_OBJECT_BYTES)
+        except self._s3.exceptions.NoSuchKey:  # gone again
+            return b""
+        return content
 
     def _keys(self) -> list[str]:
         keys: list[str] = []

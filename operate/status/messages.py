@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from ..clients import Clients
 from ..display import duration
-from ..pipelines import Pipeline, QueueFacts
+from ..pipelines import Pipeline, QueueFacts, event_sources
 from .finding import Finding
 from .metrics import MINUTES, OF_THE_HANDLER
 
@@ -86,9 +86,7 @@ def function_findings(clients: Clients, pipeline: Pipeline, work: QueueFacts, me
     )
     if metrics.get("received"):
         yield _records(metrics)
-    mappings = clients.lambda_.list_event_source_mappings(EventSourceArn=work.arn)["EventSourceMappings"]
-    own = [one for one in mappings if f":function:{pipeline.function_name}" in one["FunctionArn"]]
-    states = [one["State"] for one in own]
+    states = [one["State"] for one in event_sources(clients, pipeline, work)]
     yield Finding(
         part="event source",
         text=", ".join(states) or "there is no event source mapping: nothing takes messages",

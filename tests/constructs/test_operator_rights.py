@@ -86,3 +86,21 @@ def test_where_no_probe_is_possible_there_are_no_rights_to_results() -> None:
         (statements,) = statements_of(settings).values()
         resources = {resource for statement in statements for resource in statement["Resource"]}
         assert not [resource for resource in resources if resource.endswith("results")]
+
+
+def test_results_can_be_led_to_a_probes_own_queue_alone() -> None:
+    queues = "arn:PARTITION:sqs:eu-central-1:ACCOUNT:dev-language-probe-*"
+    expected = {
+        "sns": (
+            "sns:Subscribe",
+            {"StringEquals": {"sns:Protocol": "sqs"}, "StringLike": {"sns:Endpoint": queues}},
+        ),
+        "eventbridge": (
+            "events:PutTargets",
+            {"ForAllValues:ArnLike": {"events:TargetArn": queues}, "Null": {"events:TargetArn": "false"}},
+        ),
+    }
+    for sink, (action, condition) in expected.items():
+        (statements,) = statements_of(replace(SMALLEST, results=ResultsSettings(sink=sink))).values()
+        found = [one.get("Condition") for one in statements if action in one["Action"]]
+        assert found == [condition], sink

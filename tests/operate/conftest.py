@@ -94,7 +94,9 @@ class Stack:
             policy = {"deadLetterTargetArn": self.arn(self.dead), "maxReceiveCount": 5}
             redrive = {"RedrivePolicy": json.dumps(policy)} if url == self.work else {}
             attributes: Any = {**fifo, **redrive}
-            self.emulator.aws.sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes=attributes)
+            self.emulator.aws.sqs.create_queue(
+                QueueName=url.rpartition("/")[2], Attributes=attributes, tags={"stack": self.name}
+            )
         settings = HandlerSettings(
             endpoint_name=f"{self.name}-{self.pipeline}",
             queue_url=self.work,

@@ -67,6 +67,32 @@ def test_a_function_that_names_another_stacks_queue_is_refused(make_stack: Calla
     assert other.count(other.dead) == (1, 0)
 
 
+def test_a_function_that_names_both_queues_of_another_stack_is_refused(
+    make_stack: Callable[..., Stack], desk: Desk
+) -> None:
+    other = make_stack()
+    other.die("x")
+    mine = make_stack(QUEUE_URL=other.work, DEAD_LETTER_QUEUE_URL=other.dead)
+    error = (
+        f"error: {mine.function} names {other.name}-language-work, which is of stack {other.name}, and does not take "
+        "its messages from there: the desk leaves it alone\n"
+    )
+    for said in (purge(desk, "--stack", mine.name), desk("smoke", "--stack", mine.name, "--yes", "--own-results")):
+        assert (said.status, said.err) == (2, error)
+    assert (other.count(other.dead), other.count(other.work)) == ((1, 0), (0, 0))
+
+
+def test_a_queue_of_another_stack_from_which_it_takes_is_its_own(make_stack: Callable[..., Stack], desk: Desk) -> None:
+    other = make_stack()
+    other.die("x")
+    mine = make_stack(QUEUE_URL=other.work, DEAD_LETTER_QUEUE_URL=other.dead)
+    other.emulator.aws.lambda_.create_event_source_mapping(
+        EventSourceArn=other.arn(other.work), FunctionName=mine.function, Enabled=False
+    )
+    assert purge(desk, "--stack", mine.name).status == 0
+    assert other.count(other.dead) == (0, 0)
+
+
 def test_a_queue_of_another_account_is_refused(make_stack: Callable[..., Stack], desk: Desk, monkeypatch: Any) -> None:
     stack = make_stack()
     stack.die("x")
@@ -246,7 +272,7 @@ def test_what_others_wrote_reaches_no_terminal_as_it_is(stack: Stack, desk: Desk
         shown = said.out + said.err
         assert not [c for c in shown if c != "\n" and not c.isprintable()], ascii(shown)
         assert "bad \\u202e\\u200b[red]markup[/red]" in shown
-        assert ("\\x9b2J\\x9d0;owned\\x9c\\x7f\\u202eevil\\u200b\\r\nbody" in shown) == ("--body" in action)
+        assert ("\\x9b2J\\x9d0;owned\\x9c\\x7f\\u202eevil\\u200b\\r\n    body" in shown) == ("--body" in action)
         assert ("\\x9bA" in shown) == ("show" in action)
 
 

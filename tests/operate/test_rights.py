@@ -67,14 +67,22 @@ def policies() -> dict[str, Statements]:
     named = json.loads(Testing.synth(stack, True))["resource"]["aws_iam_role_policy"].values()
     own = [one for one in named if "operate-" in one.get("name", "")]  # others follow their content, with a prefix
     found = {one["name"].removeprefix("operate-dev-"): one["policy"] for one in own}
-    return {name: json.loads(_as_enforced(in_account(policy)))["Statement"] for name, policy in found.items()}
+    return {name: _as_enforced(in_account(policy)) for name, policy in found.items()}
 
 
-def _as_enforced(policy: str) -> str:
-    """Return the policy as MiniStack needs it: it asks for a rule's targets on the bus, where AWS does on the rule."""
+def _as_enforced(policy: str) -> Statements:
+    """Return the statements as MiniStack needs them.
+
+    It asks for a rule's targets on the bus, where AWS does on the rule; and it knows nothing of where a subscription or
+    a rule leads to, which tests/constructs/test_operator_rights.py looks at.
+    """
     rule = "arn:aws:events:eu-central-1:123456789012:rule/dev-b-results/dev-b-probe-*"
     bus = "arn:aws:events:eu-central-1:123456789012:event-bus/dev-b-results"
-    return policy.replace(f'["{rule}"]', json.dumps([rule, bus]))
+    statements: Statements = json.loads(policy.replace(f'["{rule}"]', json.dumps([rule, bus])))["Statement"]
+    for statement in statements:
+        if statement["Action"] in (["sns:Subscribe"], ["events:PutTargets"]):
+            del statement["Condition"]
+    return statements
 
 
 @contextmanager
