@@ -1,4 +1,4 @@
-"""What a stack has from elsewhere: buckets, queues and roles that exist before it is deployed."""
+"""What a stack has from elsewhere: buckets, queues, roles and alarms that exist before it is deployed."""
 
 import contextlib
 import json
@@ -10,11 +10,10 @@ from local.aws import Aws
 from local.emulator import ACCOUNT
 from local.template import Block, Template, references
 
-BUCKET = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/")
+BUCKET = re.compile(r"(?:\bs3://|:s3:::)([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/")
 ROLE = re.compile(r"arn:[\w-]+:iam::(\d{12}):role(/(?:[\w+=,.@-]+/)*)([\w+=,.@-]+)")
+POLICY = re.compile(r"arn:[\w-]+:iam::\d{12}:policy(/(?:[\w+=,.@-]+/)*)([\w+=,.@-]+)")
 QUEUE = "data.aws_sqs_queue"
-# Where locations stand that the function or the endpoint reads from, or writes to.
-WITH_LOCATIONS = "aws_lambda_function", "aws_sagemaker_endpoint_configuration"
 # Lambda: a queue's visibility timeout is at least six times the function's timeout.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 TIMEOUTS_OF_VISIBILITY = 6
@@ -27,11 +26,17 @@ def account_of(template: Template) -> str:
 
 def make_elsewhere(template: Template, aws: Aws) -> list[str]:
     """Make what the template names without creating it; what is there already stays. Return what it is, by name."""
-    return [*_make_buckets(template, aws), *_make_queues(template, aws), *_make_roles(template, aws)]
+    return [
+        *_make_buckets(template, aws),
+        *_make_queues(template, aws),
+        *_make_roles(template, aws),
+        *_make_boundaries(template, aws),
+        *_make_alarms(template, aws),
+    ]
 
 
 def _make_buckets(template: Template, aws: Aws) -> Iterator[str]:
-    for name in sorted(set(_buckets(template))):
+    for name in sorted(_buckets(template)):
         # The oldest region is no location, and takes none.
         # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
         place: Any = {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
@@ -44,14 +49,14 @@ def _make_buckets(template: Template, aws: Aws) -> Iterator[str]:
         yield f"bucket {name}"
 
 
-def _buckets(template: Template) -> Iterator[str]:
-    for type_ in WITH_LOCATIONS:
-        for block in template.of_type(type_):
-            yield from BUCKET.findall(json.dumps(block.arguments))
-    for block in template.of_type("aws_s3_object"):
-        yield block.arguments["bucket"]
-    for block in template.of_type("aws_signer_signing_job"):
-        yield block.arguments["destination"]["s3"]["bucket"]
+def _buckets(template: Template) -> set[str]:
+    """Return the buckets that are named anywhere, without those that the stack makes itself."""
+    blocks = [block.arguments for block in template.blocks.values()]
+    named = {name for arguments in blocks for name in BUCKET.findall(json.dumps(arguments))}
+    given = {arguments["bucket"] for arguments in blocks if "${" not in str(arguments.get("bucket", "${"))}
+    own = {block.arguments.get("bucket", "") for block in template.of_type("aws_s3_bucket")}
+    signed = {block.arguments["destination"]["s3"]["bucket"] for block in template.of_type("aws_signer_signing_job")}
+    return (named | given | signed) - own
 
 
 def _make_queues(template: Template, aws: Aws) -> Iterator[str]:
@@ -99,6 +104,38 @@ def _make_roles(template: Template, aws: Aws) -> Iterator[str]:
         every = _document(Action="*", Resource="*")
         aws.iam.put_role_policy(RoleName=name, PolicyName="unknown", PolicyDocument=every)
         yield f"role {name}, with every right, since its own are not known here"
+
+
+def _make_boundaries(template: Template, aws: Aws) -> Iterator[str]:
+    """Make the policies that bound what the stack's roles may do; here they allow everything."""
+    boundaries = {_text(block, "permissions_boundary") for block in template.of_type("aws_iam_role")}
+    for found in filter(None, map(POLICY.fullmatch, sorted(boundaries))):
+        every = _document(Action="*", Resource="*")
+        with contextlib.suppress(aws.iam.exceptions.EntityAlreadyExistsException):
+            aws.iam.create_policy(PolicyName=found[2], Path=found[1], PolicyDocument=every)
+        yield f"policy {found[2]}"
+
+
+def _make_alarms(template: Template, aws: Aws) -> Iterator[str]:
+    """Make the alarms of others that roll a deployment back: SageMaker refuses one that does not exist."""
+    own = {block.arguments["alarm_name"] for block in template.of_type("aws_cloudwatch_metric_alarm")}
+    rollbacks = [
+        block.arguments.get("deployment_config", {}).get("auto_rollback_configuration", {})
+        for block in template.of_type("aws_sagemaker_endpoint")
+    ]
+    named = {alarm["alarm_name"] for rollback in rollbacks for alarm in rollback.get("alarms", [])}
+    for name in sorted(name for name in named - own if "${" not in name):
+        aws.cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            Namespace="Elsewhere",
+            MetricName="Errors",
+            Statistic="Sum",
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=0.0,
+            Period=60,
+            EvaluationPeriods=1,
+        )
+        yield f"alarm {name}"
 
 
 def _document(**statement: Any) -> str:

@@ -5,12 +5,12 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.elsewhere import make_elsewhere
 from local.layers import layers_of
 from local.options import Options as LocalOptions
 from local.template import Template
 from rehearsal import fences
 from rehearsal.adaptation import adapt
-from rehearsal.existing import make_existing
 from rehearsal.options import Options
 from rehearsal.terraform import Terraform
 from rehearsal.world import World
@@ -52,7 +52,7 @@ class Workspace:
         if (assets := synthesized.parent / "assets").is_dir():
             shutil.copytree(assets, self.folder / "assets", dirs_exist_ok=True)
         self.configuration.write_text(json.dumps(document, indent=1))
-        if made := make_existing(document, self._world.client, self._world.region):
+        if made := make_elsewhere(Template.load(self.configuration), self._world.emulator.aws):
             notes.append("there before the stack: " + ", ".join(made))
         return notes
 

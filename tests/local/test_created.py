@@ -123,6 +123,54 @@ def test_an_example_is_created_with_what_it_has_from_elsewhere(world: World, sta
     assert created(stacks / stack / "cdk.tf.json", emulator).absent == []
 
 
+# What the library's examples have from elsewhere, and more.
+NAMED: dict[str, Any] = {
+    "provider": {"aws": {"region": REGION}},
+    "data": {"aws_sqs_queue": {"fifo": {"name": "crm.fifo"}}},
+    "resource": {
+        "aws_s3_bucket": {"own": {"bucket": "made-here"}},
+        "aws_s3_object": {
+            "code": {"bucket": "company-code", "key": "a.zip"},
+            "own": {"bucket": "${aws_s3_bucket.own.bucket}"},
+            "own_by_name": {"bucket": "made-here"},
+        },
+        "aws_sagemaker_model": {"m": {"primary_container": {"model_data_url": "s3://company-models/a/model.tar.gz"}}},
+        "aws_iam_role": {"f": {"permissions_boundary": f"arn:aws:iam::{ACCOUNT}:policy/teams/boundary"}},
+        "aws_lambda_function": {"f": {"role": f"arn:aws:iam::{ACCOUNT}:role/ml/inference", "timeout": 60}},
+        "aws_iam_role_policy": {"p": {"policy": '{"Resource": ["arn:aws:s3:::inputs/x/*"]}'}},
+        "aws_cloudwatch_metric_alarm": {"own": {"alarm_name": "own"}},
+        "aws_sagemaker_endpoint": {
+            "e": {
+                "deployment_config": {
+                    "auto_rollback_configuration": {"alarms": [{"alarm_name": "own"}, {"alarm_name": "company-slow"}]}
+                }
+            }
+        },
+    },
+}
+
+
+def test_what_a_stack_names_and_does_not_make_is_made_once(world: World, tmp_path: Path) -> None:
+    aws, plane = world[0].aws, world[1]
+    path = tmp_path / "cdk.tf.json"
+    path.write_text(json.dumps(NAMED))
+    made = make_elsewhere(Template.load(path), aws)
+    assert made == [
+        "bucket company-code",
+        "bucket company-models",
+        "bucket inputs",
+        "queue crm.fifo",
+        "role inference, with every right, since its own are not known here",
+        "policy boundary",
+        "alarm company-slow",
+    ]
+    assert make_elsewhere(Template.load(path), aws) == made, "what is there already does not stay"
+    assert {"company-code", "company-models", "inputs"} <= {one["Name"] for one in aws.s3.list_buckets()["Buckets"]}
+    assert aws.iam.get_role(RoleName="inference")["Role"]["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/ml/inference"
+    assert aws.sqs.get_queue_url(QueueName="crm.fifo")["QueueUrl"].endswith("/crm.fifo")
+    assert "alarm company-slow" in plane.resources
+
+
 def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(world: World, stacks: Path) -> None:
     emulator, plane = world
     plane.fail_next_creation("the container did not answer")
