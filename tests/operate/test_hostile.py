@@ -1,6 +1,7 @@
 """What a hostile sender, or a slip of the operator's, may try: it forges nothing, fills nothing and takes nothing."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -27,8 +28,6 @@ from tests.operate.conftest import REGION, Desk, Stack, text_attributes
 from tests.operate.test_fences import on_a_terminal, outputs
 from tests.operate.test_probe import environment_of
 from tests.operate.worker import working
-
-pytestmark = pytest.mark.xdist_group("operate")
 
 
 def letters(desk: Desk, stack: Stack, *arguments: object) -> Any:
@@ -276,7 +275,7 @@ def test_a_device_is_no_journal(device: str, stack: Stack, desk: Desk, tmp_path:
 )
 def test_streams_that_are_closed_or_full_end_it_in_one_line(change: str, status: int, error: str, stack: Stack) -> None:
     stack.die("x")
-    command = f"{sys.executable} -m operate dead-letters --stack {stack.name} redrive {change}"
+    command = f"{shlex.quote(sys.executable)} -m operate dead-letters --stack {stack.name} redrive {change}"
     done = subprocess.run(["bash", "-c", command], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (status, f"error: {error}\n")
     assert stack.count(stack.dead) == (1, 0)
