@@ -133,5 +133,5 @@ class Pipeline:
 
     def records_per_request(self) -> int:
         """Return how many records a request has at most, by count."""
-        alone = self.handler.asynchronous or self.handler.codec == "single"
+        alone = self.handler.asynchronous or self.handler.codec in ("single", "chat")
         return 1 if alone else self.handler.max_records_per_request

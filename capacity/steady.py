@@ -192,7 +192,8 @@ def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads
     cycle = one.seconds + work.profile.between
     batches = rate / one.records
     running = max(pollers, min(most, math.ceil(batches * cycle)))
-    if 1.01 < one.records < work.full_batch - 0.01 and not window:
+    is_busy = not window or batches * cycle > 0.98 * most  # then batches grow until the pollers come back in time
+    if 1.01 < one.records < work.full_batch - 0.01 and is_busy:
         waiting, tail = _bulk_wait(cycle, running, one.records / work.full_batch)
     else:
         servers = most if one.records > 1.01 else running

@@ -16,6 +16,7 @@ from capacity.service_time import parse_service_time
 from capacity.simulation.arrivals import parse_arrivals
 from capacity.simulation.fluid import Fluid
 from capacity.work import Work
+from handler.codecs import codec_for
 from local.template import Template
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +35,8 @@ def test_every_pipeline_has_an_answer(app: str, tmp_path: Path) -> None:
         for pipeline in found:
             work = Work(pipeline, parse_service_time("20ms+0.5ms"), AWS)
             said = answer(work, 5.0, Prices.load(pipeline.region), None)
+            own = codec_for(pipeline.handler) if ":" not in pipeline.handler.codec else None
+            assert own is None or pipeline.records_per_request() <= own.max_records, "the codec takes fewer a request"
             assert said.steady.stable, f"{pipeline.path} does not carry five messages a second"
             assert said.usd_a_month > 0
             course = Fluid(work).run(parse_arrivals("5", hours=0.1))

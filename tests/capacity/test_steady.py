@@ -38,6 +38,15 @@ def test_a_window_fills_batches() -> None:
     assert found.latency.gathering == pytest.approx(1.0)
 
 
+def test_a_window_that_is_too_short_for_slow_invocations_leaves_batches_growing() -> None:
+    # two invocations of six seconds: what comes meanwhile waits for one of them, and not for ever
+    slow = work(model="6s", source=Source(batch_size=64, window_seconds=5, maximum_concurrency=2))
+    found = steady(slow, 2)
+    assert found.concurrency == pytest.approx(2, rel=0.01)
+    assert found.latency is not None
+    assert found.latency.waiting < 2 * found.invocation.seconds
+
+
 @pytest.mark.parametrize(
     ("scaling", "instances"),
     [
