@@ -79,7 +79,7 @@ def score(world: World, configuration: Path, values: Mapping[str, Mapping[str, A
     permissions.require_unused()
     if denial := permissions.denial_of_inference():
         raise LocalRunError(denial)
-    _put_model(world, chain, serving)
+    _put_model(world, applied, chain, serving)
     if chain.first.settings.asynchronous:
         make_asynchronous(world.endpoint, world.emulator.aws, applied, chain.first)
     with importable(serving.layers):
@@ -100,15 +100,17 @@ def _serving(template: Template, options: Options) -> Serving:
         raise NotScoredError(str(error).rpartition("can't run on the embedded AWS: ")[2]) from error
 
 
-def _put_model(world: World, chain: DeployedChain, serving: Serving) -> None:
-    """Let the endpoint answer for those that SageMaker has in service."""
+def _put_model(world: World, applied: Applied, chain: DeployedChain, serving: Serving) -> None:
+    """Let the endpoint answer for those that SageMaker has in service, and for those that exist elsewhere."""
+    own = {applied.resolved(block)["name"] for block in applied.template.of_type("aws_sagemaker_endpoint")}
+    elsewhere = {pipeline.settings.endpoint_name for pipeline in chain.pipelines} - own
     world.endpoint.container = serving.container
     world.endpoint.asynchronous = None
     world.endpoint.invocations.clear()
     world.endpoint.account = Account(
         id=chain.first.account,
         region=world.region,
-        endpoints={name for name, status in world.endpoints().items() if status == "InService"},
+        endpoints={name for name, status in world.endpoints().items() if status == "InService"} | elsewhere,
         authorize=lambda: None,  # asked before the first message
     )
 
