@@ -1,4 +1,4 @@
-"""What a stack has from elsewhere: buckets, queues, roles and alarms that exist before it is deployed."""
+"""What a stack has from elsewhere, and what therefore exists before it is deployed: buckets, queues, roles and more."""
 
 import contextlib
 import json
@@ -17,6 +17,7 @@ QUEUE = "data.aws_sqs_queue"
 # Lambda: a queue's visibility timeout is at least six times the function's timeout.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
 TIMEOUTS_OF_VISIBILITY = 6
+SIGNING_PLATFORM = "AWSLambda-SHA384-ECDSA"
 
 
 def account_of(template: Template) -> str:
@@ -32,6 +33,7 @@ def make_elsewhere(template: Template, aws: Aws) -> list[str]:
         *_make_roles(template, aws),
         *_make_boundaries(template, aws),
         *_make_alarms(template, aws),
+        *_make_signing_profiles(template, aws),
     ]
 
 
@@ -136,6 +138,12 @@ def _make_alarms(template: Template, aws: Aws) -> Iterator[str]:
             EvaluationPeriods=1,
         )
         yield f"alarm {name}"
+
+
+def _make_signing_profiles(template: Template, aws: Aws) -> Iterator[str]:
+    for name in sorted({block.arguments["profile_name"] for block in template.of_type("aws_signer_signing_job")}):
+        aws.signer.put_signing_profile(profileName=name, platformId=SIGNING_PLATFORM)
+        yield f"signing profile {name}"
 
 
 def _document(**statement: Any) -> str:

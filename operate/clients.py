@@ -1,5 +1,6 @@
 """Clients of AWS, by the credentials that boto3 finds: its standard chain, and nothing of the desk's own."""
 
+import os
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +18,11 @@ class Clients:
     """The account and region that the desk works in, and a client for each service that it asks."""
 
     def __init__(self, region: str | None = None) -> None:
-        """`region` is by default the one that boto3 finds. Raises UsageError if there is none."""
-        self._session = boto3.Session(region_name=region)
+        """`region` is by default AWS_REGION, which boto3 itself does not read, or else the one that boto3 finds.
+
+        Raises UsageError if there is none.
+        """
+        self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
         if self._session.region_name is None:
             raise UsageError("no region: pass --region, or set AWS_REGION or a profile with one")
         self.region: str = self._session.region_name

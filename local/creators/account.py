@@ -10,7 +10,6 @@ from local.template import Template
 # The account of AWS's Deep Learning Containers in most regions. Nothing is pulled here: the account only completes the
 # ARN in the policy of the endpoint's role.
 PREBUILT_IMAGES_ACCOUNT = "763104351884"
-SIGNING_PLATFORM = "AWSLambda-SHA384-ECDSA"
 
 
 class AccountResources(Creator):
@@ -96,8 +95,6 @@ class AccountResources(Creator):
     def _signing_job(self, arguments: Arguments) -> dict[str, Any]:
         signer, profile = self.aws.signer, arguments.pop("profile_name")
         source, destination = arguments.pop("source")["s3"], arguments.pop("destination")["s3"]
-        # The profile is the user's.
-        signer.put_signing_profile(profileName=profile, platformId=SIGNING_PLATFORM)
         job = signer.start_signing_job(
             profileName=profile,
             source={"s3": {"bucketName": source["bucket"], "key": source["key"], "version": source["version"]}},

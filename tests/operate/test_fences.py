@@ -329,3 +329,10 @@ def test_credentials_come_from_the_standard_chain(
         monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name)
     said = desk("dead-letters", "--stack", stack.name, "list")
     assert (said.status, said.err) == (2, message)
+
+
+def test_the_region_may_be_aws_region(stack: Stack, desk: Desk, monkeypatch: Any) -> None:
+    region = os.environ["AWS_DEFAULT_REGION"]
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", region)
+    assert desk("dead-letters", "--stack", stack.name, "list").status == 0
