@@ -10,20 +10,25 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from handler.clients import split_location
 from local.aws import Aws
+from local.clock import now
 from local.template import Attributes
 
-LOCATION = re.compile(r"s3://([^/]+)/(.+)")
+LOCATION = re.compile(r"s3://[^/]+/.+")
 MAX_INPUT_BYTES = 1024**3
 MAX_BODY_BYTES = 128_000
 # The guide: without a setting SageMaker chooses a number; here it is this.
 REQUESTS_AT_ONCE = 4
+
+
+class InputTooLargeError(ValueError):
+    """The object that a request names is larger than an input may be."""
 
 
 class RefusedRequestError(ValueError):
@@ -32,7 +37,7 @@ class RefusedRequestError(ValueError):
 
 @dataclass(frozen=True)
 class AsyncConfiguration:
-    """What an endpoint configuration says of asynchronous inference."""
+    """The part of an endpoint configuration that is about asynchronous inference."""
 
     output_location: str
     failure_location: str
@@ -117,7 +122,7 @@ class AsyncEndpoint:
             inference_id=headers.get("X-Amzn-SageMaker-Inference-Id") or f"{uuid4()}",
             output_location=_below(self._configuration.output_location, f"{name}.out"),
             failure_location=_below(failures, f"{name}-error.out") if failures else "",
-            received=_now(),
+            received=now(),
         )
         with self._lock:
             self._unfinished += 1
@@ -133,7 +138,8 @@ class AsyncEndpoint:
             failure, content_type = self._answered(request)
             topic = self._configuration.error_topic if failure else self._configuration.success_topic
             if topic:
-                self._aws.sns.publish(TopicArn=topic, Message=json.dumps(_notification(request, failure, content_type)))
+                message = {"awsRegion": self._aws.region, **_notification(request, failure, content_type)}
+                self._aws.sns.publish(TopicArn=topic, Message=json.dumps(message))
         except (BotoCoreError, ClientError):
             pass  # the emulator is gone: the run says so
         finally:
@@ -144,7 +150,7 @@ class AsyncEndpoint:
         """Put the container's answer to S3; return the reason of a failure, or nothing, and the content type."""
         try:
             body = self._read(request.input_location) if request.input_location else request.body
-        except ClientError as error:
+        except (ClientError, InputTooLargeError) as error:
             return f"ClientError: {error}", ""
         status, answer, content_type = self._ask(body, request.content_type)
         if status == 200:
@@ -157,14 +163,16 @@ class AsyncEndpoint:
         return f"ClientError: Received {side} error ({status}) from model. {logs}", ""
 
     def _read(self, location: str) -> bytes:
-        found = LOCATION.fullmatch(location)
-        assert found is not None
-        return self._aws.s3.get_object(Bucket=found[1], Key=found[2])["Body"].read()
+        bucket, key = split_location(location)
+        answer = self._aws.s3.get_object(Bucket=bucket, Key=key)
+        if answer["ContentLength"] > MAX_INPUT_BYTES:
+            answer["Body"].close()
+            raise InputTooLargeError(f"{location} has {answer['ContentLength']} bytes, more than {MAX_INPUT_BYTES}")
+        return answer["Body"].read()
 
     def _put(self, location: str, content: bytes, content_type: str) -> None:
-        found = LOCATION.fullmatch(location)
-        assert found is not None
-        self._aws.s3.put_object(Bucket=found[1], Key=found[2], Body=content, ContentType=content_type)
+        bucket, key = split_location(location)
+        self._aws.s3.put_object(Bucket=bucket, Key=key, Body=content, ContentType=content_type)
 
 
 def _block(value: Any) -> Attributes:
@@ -177,10 +185,6 @@ def _below(location: str, name: str) -> str:
     return f"{location.rstrip('/')}/{name}"
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _notification(request: AsyncRequest, failure: str, content_type: str) -> dict[str, Any]:
     """Return SageMaker's message about a request that was answered, or failed."""
     about = {"accept": request.accept, "contentType": request.content_type, "endpointName": request.endpoint}
@@ -188,8 +192,7 @@ def _notification(request: AsyncRequest, failure: str, content_type: str) -> dic
     answered = {"contentType": content_type, "outputLocation": request.output_location}
     outcome = {"failureReason": failure} if failure else {"responseParameters": answered}
     return {
-        "awsRegion": "",
-        "eventTime": _now(),
+        "eventTime": now(),
         "receivedTime": request.received,
         "invocationStatus": "Failed" if failure else "Completed",
         "requestParameters": parameters,

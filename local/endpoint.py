@@ -85,6 +85,12 @@ class EndpointServer(LoopbackServer):
         self.invocations.append(Invocation(started, seconds, self.container.count(body), refused))
         return status, answer, answer_type
 
+    def server_close(self) -> None:
+        """Begin no request that is still queued, either."""
+        if self.asynchronous:
+            self.asynchronous.close()
+        super().server_close()
+
     def denial(self, account: Account) -> str | None:
         """Return the access-denied message, if the function may not invoke the endpoint."""
         with self._authorizing:

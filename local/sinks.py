@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from handler.clients import split_location
 from local.aws import Aws
 from local.queues import Inbox, as_run_error
 
@@ -20,14 +21,14 @@ POLL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Sink:
-    """Where a pipeline's results leave."""
+    """The place that a pipeline's results leave to."""
 
     kind: str
     """`sqs`, `sns`, `eventbridge` or `s3`."""
     target: str
     """Queue URL, topic ARN, name of the bus, or location."""
     arn: str
-    """What the function's role must be allowed to send to."""
+    """ARN that the function's role must be allowed to send to."""
 
     @property
     def name(self) -> str:
@@ -37,7 +38,7 @@ class Sink:
 
     @property
     def title(self) -> str:
-        """What it is, in the report."""
+        """Its kind, in the words of the report."""
         return TITLES[self.kind]
 
     @property
@@ -142,7 +143,7 @@ class _Objects:
 
     def __init__(self, aws: Aws, location: str, take: Callable[[str, float], None]) -> None:
         self._s3 = aws.s3
-        self._bucket, _, self._prefix = location.removeprefix("s3://").partition("/")
+        self._bucket, self._prefix = split_location(location)
         self._take = take
         self._seen: set[tuple[str, str]] = set()
         self._lock = threading.Lock()

@@ -5,12 +5,13 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 from uuid import uuid4
 
+from handler.clients import split_location
 from local.aws import Aws
+from local.clock import now
 from local.errors import UsageError
 from local.messages import Message, SizeLimits
 from local.pipeline import DeployedPipeline
@@ -77,7 +78,7 @@ class Wire:
 
     def _put(self, message: Message) -> str:
         """Put the message's content to S3; return the location."""
-        bucket, _, prefix = self._settings.input_location.removeprefix("s3://").partition("/")
+        bucket, prefix = split_location(self._settings.input_location)
         # A name as people give it: to be found again, it must be decoded where it comes encoded.
         key = f"{prefix}message {secrets.token_hex(8)}+{message.file.name if message.file else 'text'}"
         # A text is what the codec says that it is.
@@ -87,13 +88,13 @@ class Wire:
 
     def _notification_of_s3(self, location: str) -> str:
         """https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html"""
-        bucket, _, key = location.removeprefix("s3://").partition("/")
+        bucket, key = split_location(location)
         place = {"bucket": {"name": bucket}, "object": {"key": quote_plus(key, safe="/")}}
         record = {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
             "awsRegion": self._region,
-            "eventTime": _now(),
+            "eventTime": now(),
             "eventName": "ObjectCreated:Put",
             "s3": {"s3SchemaVersion": "1.0", **place},
         }
@@ -103,7 +104,7 @@ class Wire:
         """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
         topic = f"arn:aws:sns:{self._region}:{self._account}:local-run"
         head = {"Type": "Notification", "MessageId": f"{uuid4()}", "TopicArn": topic}
-        return json.dumps({**head, "Message": text, "Timestamp": _now(), "SignatureVersion": "1"}, ensure_ascii=False)
+        return json.dumps({**head, "Message": text, "Timestamp": now(), "SignatureVersion": "1"}, ensure_ascii=False)
 
     def _event(self, message: Message) -> str:
         """https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html"""
@@ -117,7 +118,7 @@ class Wire:
             "detail-type": "Local run",
             "source": "local.run",
             "account": self._account,
-            "time": _now(),
+            "time": now(),
             "region": self._region,
             "resources": [],
         }
@@ -147,7 +148,3 @@ def _is_object(body: str) -> bool:
 
 def _encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
