@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from capacity.scaling_settings import Scaling
+from handler.codecs import codec_for
+from handler.codecs.base import NO_LIMIT
 from handler.settings import HandlerSettings
 
 
@@ -55,7 +57,7 @@ class Variant:
     instance_type: str | None = None
     """None: serverless, or not in this stack."""
     instances: int = 1
-    """How many it begins with; 1 where there are no instances."""
+    """The number that it begins with; 1 where there are no instances."""
     concurrent_requests: int = 1
     """Requests that one instance serves well at once; of a serverless variant, its maximum concurrency."""
     memory_mib: int | None = None
@@ -102,7 +104,7 @@ class Endpoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Watching:
-    """What is paid for by the month, whether or not a message comes."""
+    """Things that are paid for by the month, whether or not a message comes."""
 
     alarm_metrics: int = 0
     """Metrics in all alarms: an alarm on metric math is billed for each of its own."""
@@ -125,7 +127,7 @@ class Pipeline:
     encrypted_queues: int = 0
     """Queues with a customer key."""
     notes: Sequence[str] = ()
-    """What had to be assumed because the template does not say it."""
+    """Assumptions about what the template does not say."""
 
     @property
     def path(self) -> str:
@@ -133,5 +135,8 @@ class Pipeline:
 
     def records_per_request(self) -> int:
         """Return how many records a request has at most, by count."""
-        alone = self.handler.asynchronous or self.handler.codec in ("single", "chat")
-        return 1 if alone else self.handler.max_records_per_request
+        if self.handler.asynchronous:
+            return 1
+        # A codec of one's own is not at hand here.
+        most = NO_LIMIT if ":" in self.handler.codec else codec_for(self.handler).max_records
+        return min(most, self.handler.max_records_per_request)

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from capacity import charts
@@ -16,21 +15,12 @@ from capacity.cost import by_part, left_out
 from capacity.prices import Prices
 from capacity.service_time import rate_text, shown
 from capacity.study import Study
-
-LOCAL = Path(__file__).resolve().parent.parent / "local"
+from local.pages import page_template
 
 
 def render(studies: Sequence[Study], prices: Mapping[str, Prices], command: str) -> str:
     """Return the page of some pipelines; `prices` are by region."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, LOCAL]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(shown=shown, rate=rate_text)
-    return environment.get_template("report.html.j2").render(
+    return page_template(Path(__file__).parent / "report.html.j2", shown=shown, rate=rate_text).render(
         pipelines=[_context(one, prices[one.answer.work.pipeline.region]) for one in studies],
         command=command,
         finished=datetime.now(UTC).isoformat(timespec="minutes"),

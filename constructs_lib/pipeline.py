@@ -80,7 +80,6 @@ class InferencePipeline(Construct):
         if check_pipeline("", name, settings):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
         self._claim_name(name)
-        self._name = name
         self.settings = derive(settings)
         for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
             Annotations.of(self).add_warning(str(warning))
@@ -90,33 +89,22 @@ class InferencePipeline(Construct):
         self._async_capacity = settings.endpoint.async_capacity
         topics = NotificationTopics(self, "notifications", name=name) if self._async_capacity else None
         self.endpoint = self._make_endpoint(name, topics)
-        self.function = BatchInferenceFunction(
-            self,
-            "function",
-            name=f"{name}-inference",
-            settings=self.settings.function,
-            handler_settings=self._handler_settings(),
-        )
+        self.function = self._make_function(f"{name}-inference")
         self._grant()
         self.notification_function = self._notify(f"{name}-notify", topics) if topics else None
-        notifications = self.notification_function.dependencies if self.notification_function else []
-        self.event_source = QueueEventSource(
-            self,
-            "event-source",
-            queue=self.queue,
-            function=self.function,
-            settings=self.settings.event_source,
-            depends_on=[*self.endpoint.dependencies, *notifications],
-        )
+        self.event_source = self._make_event_source()
         self.monitoring = self._watch(name)
         self._output()
 
     def feed(self, source: "InferencePipeline", matching: Mapping[str, Any] | None = None) -> None:
         """Have the queue get the results of another pipeline, whose sink is a topic or a bus.
 
-        `matching` is a pattern over the event, by default all results match.
+        `matching` is a pattern over the event, by default all results match. Raises SettingsError if the queue exists
+        already.
         """
-        assert isinstance(self.queue, MessageQueue), "the policy of an existing queue is not changed"
+        if not isinstance(self.queue, MessageQueue):
+            bound, reason = "a queue that is created", "the policy of an existing queue is not changed"
+            raise SettingsError([Violation(self.node.path, "queue", "an existing queue", bound, reason)])
         name = f"{self._name}-feed"
         feed = ResultFeed(self, "feed", name=name, source=source.results, queue=self.queue, matching=matching)
         # What is published before anybody is subscribed is lost.
@@ -164,6 +152,26 @@ class InferencePipeline(Construct):
     def _make_queue(self, name: str) -> Queue:
         own = self._own.make_queue(self, "work", self.settings.queue)
         return own or MessageQueue(self, "work", name=name, settings=self.settings.queue)
+
+    def _make_function(self, name: str) -> BatchInferenceFunction:
+        return BatchInferenceFunction(
+            self,
+            "function",
+            name=name,
+            settings=self.settings.function,
+            handler_settings=self._handler_settings(),
+        )
+
+    def _make_event_source(self) -> QueueEventSource:
+        notifications = self.notification_function.dependencies if self.notification_function else []
+        return QueueEventSource(
+            self,
+            "event-source",
+            queue=self.queue,
+            function=self.function,
+            settings=self.settings.event_source,
+            depends_on=[*self.endpoint.dependencies, *notifications],
+        )
 
     def _make_results(self, name: str, queue: Queue | None) -> ResultSink:
         is_fit = queue is None or queue.settings.fifo is self.queue.settings.fifo

@@ -9,14 +9,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from local import charts
 from local.deploy import Deployment
 from local.display import number, percent, rate
 from local.model import LANGUAGES
 from local.outcome import Outcome
 from local.output import OutputFolder
+from local.pages import page_template
 from local.pipeline import DeployedChain
 
 TEMPLATE = "report.html.j2"
@@ -53,17 +52,9 @@ def write_report(output: OutputFolder, outcome: Outcome, setting: Setting) -> tu
 
 
 def _render(summary: dict[str, Any], outcome: Outcome, setting: Setting) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, percent=percent, rate=rate)
     tally = outcome.tally
     sent = sorted(sent.at - outcome.started for sent in tally.sent.values())
-    return environment.get_template(TEMPLATE).render(
+    return page_template(Path(__file__).parent / TEMPLATE, number=number, percent=percent, rate=rate).render(
         summary=summary,
         disturbance=summary.get("disturbance"),
         pipeline=setting.chain.first,

@@ -135,23 +135,21 @@ def whole_number(text: str) -> int:
 
 def positive(text: str) -> float:
     """Read 0.1 to 1,000. At a lower rate a second the letters of one receive would be held for too long."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0.1 <= number <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0.1 to 1000")
-    return number
+    return _bounded(text, 0.1, 1000, "a number")
 
 
 def watch_seconds(text: str) -> float:
     """Read 2 to 3,600 seconds: each look is about ten calls, of which AWS takes few a second."""
+    return _bounded(text, 2, 3600, "a number of seconds")
+
+
+def _bounded(text: str, least: float, most: float, what: str) -> float:
     try:
         number = float(text)
     except ValueError:
-        number = 0.0
-    if not 2 <= number <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 2 to 3600")
+        number = 0.0  # below every bound
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what} from {least:g} to {most:g}")
     return number
 
 

@@ -8,7 +8,7 @@ from local.emulator import PROJECT
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is rehearsed, and with which provider."""
+    """The stacks to rehearse, the changes, and the provider."""
 
     app: str = "main"
     """The module that defines the stacks."""

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from local.output import OutputFolder
+from local.pages import page_template
 from rehearsal.options import Options
 from rehearsal.record import Record, Step
 from rehearsal.tables import change_rows, step_rows
@@ -58,15 +57,8 @@ def _numbers(step: Step) -> dict[str, Any]:
 
 
 def _render(numbers: Mapping[str, Any], record: Record) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     header, *rows = step_rows(record)
-    return environment.get_template(TEMPLATE).render(
+    return page_template(Path(__file__).parent / TEMPLATE).render(
         finished=numbers["finished"],
         options=numbers["options"],
         failures=record.failures,

@@ -30,7 +30,7 @@ class TerraformError(LocalRunError):
 
 @dataclass(frozen=True)
 class Change:
-    """What a plan does to one resource."""
+    """The change of one resource that a plan has."""
 
     address: str
     actions: tuple[str, ...]
@@ -64,7 +64,7 @@ class Work:
 
 @dataclass
 class Applied:
-    """What an apply or destroy did."""
+    """The outcome of an apply or destroy."""
 
     seconds: float = 0.0
     works: list[Work] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -75,12 +74,7 @@ class World:
         return {name: status for name in names if (status := self.plane.endpoint_status(name))}
 
     def _role_age(self, arn: str) -> float | None:
-        iam = self.emulator.aws.iam
-        try:
-            created = iam.get_role(RoleName=arn.rpartition("/")[2])["Role"]["CreateDate"]
-        except iam.exceptions.NoSuchEntityException:
-            return None
-        return (datetime.now(UTC) - created).total_seconds()
+        return self.emulator.role_age(arn)  # which starts later, since it is told of the control plane
 
 
 class _NoContainer:

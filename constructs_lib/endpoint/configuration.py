@@ -64,20 +64,18 @@ def make_endpoint_configuration(
         scope,
         id_,
         name=content_name(scope, id_, name, [identity, rest]),
-        production_variants=[
-            SagemakerEndpointConfigurationProductionVariants(
-                model_name=models[variant.name].name,
-                **_block(variant, SagemakerEndpointConfigurationProductionVariantsRoutingConfig),
-            )
-            for variant in production
-        ],
-        shadow_production_variants=[
-            SagemakerEndpointConfigurationShadowProductionVariants(
-                model_name=models[variant.name].name,
-                **_block(variant, SagemakerEndpointConfigurationShadowProductionVariantsRoutingConfig),
-            )
-            for variant in shadows
-        ]
+        production_variants=_blocks(
+            SagemakerEndpointConfigurationProductionVariants,
+            SagemakerEndpointConfigurationProductionVariantsRoutingConfig,
+            production,
+            models,
+        ),
+        shadow_production_variants=_blocks(
+            SagemakerEndpointConfigurationShadowProductionVariants,
+            SagemakerEndpointConfigurationShadowProductionVariantsRoutingConfig,
+            shadows,
+            models,
+        )
         or None,
         lifecycle=TerraformResourceLifecycle(create_before_destroy=True, ignore_changes=scaled or None),
         **arguments,
@@ -103,12 +101,17 @@ def _construct_id(capacity: Capacity) -> str:
     return "configuration-scaled" if scaled else "configuration"
 
 
-def _block(variant: ServingVariant, routing: type[Any]) -> dict[str, Any]:
-    """Return a variant's arguments for the bindings; each kind of variant has a class of its own for routing."""
-    arguments = _variant_arguments(variant)
-    if "routing_config" in arguments:
-        arguments["routing_config"] = [routing(**entry) for entry in arguments["routing_config"]]
-    return arguments
+def _blocks(
+    block: type[Any], routing: type[Any], variants: Sequence[ServingVariant], models: Mapping[str, SagemakerModel]
+) -> list[Any]:
+    """Return a block of the bindings for each variant; each kind of variant has classes of its own."""
+    blocks = []
+    for variant in variants:
+        arguments = _variant_arguments(variant)
+        if "routing_config" in arguments:
+            arguments["routing_config"] = [routing(**entry) for entry in arguments["routing_config"]]
+        blocks.append(block(model_name=models[variant.name].name, **arguments))
+    return blocks
 
 
 def _variant_arguments(variant: ServingVariant, *, scaled: bool = True) -> dict[str, Any]:

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from local import charts
 from local.display import number, percent
 from local.display import rate as rounded
 from local.messages import Message
 from local.outcome import Outcome
+from local.pages import page_template
 from local.tally import DeadLetter, Scored, Sent, Tally
 
 from ..errors import UsageError
@@ -20,7 +19,6 @@ from ..pipelines import Pipeline
 from .run import Run
 
 TEMPLATE = "load.html.j2"
-PARTS = Path(charts.__file__).parent
 
 
 def write_report(
@@ -75,16 +73,8 @@ def _rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _render(summary: dict[str, Any], outcome: Outcome, pipeline: Pipeline) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([Path(__file__).parent, PARTS]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(number=number, percent=percent, rate=rounded)
     sent = sorted(one.at - outcome.started for one in outcome.tally.sent.values())
-    return environment.get_template(TEMPLATE).render(
+    return page_template(Path(__file__).parent / TEMPLATE, number=number, percent=percent, rate=rounded).render(
         summary=summary,
         endpoint=pipeline.endpoint_name,
         throughput=charts.throughput(outcome.arrivals, sent),

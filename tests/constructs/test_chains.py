@@ -246,3 +246,17 @@ def test_a_queue_of_another_type_takes_no_results(synth_in_plain_stack: SynthInP
         synth_in_plain_stack(build)
     bound = "sqs with results_queue, of the same type, FIFO or standard, as the work queue"
     assert f"first results.sink = 'sqs': must be {bound} (results are sent there)" in str(raised.value)
+
+
+def test_an_existing_queue_can_not_be_fed(synth_in_plain_stack: SynthInPlainStack) -> None:
+    existing = ExistingQueue(name="a", dead_letter_queue_name="b", visibility_timeout_seconds=600)
+
+    def build(stack: Any) -> None:
+        first = InferencePipeline(stack, "first", name="own-first", settings=by("sns"))
+        next_ = InferencePipeline(stack, "next", name="own-next", settings=replace(NEXT, queue=existing))
+        next_.feed(first)
+
+    with pytest.raises(SettingsError) as raised:
+        synth_in_plain_stack(build)
+    bound = "a queue that is created (the policy of an existing queue is not changed)"
+    assert f"next queue = 'an existing queue': must be {bound}" in str(raised.value)
