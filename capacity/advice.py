@@ -35,7 +35,7 @@ CAUTIONS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a simulation found: months in USD, latencies in seconds."""
+    """The findings of a simulation: months in USD, latencies in seconds."""
 
     usd_a_month: float
     p95: float

@@ -35,7 +35,7 @@ PARTS = ("endpoint", "function", "queues", "results", "logs", "X-Ray", "alarms",
 
 @dataclass(frozen=True)
 class Usage:
-    """What a pipeline uses in some time."""
+    """The use that a pipeline makes of services in some time."""
 
     seconds: float
     messages: float

@@ -20,13 +20,13 @@ FIFO_CALLS = 300
 
 @dataclass(frozen=True)
 class Limit:
-    """What one part carries at the most."""
+    """The most that one part carries."""
 
     part: str
     per_second: float
     because: str
     raised_by: str
-    """What lifts it."""
+    """The settings that lift it."""
 
 
 def limits(work: Work) -> list[Limit]:

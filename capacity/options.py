@@ -26,7 +26,7 @@ MAX_RECORD_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What is asked."""
+    """The question: stacks, load and circumstances."""
 
     app: str
     stack: str | None

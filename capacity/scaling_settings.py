@@ -1,4 +1,4 @@
-"""What moves a variant's number of instances, as Application Auto Scaling is told."""
+"""Rules that move a variant's number of instances, as Application Auto Scaling is told them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

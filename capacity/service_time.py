@@ -33,7 +33,7 @@ class ServiceTime:
     points: Sequence[tuple[float, float]]
     """Records and seconds, by rising records; one point stands for the same time whatever the number."""
     text: str
-    """How it was given."""
+    """The text that it was given as."""
 
     def seconds(self, records: float) -> float:
         """Return the seconds of a request with so many records, of which a mean need not be whole."""

@@ -32,7 +32,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Latency:
-    """Where a message's time goes (seconds, means), and the 95th percentile of the whole."""
+    """A message's time, part by part (seconds, means), and the 95th percentile of the whole."""
 
     gathering: float
     """Until its batch is complete: half of that time, on average."""

@@ -33,7 +33,7 @@ class Study:
     events: Events | None
     """By the discrete engine, at the steady or the peak rate; None where that is not carried."""
     sentence: str
-    """What breaks first."""
+    """The part that breaks first."""
     advice: Sequence[Advice]
 
     @property

@@ -1,4 +1,4 @@
-"""What the simulation found, as text, under what the formulas say."""
+"""Findings of the simulation as text, for below those of the formulas."""
 
 from collections.abc import Iterator
 

@@ -25,7 +25,7 @@ ACCOUNT_CONCURRENCY = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """What the settings don't say."""
+    """Circumstances that the settings don't tell."""
 
     record_bytes: int = 1024
     """Size of a message's body."""

@@ -24,7 +24,7 @@ class Bar:
     height: float
     title: str
     bottom: float = 0.0
-    """Where it begins: on another bar, in a stack."""
+    """Height that it begins at: on another bar, in a stack."""
     kind: str = ""
     """Class of the page's style; empty for the usual colour."""
 

@@ -1,4 +1,4 @@
-"""What a stack has from elsewhere, and what therefore exists before it is deployed: buckets, queues, roles and more."""
+"""Things that a stack has from elsewhere, which exist before it is deployed: buckets, queues, roles and more."""
 
 import contextlib
 import json

@@ -59,7 +59,7 @@ class Message:
     result: Any = UNKNOWN
     """The result of a request with this message alone, if that is known: its own must be the same."""
     text: str = ""
-    """What is sent: the body, or what stands for it."""
+    """Text that is sent: the body, or what stands for it."""
 
     @property
     def content(self) -> bytes:

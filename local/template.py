@@ -53,7 +53,7 @@ class Block:
     part: str = ""
     """The construct in the stack that it belongs to; a pipeline's has the pipeline's name."""
     comment: Attributes = field(default_factory=dict)
-    """What stands under `//`, which Terraform does not read."""
+    """The content of `//`, which Terraform does not read."""
 
     @property
     def dependencies(self) -> list[str]:

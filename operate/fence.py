@@ -1,4 +1,4 @@
-"""What the desk says, and asks, before it changes anything."""
+"""The fence: words and a question before the desk changes anything."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from .pipelines import Pipeline
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """How the user allows a change: by `--yes`, or by an answer at the terminal."""
+    """The user's consent to a change: by `--yes`, or by an answer at the terminal."""
 
     yes: bool = False
     dry_run: bool = False

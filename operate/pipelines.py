@@ -78,7 +78,7 @@ class Pipeline:
 
     @property
     def prefix(self) -> str:
-        """What the names of its resources begin with."""
+        """Beginning of the names of its resources."""
         return self.function_name.removesuffix(FUNCTION_SUFFIX)
 
     @property

@@ -19,7 +19,7 @@ FORMS = "a number of messages a second, a daily curve such as 00:00=20,09:00=400
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What arrives, second by second."""
+    """Messages that arrive, second by second."""
 
     per_second: NDArray[np.float64]
     text: str

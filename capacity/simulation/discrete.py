@@ -29,7 +29,7 @@ WARM_UP_SHARE = 0.1
 
 @dataclass
 class Events:
-    """What came of the messages; seconds."""
+    """The outcome of the messages; seconds."""
 
     latencies: list[float] = field(default_factory=list)
     """From arrival to result, in the order of the results; without the first tenth, while the pipeline fills."""

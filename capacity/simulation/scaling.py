@@ -28,7 +28,7 @@ START_SECONDS = 300.0
 
 @dataclass
 class Seen:
-    """What the alarms of a variant see of one second."""
+    """One second as a variant's alarms see it."""
 
     outstanding: float = 0.0
     """Requests at the variant, in service or waiting for a place; of an asynchronous one, its whole backlog."""

@@ -1,4 +1,4 @@
-"""What the operator's desk may do with one pipeline: what its commands call, and nothing else.
+"""Rights of the operator's desk on one pipeline: what its commands call, and nothing else.
 
 The desk is the package `operate`; a test takes each of these rights away, and a command of the desk fails.
 """

@@ -112,7 +112,7 @@ class WatchedPipeline:
 
     @property
     def drain_seconds(self) -> Formula:
-        """How long what is in the queue takes to leave it, at the rate of the period.
+        """Seconds that what is in the queue takes to leave it, at the rate of the period.
 
         Messages that pause after a failure are hidden, and count. A hundredth of a message is added to those that left:
         where none did, the time is as good as endless, and not a division by zero, which CloudWatch leaves out.

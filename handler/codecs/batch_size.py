@@ -42,7 +42,7 @@ def with_batch_size(request: bytes, group_key: str, size: int) -> bytes:
 
 
 class BatchSize:
-    """What a sandbox knows of the models' batches, by target: one that refuses them gets none any more."""
+    """Knowledge of a sandbox about the models' batches, by target: one that refuses them gets none any more."""
 
     def __init__(self) -> None:
         self._works: set[Target] = set()

@@ -62,7 +62,7 @@ class ControlPlane(LoopbackServer):
 
     @property
     def violations(self) -> list[Violation]:
-        """What was done that AWS lets pass and that breaks what runs, in order."""
+        """Things that were done, that AWS lets pass, and that break what runs; in order."""
         with self._state.lock:
             return list(self._state.violations)
 
@@ -75,7 +75,7 @@ class ControlPlane(LoopbackServer):
 
     @property
     def resources(self) -> list[str]:
-        """What exists, as "kind name"; an endpoint that is being deleted exists."""
+        """Everything that exists, as "kind name"; an endpoint that is being deleted exists."""
         state = self._state
         with state.lock:
             self._endpoints.settle()

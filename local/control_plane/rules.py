@@ -16,12 +16,12 @@ _PROVIDER = "https://github.com/hashicorp/terraform-provider-aws"
 
 @dataclass(frozen=True)
 class Statement:
-    """What a rule says, and where it is stated."""
+    """The words of a rule, and the page that states it."""
 
     says: str
     source: str
     quoted_in: str = ""
-    """Where the refusal's own words were seen; by default they are not AWS's."""
+    """Page on which the refusal's own words were seen; by default they are not AWS's."""
 
 
 class Rule(Enum):

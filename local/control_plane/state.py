@@ -1,4 +1,4 @@
-"""What the control plane knows: the resources of one account in one region, and what was done to them."""
+"""State of the control plane: the resources of one account in one region, and what was done to them."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True)
 class Durations:
-    """How long what takes, in seconds: in AWS minutes, here long enough to be seen on the way."""
+    """Durations in seconds of what takes minutes in AWS; here long enough to be seen on the way."""
 
     role_known: float = 0.0
     """From a role's creation until SageMaker can assume it."""
@@ -109,7 +109,7 @@ class Endpoint:
     """The configuration that it is on its way to."""
     due: float = 0.0
     finish: Callable[[], None] | None = None
-    """What happens to it at the time `due`."""
+    """The change that comes at the time `due`."""
 
     @property
     def status(self) -> str:

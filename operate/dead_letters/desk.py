@@ -1,4 +1,4 @@
-"""What the subcommands of `dead-letters` do."""
+"""Subcommands of `dead-letters`."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from .views import Kind, as_saved, facts
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Which letters are meant; by default all."""
+    """The choice of letters; by default all."""
 
     reasons: Sequence[str] = ()
     ids: Sequence[str] = ()

@@ -1,4 +1,4 @@
-"""What became of each letter of a redrive, in a file, so that a crash loses nothing and repeats nothing.
+"""A record of each letter of a redrive, in a file, so that a crash loses nothing and repeats nothing.
 
 A redrive sends a letter and then deletes it. A crash in between leaves both: the next redrive must only delete. It
 knows from this file, which is written before and after each send, to the disk. Where a crash, or an answer that never
@@ -30,7 +30,7 @@ BEGINNING = '{"id": '
 
 
 class Step(StrEnum):
-    """How far a letter came."""
+    """A step on the way of a letter."""
 
     SENDING = "sending"
     """Its send began; how it ended is not known."""

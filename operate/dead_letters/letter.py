@@ -55,7 +55,7 @@ class DeadLetter:
 
     @property
     def detail(self) -> str:
-        """What the handler, or the model's container, said; never printed as it is."""
+        """Words of the handler, or of the model's container; never printed as they are."""
         return self.text("detail") if self.written_by_handler else ""
 
     @property

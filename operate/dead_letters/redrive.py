@@ -28,7 +28,7 @@ NEVER_ARRIVED = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsErro
 
 
 class Outcome(StrEnum):
-    """What became of a letter."""
+    """The end of a letter."""
 
     REDRIVEN = "redriven"
     FINISHED = "sent by an earlier redrive that was cut off, and deleted now"

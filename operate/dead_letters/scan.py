@@ -22,7 +22,7 @@ from ..pipelines import QueueFacts
 from .letter import DeadLetter
 
 HOLD_SECONDS = 300
-"""How long SQS hides a letter from others once it is received."""
+"""Seconds for which SQS hides a letter from others once it is received."""
 MARGIN_SECONDS = 30
 """Nothing is done any more with a letter that is hidden for less than that."""
 WAIT_SECONDS = 1

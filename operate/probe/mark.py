@@ -25,7 +25,7 @@ class Mark:
 
     @property
     def prefix(self) -> str:
-        """What the attribute of each message of the run begins with, and of what others send on in its trace."""
+        """Beginning of the attribute of each message of the run, and of what others send on in its trace."""
         return f"00-{self.trace_id}-"
 
     def of_message(self, number: int) -> str:

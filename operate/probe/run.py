@@ -34,7 +34,7 @@ class Died:
 
 @dataclass(frozen=True, kw_only=True)
 class Patience:
-    """How long outcomes are waited for, in seconds from when all messages are on their way."""
+    """Seconds for which outcomes are waited for, from when all messages are on their way."""
 
     quiet_seconds: float
     """At most without a further one."""

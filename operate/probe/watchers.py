@@ -1,4 +1,4 @@
-"""How the results of a probe are told from real ones without taking those: each sink's way.
+"""Watchers that tell the results of a probe from real ones without taking those: each sink's way.
 
 | sink | way |
 |---|---|

@@ -12,10 +12,10 @@ from ..text import printable
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What is found, in words and as data; and whether it is wrong."""
+    """A finding in words and as data, and whether it is wrong."""
 
     part: str
-    """What it is about: `work queue`, `endpoint` and the like."""
+    """Its subject: `work queue`, `endpoint` and the like."""
     text: str
     facts: dict[str, Any]
     """For `--json`."""
