@@ -4,13 +4,14 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from constructs_lib.validation.accelerators import gpus_of, memory_gib
 from constructs_lib.validation.instances import similar
 
 from capacity.cost import MONTH_SECONDS, items, total
 from capacity.deployed import Pipeline, Variant
 from capacity.limits import limits
 from capacity.prices import Prices
-from capacity.service_time import ServiceTime, shown
+from capacity.service_time import ServiceTime, digits, shown
 from capacity.simulation.arrivals import Arrivals
 from capacity.simulation.course import Course
 from capacity.simulation.discrete import Discrete, poisson
@@ -25,6 +26,7 @@ STEADY_SECONDS, MESSAGES = 3600, 3000
 SLOWER = (2.0, 1.5, 1.2, 1.1, 1.0)
 # Of an instance type that is cheaper: so much longer may 95 % of the messages take.
 SLOWER_P95 = 2.0
+CHAT = "chat"
 # What the simulation does not see.
 CAUTIONS = (
     ("max_events_per_message", "whoever reads the results then gets lists"),
@@ -93,13 +95,18 @@ class _Judge:
         return course.percentile(0.95)
 
     def cheaper_types(self, work: Work, before: Outcome) -> Iterator[Advice]:
-        """Yield the cheapest like instance, with how much slower its model may be for the month to stay below."""
+        """Yield the cheapest like instance, with how much slower its model may be for the month to stay below.
+
+        Of a chat's none with less GPU memory: a language model fills it, and is chosen to.
+        """
         region = work.pipeline.region
         for number, variant in enumerate(work.pipeline.endpoint.variants):
             own = self._prices.instance(variant.instance_type or "")
             if own is None or variant.instance_type is None:
                 continue
             like = [name for name in similar(variant.instance_type, region, count=4) if name != variant.instance_type]
+            if work.pipeline.handler.codec == CHAT:
+                like = [name for name in like if _memory(name)[0] >= _memory(variant.instance_type)[0]]
             priced = [(price.usd, name) for name in like if (price := self._prices.instance(name))]
             usd, name = min(priced, default=(math.inf, ""))
             if usd >= own.usd:
@@ -109,7 +116,8 @@ class _Judge:
                 change = f"endpoint.capacity.instance_type={name!r} in {variant.name}"
                 effect = (
                     f"{_saved(before, after)}, if the model takes at most {slower:g} times as long there "
-                    f"({usd:g} USD an hour in place of {own.usd:g}): measure it first"
+                    f"({digits(usd, 6)} USD an hour in place of {digits(own.usd, 6)}"
+                    f"{_less_memory(name, variant.instance_type)}): measure it first"
                 )
                 yield Advice(change, effect, before, after)
 
@@ -126,6 +134,18 @@ class _Judge:
             if is_cheaper and after.carried >= before.carried - 1e-3 and after.p95 <= SLOWER_P95 * before.p95:
                 return after, factor
         return None, 1.0
+
+
+def _memory(instance_type: str) -> tuple[float, str]:
+    """Return the memory that a model lies in, with its unit; 0 if it is not known."""
+    if gpus := gpus_of(instance_type):
+        return gpus.number * gpus.gb, "GB of GPU memory"
+    return memory_gib(instance_type) or 0, "GiB of memory"
+
+
+def _less_memory(instance_type: str, than: str) -> str:
+    (memory, unit), (own, _) = _memory(instance_type), _memory(than)
+    return f", {memory:g} {unit} in place of {own:g}" if memory < own else ""
 
 
 def _slowed(model: ServiceTime, factor: float) -> ServiceTime:

@@ -8,9 +8,12 @@ from capacity.break_even import BreakEven, break_even
 from capacity.cost import MILLION, Item, by_part, items, left_out, total, usage_at
 from capacity.peers import Peer, PeerUsage, peer_usage
 from capacity.prices import Prices
-from capacity.service_time import counted, rate_text, shown
+from capacity.service_time import counted, digits, rate_text, shown
 from capacity.steady import Load, Steady, steady
 from capacity.work import Work
+
+# Costs that differ by less are the same for whoever plans.
+ALIKE = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ def answer(work: Work, rate: float, prices: Prices, peer: Peer | None) -> Answer
 def lines(found: Answer) -> Iterator[str]:
     """Yield the answer as text."""
     work, at = found.work, found.steady
-    yield f"{work.pipeline.path} at {at.rate:,.6g} messages/s of {work.record_bytes:,} bytes, model {work.model.text}"
+    messages = f"{digits(at.rate, 6)} messages/s of {work.record_bytes:,} bytes"
+    yield f"{work.pipeline.path} at {messages}, model {work.model.text}"
     yield from (f"  assumed: {note}" for note in work.pipeline.notes)
     if not work.pipeline.source.enabled:
         yield "  the event source is disabled: until it is enabled, messages only wait"
@@ -87,14 +91,14 @@ def _load_lines(work: Work, at: Steady) -> Iterator[str]:
         f"{rate_text(at.rate - at.capacity)} messages/s pile up" if at.rate > at.capacity else "there is no room left"
     )
     carried = "carried" if at.stable else f"NOT carried, {piles}"
-    yield f"At {at.rate:,.6g} messages/s: {carried}, {at.rate / at.capacity:.0%} of the most"
+    yield f"At {digits(at.rate, 6)} messages/s: {carried}, {at.rate / at.capacity:.0%} of the most"
     yield (
-        f"  batch         {one.records:.3g} of {work.pipeline.source.batch_size} messages, "
-        f"{counted(one.requests, 'request')} of {one.records_per_request:.3g}"
+        f"  batch         {digits(one.records)} of {work.pipeline.source.batch_size} messages, "
+        f"{counted(one.requests, 'request')} of {digits(one.records_per_request)}"
     )
     yield (
-        f"  invocations   {at.invocations_per_second:,.4g} a second, {shown(one.seconds)} each, "
-        f"{at.concurrency:.3g} of {at.most_invocations:,} at once ({at.concurrency / at.most_invocations:.0%})"
+        f"  invocations   {digits(at.invocations_per_second, 4)} a second, {shown(one.seconds)} each, "
+        f"{digits(at.concurrency)} of {at.most_invocations:,} at once ({at.concurrency / at.most_invocations:.0%})"
     )
     for load in at.loads:
         yield f"  {'endpoint' if not load.variant.shadow else 'shadow':13} {_endpoint_text(load)}"
@@ -113,7 +117,9 @@ def _load_lines(work: Work, at: Steady) -> Iterator[str]:
 def _endpoint_text(load: Load) -> str:
     variant = load.variant
     busy = (
-        f"{load.busy:.3g} of {load.places} requests at once ({load.utilization:.0%})" if load.places else "no instance"
+        f"{digits(load.busy)} of {load.places} requests at once ({load.utilization:.0%})"
+        if load.places
+        else "no instance"
     )
     if not variant.instance_type:
         return f"{variant.name}: {busy}"
@@ -129,8 +135,9 @@ def _cost_lines(found: Answer) -> Iterator[str]:
     )
     for line in found.bill:
         if line.quantity and line.price and line.usd is not None:
-            per = f"{line.price.usd:g} {line.price.unit}"
-            yield f"  {line.usd:>10,.2f}  {line.part:9} {line.quantity:,.6g} {line.what} at {per} ({line.price.as_of})"
+            per = f"{digits(line.price.usd, 6)} {line.price.unit}"
+            used = f"{digits(line.quantity)} {line.what}"
+            yield f"  {line.usd:>10,.2f}  {line.part:9} {used} at {per} ({line.price.as_of})"
     for text in left_out(found.bill):
         yield f"  {'left out':>10}  {text}: no price is known in {found.work.pipeline.region}"
 
@@ -138,7 +145,7 @@ def _cost_lines(found: Answer) -> Iterator[str]:
 def _comparison_lines(found: Answer) -> Iterator[str]:
     if found.peer and found.peer_usage:
         usd = total(found.peer_bill)
-        more = f", {usd / found.usd_a_month:.2g} times as much" if found.usd_a_month else ""
+        more = f", {_times(usd / found.usd_a_month)}" if found.usd_a_month else ""
         types = {load.variant.name: load.variant.instance_type for load in found.steady.loads}
         fleet = [f"{count} x {types[name]}" for name, count in found.peer_usage.instances.items() if types[name]]
         yield (
@@ -151,9 +158,14 @@ def _comparison_lines(found: Answer) -> Iterator[str]:
     if even := found.even:
         carried = "" if even.per_second <= even.carried else f"; but one instance carries {rate_text(even.carried)}"
         yield (
-            f"Serverless ({even.memory_mib:,} MB) and one {even.instance_type} ({even.usd_an_hour:g} USD an hour) cost "
-            f"the same at {rate_text(even.per_second)} messages/s, if the model takes the same time on both{carried}"
+            f"Serverless ({even.memory_mib:,} MB) and one {even.instance_type} "
+            f"({digits(even.usd_an_hour, 6)} USD an hour) cost the same at {rate_text(even.per_second)} messages/s, "
+            f"if the model takes the same time on both{carried}"
         )
+
+
+def _times(ratio: float) -> str:
+    return "about as much" if abs(ratio - 1) < ALIKE else f"{digits(ratio, 2)} times as much"
 
 
 def as_json(found: Answer) -> dict[str, Any]:

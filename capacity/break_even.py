@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from constructs_lib.validation.instances import accelerator
+
 from capacity.cost import MONTH_HOURS, MONTH_SECONDS, RESULT_BYTES
 from capacity.prices import Prices
 from capacity.steady import Steady
@@ -24,7 +26,8 @@ class BreakEven:
 
 
 def break_even(work: Work, steady: Steady, prices: Prices) -> BreakEven | None:
-    """Return where the two meet in the region; None if a price is not known, or neither is a choice.
+    """Return where the two meet in the region; None if a price is not known, or neither is a choice: serverless
+    inference has no GPU.
 
     The cheapest instance of the region is compared; that its model time is the same is an assumption to be checked.
     """
@@ -37,6 +40,8 @@ def break_even(work: Work, steady: Steady, prices: Prices) -> BreakEven | None:
     if not (compute and data and cheapest) or endpoint.queues_requests or endpoint.existing:
         return None
     first = endpoint.production[0]
+    if first.instance_type and accelerator(first.instance_type):
+        return None
     memory = first.memory_mib or DEFAULT_MEMORY_MIB
     size = steady.invocation.records_per_request
     seconds = work.model.seconds(size)

@@ -7,7 +7,7 @@ import numpy as np
 
 from capacity.cost import MILLION, PARTS, by_part, items
 from capacity.prices import Prices
-from capacity.service_time import shown
+from capacity.service_time import digits, shown
 from capacity.simulation.course import Course, Series
 from capacity.work import Work
 from local.charts import Bar, Chart, Tick, axis, nice_step, ticks
@@ -35,7 +35,7 @@ def over_time(
     y_ticks, top = axis(largest) if whole else _scaled(largest)
     return Chart(
         bars=[
-            Bar(100 * number / bars, 100 / bars, 100 * float(height) / top, f"{_text(float(height))} {title}")
+            Bar(100 * number / bars, 100 / bars, 100 * float(height) / top, f"{digits(float(height))} {title}")
             for number, height in enumerate(heights)
         ],
         x_ticks=_clock_ticks(len(values)),
@@ -66,7 +66,7 @@ def _stack(number: int, bars: int, usd: Mapping[str, float], parts: Sequence[str
     found, bottom = [], 0.0
     for place, part in enumerate(parts):
         height = 100 * usd[part] / top
-        title = f"{part}: {usd[part]:.3g} USD an hour"
+        title = f"{part}: {digits(usd[part])} USD an hour"
         found.append(Bar(100 * number / bars, 100 / bars, height, title, bottom, f"part-{min(place, 7)}"))
         bottom += height
     return found
@@ -134,7 +134,3 @@ def _clock_ticks(seconds: int) -> list[Tick]:
         Tick(100 * number * step / hours, f"{number * step * factor:g}{unit if number == count else ''}")
         for number in range(count + 1)
     ]
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

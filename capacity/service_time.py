@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from local.errors import UsageError
 
 FORMS = "20ms+0.5ms (a request and each record), 1=20ms,8=24ms (by records in a request), or a report.json of make demo"
 DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(us|ms|s|m|h)")
+NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+NOTHING = 1e-6
+"""Seconds: nobody waits for less."""
 MAX_SECONDS = 3600.0
 """SageMaker: InvocationTimeoutSeconds of asynchronous endpoints; others have 60 s, which `limits` knows."""
 
@@ -21,6 +25,8 @@ MAX_SECONDS = 3600.0
 def duration(text: str, what: str) -> float:
     """Return the seconds of a duration such as `20ms`, `1.5s` or `2h`. Raises UsageError that names it."""
     match = DURATION.fullmatch(text.strip())
+    if match is None and NUMBER.fullmatch(text.strip()):
+        raise UsageError(f"{what} {text!r} has no unit; is it {text.strip()}ms or {text.strip()}s?")
     if match is None:
         raise UsageError(f"{what} {text!r} is not a duration such as 20ms, 1.5s or 2h")
     return float(match[1]) * SECONDS[match[2]]
@@ -53,6 +59,8 @@ def parse_service_time(text: str) -> ServiceTime:
         return _from_table(text)
     parts = text.split("+")
     if len(parts) > 2 or not all(DURATION.fullmatch(part.strip()) for part in parts):
+        if bare := next((part.strip() for part in parts if NUMBER.fullmatch(part.strip())), None):
+            raise UsageError(f"--model {text!r}: {bare} has no unit; is it {bare}ms or {bare}s?")
         raise UsageError(f"--model {text!r} is not {FORMS}")
     fixed, each = ([duration(part, "--model") for part in parts] + [0.0])[:2]
     _require_bounds(text, [fixed, each])
@@ -120,18 +128,26 @@ def shown(seconds: float) -> str:
     if math.isinf(seconds):
         return "without end"
     if seconds < 1:
-        return f"{1000 * seconds:.4g} ms" if seconds else "0 ms"
+        return f"{digits(1000 * seconds, 4)} ms" if seconds >= NOTHING else "0 ms"
     if seconds < 120:
-        return f"{seconds:.4g} s"
-    return f"{seconds / 60:.3g} minutes" if seconds < 7200 else f"{seconds / 3600:.3g} hours"
+        return f"{digits(seconds, 4)} s"
+    return f"{digits(seconds / 60)} minutes" if seconds < 7200 else f"{digits(seconds / 3600)} hours"
+
+
+def digits(number: float, count: int = 3) -> str:
+    """Return a number as people write it: all digits before the point, else so many, and never an exponent."""
+    if not math.isfinite(number):
+        return f"{number}"
+    if abs(number) >= 10 ** (count - 1):
+        return f"{number:,.0f}"
+    return format(Decimal(f"{number:.{count}g}"), "f")
 
 
 def counted(number: float, word: str) -> str:
     """Return a number with what it counts, three digits or all before the point."""
-    text = f"{number:,.0f}" if number >= 100 or number == int(number) else f"{number:.3g}"
-    return f"{text} {word}{'' if number == 1 else 's'}"
+    return f"{digits(number)} {word}{'' if number == 1 else 's'}"
 
 
 def rate_text(per_second: float) -> str:
-    """Return messages a second: whole ones from 100 on, else four digits."""
-    return f"{per_second:,.0f}" if per_second >= 100 else f"{per_second:.4g}"
+    """Return messages a second: whole ones from 1,000 on, else four digits."""
+    return digits(per_second, 4)

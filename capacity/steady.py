@@ -35,7 +35,7 @@ class Latency:
     """A message's time, part by part (seconds, means), and the 95th percentile of the whole."""
 
     gathering: float
-    """Until its batch is complete: half of that time, on average."""
+    """Until its batch is complete: half of that time on average, all of it for a message that comes alone."""
     waiting: float
     """For an invocation: Allen and Cunneen's M/D/c, batches as customers, invocations as servers."""
     function: float
@@ -108,8 +108,8 @@ def first_invocations(work: Work) -> int:
 def batch_size(work: Work, rate: float) -> float:
     """Return the mean records of a batch.
 
-    A batching window fills each poller's batch. Without one a batch holds what came while its poller was busy: as few
-    as the first pollers need to keep up (a bulk service queue's balance), and full batches before pollers are added.
+    A batch holds what came while its poller was busy, and then within the batching window: as few as the first pollers
+    need to keep up (a bulk service queue's balance), and full batches before pollers are added.
     """
     full, pollers = float(work.full_batch), first_invocations(work)
     gathered = rate * work.pipeline.source.window_seconds / pollers
@@ -125,10 +125,11 @@ def batch_size(work: Work, rate: float) -> float:
 
 
 def _busy(work: Work, rate: float, batch: float) -> float:
-    """Return the invocations at once, with the first pollers' wait for places at the endpoint."""
+    """Return the pollers at work, with their invocations' waits for places at the endpoint, or gathering a batch."""
     plain = work.invocation(batch)
     waiting = _endpoint_wait(work, _loads(work, rate, batch), plain, first_invocations(work))
-    return rate / batch * (work.invocation(batch, waiting).seconds + work.profile.between)
+    cycle = work.invocation(batch, waiting).seconds + work.profile.between
+    return rate / batch * (cycle + work.pipeline.source.window_seconds)
 
 
 def _loads(work: Work, rate: float, batch: float) -> list[Load]:
@@ -188,12 +189,14 @@ def _wait(load: Load, service: float, share: float | None) -> float:
 def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads: Sequence[Load]) -> Latency:
     pollers, most = first_invocations(work), most_invocations(work)[0]
     window = work.pipeline.source.window_seconds
-    gathering = min(window, one.records / (rate / pollers)) / 2 if window else 0.0
+    span = min(window, one.records / (rate / pollers)) if window else 0.0
+    gathering = span * (one.records + 1) / (2 * one.records)  # its first message waits for all of it
     cycle = one.seconds + work.profile.between
     batches = rate / one.records
     running = max(pollers, min(most, math.ceil(batches * cycle)))
-    is_busy = not window or batches * cycle > 0.98 * most  # then batches grow until the pollers come back in time
-    if 1.01 < one.records < work.full_batch - 0.01 and is_busy:
+    if window and one.records < work.full_batch - 0.01:
+        waiting, tail = _wait_for_a_window(window, cycle, pollers)
+    elif 1.01 < one.records < work.full_batch - 0.01:
         waiting, tail = _bulk_wait(cycle, running, one.records / work.full_batch)
     else:
         servers = most if one.records > 1.01 else running
@@ -205,8 +208,15 @@ def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads
         wait = max((_wait(load, service, None) for load in loads), default=0.0)
         later = wait + service + 3 * work.profile.round_trip  # notification, its function, its result
         later_tail = max((_wait(load, service, 0.95) for load in loads), default=0.0) + service
-    p95 = 2 * gathering * 0.95 + tail + one.seconds + later_tail + work.profile.round_trip
+    p95 = (span if one.records < 2 else 0.95 * span) + tail + one.seconds + later_tail + work.profile.round_trip
     return Latency(gathering, waiting, one.seconds, at_endpoint, later, p95)
+
+
+def _wait_for_a_window(window: float, cycle: float, pollers: int) -> tuple[float, float]:
+    """Return the mean and the longest wait until a poller gathers a batch again, where all come back evenly spread."""
+    period = (window + cycle) / pollers
+    gap = max(0.0, period - window)
+    return gap**2 / 2 / period, gap
 
 
 def _bulk_wait(cycle: float, pollers: int, fill: float) -> tuple[float, float]:

@@ -97,7 +97,8 @@ class Work:
     def invocation(self, records: float, waiting: float = 0.0) -> Invocation:
         """Return the invocation of a batch; `waiting` is each request's wait for a place at the endpoint (seconds)."""
         handler, profile = self.pipeline.handler, self.profile
-        requests = max(1.0, math.ceil(records / self.most_per_request - 1e-9))
+        most = self.most_per_request  # of one each, a mean needs no rounding
+        requests = max(1.0, records if most == 1 else math.ceil(records / most - 1e-9))
         size = records / requests
         at_once = min(float(self.places), requests)
         rounds = math.ceil(requests / at_once - 1e-9)

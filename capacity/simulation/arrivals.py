@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from capacity.service_time import digits
 from local.errors import UsageError
 
 DAY_SECONDS = 86_400
@@ -62,7 +63,7 @@ def parse_arrivals(text: str, hours: float = 24.0, burst: float = 0.0) -> Arriva
     else:
         rate = _number(text, f"--rate {text!r} is not {FORMS}")
         _require_rate(rate, f"--rate {text!r}")
-        rates, said = np.full(seconds, rate), f"{rate:,.6g} messages/s"
+        rates, said = np.full(seconds, rate), f"{digits(rate, 6)} messages/s"
     if burst:
         rates = rates.copy()
         rates[0] += burst

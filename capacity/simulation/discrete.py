@@ -90,7 +90,10 @@ class Discrete:
         self.events = Events()
         self._moments = moments
         self._queue: deque[Message] = deque()
-        self._arrival = self.env.event()
+        self._receiving: list[simpy.Event] = []
+        """Receives that are open, since the queue was empty."""
+        self._left = self.env.event()
+        """Until a message finds no open receive."""
         self._skipped = round(WARM_UP_SHARE * len(moments))
         self._settled = 0
         self._pollers = Pollers(work)
@@ -111,7 +114,7 @@ class Discrete:
         self._all_settled = self.env.event()
         self.env.run(until=self._all_settled)
         self.events.seconds = self.env.now - (self._moments[0] if len(self._moments) else 0.0)
-        self.env.run(until=self.env.now + 1e-9)  # the last invocations end, too
+        self.env.run(until=math.nextafter(self.env.now, math.inf))  # the last invocations end, too
         return self.events
 
     def _stations(self, instances: Sequence[int] | None, service: ServiceTimes) -> Iterator[Station]:
@@ -132,8 +135,10 @@ class Discrete:
 
     def put(self, message: Message) -> None:
         self._queue.append(message)
-        if not self._arrival.triggered:
-            self._arrival.succeed()
+        if self._receiving:  # SQS answers any of them
+            self._receiving.pop(self.random.randrange(len(self._receiving))).succeed()
+        elif not self._left.triggered:
+            self._left.succeed()
 
     def pick_station(self) -> Station:
         """Return a variant by its share of the requests."""
@@ -168,9 +173,12 @@ class Discrete:
             self._all_settled.succeed()
 
     def _ramp(self) -> Process:
-        """Add pollers as Lambda does, once a second."""
+        """Add pollers as Lambda does, once a second while messages wait."""
         most = most_invocations(self.work)[0]
         while self._running < most:
+            if not self._queue:
+                yield self._left
+                self._left = self.env.event()
             yield self.env.timeout(1.0)
             self._pollers.follow(messages_wait=len(self._queue) > self._running, needed=float(self._running))
             self._start_pollers(int(self._pollers.now) - self._running)
@@ -206,18 +214,22 @@ class Discrete:
         """Wait for a batch: what a receive finds, or what comes within the window."""
         source, full = self.work.pipeline.source, self.work.full_batch
         while not self._queue:
-            if self._arrival.triggered:
-                self._arrival = self.env.event()
-            yield self._arrival
+            yield self._receive()
         most = full if source.window_seconds else min(full, MESSAGES_PER_CALL)
         batch = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
         end = self.env.now + source.window_seconds
         while source.window_seconds and len(batch) < full and self.env.now < end:
-            if self._arrival.triggered:
-                self._arrival = self.env.event()
-            yield self._arrival | self.env.timeout(end - self.env.now)
+            receive = self._receive()
+            yield receive | self.env.timeout(end - self.env.now)
+            if receive in self._receiving:
+                self._receiving.remove(receive)
             batch += [self._queue.popleft() for _ in range(min(full - len(batch), len(self._queue)))]
         return batch
+
+    def _receive(self) -> simpy.Event:
+        """Open a receive, which a message that comes may answer."""
+        self._receiving.append(self.env.event())
+        return self._receiving[-1]
 
 
 def _settled_instances(work: Work, name: str, rate: float) -> int:

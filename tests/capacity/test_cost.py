@@ -1,5 +1,6 @@
 """The month of a small stack, worked out by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from capacity.peers import Peer, measured_peer
 from capacity.prices import Prices
 from capacity.steady import steady
 from local.errors import UsageError
-from tests.capacity.pipelines import work
+from tests.capacity.pipelines import SCALED, work
 
 PRICES = Prices.load("eu-central-1")
 # One instance, ten messages a second, each alone in a batch of 20.5 ms, on a function of 1 GiB.
@@ -135,3 +136,9 @@ def test_serverless_and_an_instance_meet_where_they_cost_the_same() -> None:
     assert found.even is not None
     message = 0.0205 * 4 * 0.00002 + 1424e-9 * 0.016
     assert found.even.per_second == pytest.approx(found.even.usd_an_hour / 3600 / message)
+
+
+@pytest.mark.parametrize("instance_type", ["ml.g5.xlarge", "ml.inf2.xlarge"])
+def test_serverless_which_has_no_gpu_is_not_compared_with_one(instance_type: str) -> None:
+    variant = replace(SCALED, instance_type=instance_type)
+    assert answer(work(endpoint=Endpoint(variants=[variant])), 10, PRICES, None).even is None

@@ -7,6 +7,7 @@ import pytest
 from capacity.deployed import Endpoint, Source, Variant
 from capacity.queueing import mean_wait
 from capacity.scaling_settings import Scaling
+from capacity.simulation.discrete import Discrete, poisson
 from capacity.steady import steady
 from tests.capacity.pipelines import SCALED, work
 
@@ -33,18 +34,27 @@ def test_pollers_are_added_when_full_batches_are_not_enough() -> None:
 
 def test_a_window_fills_batches() -> None:
     found = steady(work(source=Source(batch_size=100, window_seconds=2, maximum_concurrency=16)), 100)
-    assert found.invocation.records == pytest.approx(100 * 2 / 5)
+    # what comes within the window, and while each of the five pollers is at work
+    assert found.invocation.records == pytest.approx(100 * (2 + found.invocation.seconds) / 5)
     assert found.latency is not None
-    assert found.latency.gathering == pytest.approx(1.0)
+    assert found.latency.gathering == pytest.approx(1.0, rel=0.03)
 
 
-def test_a_window_that_is_too_short_for_slow_invocations_leaves_batches_growing() -> None:
-    # two invocations of six seconds: what comes meanwhile waits for one of them, and not for ever
+def test_a_message_that_comes_alone_waits_for_the_whole_window() -> None:
+    given = work(source=Source(batch_size=100, window_seconds=2, maximum_concurrency=16))
+    found, run = steady(given, 0.01), Discrete(given, poisson(0.01, 1000)).run()
+    assert found.latency is not None
+    assert run.percentile(0.5) == pytest.approx(found.latency.mean) == pytest.approx(2 + 0.0205)
+
+
+def test_a_batch_holds_what_came_while_its_poller_was_at_work_as_the_discrete_engine_has_it() -> None:
+    # two pollers, six seconds of work and five of the window: each comes back after eleven
     slow = work(model="6s", source=Source(batch_size=64, window_seconds=5, maximum_concurrency=2))
-    found = steady(slow, 2)
-    assert found.concurrency == pytest.approx(2, rel=0.01)
+    found, run = steady(slow, 2), Discrete(slow, poisson(2, 2000)).run()
+    assert found.invocation.records == pytest.approx(2 * 11 / 2, rel=0.01)
+    assert run.done / run.invocations == pytest.approx(found.invocation.records, rel=0.1)
     assert found.latency is not None
-    assert found.latency.waiting < 2 * found.invocation.seconds
+    assert run.percentile(0.95) == pytest.approx(found.latency.p95, rel=0.25)
 
 
 @pytest.mark.parametrize(

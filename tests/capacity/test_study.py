@@ -15,6 +15,7 @@ from capacity.deployed import Endpoint, Function, Queue, Source, Variant
 from capacity.prices import Prices
 from capacity.simulation.arrivals import parse_arrivals
 from capacity.study import Study, study
+from capacity.study_text import study_lines
 from capacity.work import Work
 from tests.capacity.pipelines import SCALED, synthesized, work
 from tests.capacity.test_command import MODEL
@@ -95,6 +96,50 @@ def test_an_instance_too_many_is_found() -> None:
 def test_a_cheaper_type_is_advised_with_how_slow_its_model_may_be() -> None:
     (one,) = (one for one in _study(work(), "20").advice if "instance_type" in one.change)
     assert re.search(r"if the model takes at most [\d.]+ times as long there .*: measure it first", one.effect)
+
+
+GPU = replace(SCALED, instance_type="ml.g6e.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("variant", "codec", "advised", "memory"),
+    [
+        (GPU, "huggingface", "ml.g4dn.xlarge", ", 16 GB of GPU memory in place of 48): measure it first"),
+        (GPU, "chat", None, None),
+        (replace(SCALED, instance_type="ml.r5.large"), "huggingface", None, None),
+        (
+            replace(SCALED, instance_type="ml.c5.2xlarge"),
+            "huggingface",
+            "ml.c5.xlarge",
+            ", 8 GiB of memory in place of",
+        ),
+    ],
+    ids=["a GPU", "a chat", "no cheaper one of the kind", "a processor"],
+)
+def test_a_cheaper_type_with_less_memory_says_so_and_a_language_model_is_offered_none(
+    variant: Variant, codec: str, advised: str | None, memory: str | None
+) -> None:
+    given = work(endpoint=Endpoint(variants=[variant]), codec=codec)
+    found = [one for one in _study(given, "20").advice if "instance_type" in one.change]
+    assert [one.change for one in found] == (
+        [f"endpoint.capacity.instance_type={advised!r} in primary"] if advised else []
+    )
+    assert not memory or memory in found[0].effect
+
+
+def test_a_formula_that_is_not_what_the_engine_finds_is_said_to_be_so() -> None:
+    def told(rate: str) -> bool:
+        return any("the formulas say" in line for line in study_lines(_study(work(), rate)))
+
+    assert told("3000")
+    assert not told("10")
+
+
+def test_no_number_has_an_exponent() -> None:
+    given = work("10us", endpoint=Endpoint(variants=[replace(SCALED, scaling=None)]))
+    for rate in ("0.00001", "4000", "40000"):
+        text = "\n".join(study_lines(_study(given, rate)))
+        assert not re.search(r"\d(e|E)[+-]\d", text), text
 
 
 def test_nothing_is_advised_that_the_simulation_does_not_bear_out() -> None:
