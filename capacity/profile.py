@@ -31,6 +31,8 @@ class Profile:
     """Processors that all invocations share; on Lambda each has its own."""
     shared: float = 0.0
     """Of a local run: time of each batch in the emulator, one process that all batches pass through in turn."""
+    sending: float = 0.0
+    """Of a local run: time in the emulator of a call that sends messages."""
     first: float = 0.0
     """Until the first batch: of a local run, the start of the function's processes."""
     senders: int = 4

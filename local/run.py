@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
@@ -41,6 +41,19 @@ class LocalRun:
 
     def run(self, samples: Sequence[Sample]) -> bool:
         """Return whether every message had the outcome that it should."""
+        with self._running(samples) as stack:
+            passed = self._report(self._exchange(stack), stack)
+            if self._options.keep:
+                self._keep(stack)
+        return passed
+
+    def outcome(self, samples: Sequence[Sample]) -> Outcome:
+        """Return what became of the messages, without a report."""
+        with self._running(samples) as stack:
+            return self._exchange(stack)
+
+    @contextlib.contextmanager
+    def _running(self, samples: Sequence[Sample]) -> Iterator[RunningStack]:
         template = self._synthesize()
         require_runnable(template)
         serving = serving_of(template, self._options, samples)
@@ -48,13 +61,12 @@ class LocalRun:
             importable(serving.layers),
             RunningStack(template, serving, self._options, self._output, self._display) as stack,
         ):
-            exchange = Exchange(self._options, stack)
-            with self._display.progress(len(exchange.messages)) as ticker:
-                outcome = exchange.run(ticker)
-            passed = self._report(outcome, stack)
-            if self._options.keep:
-                self._keep(stack)
-        return passed
+            yield stack
+
+    def _exchange(self, stack: RunningStack) -> Outcome:
+        exchange = Exchange(self._options, stack)
+        with self._display.progress(len(exchange.messages)) as ticker:
+            return exchange.run(ticker)
 
     def _synthesize(self) -> Template:
         """Return the template of the pipeline to run, synthesized unless the options name one."""

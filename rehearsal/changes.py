@@ -77,8 +77,9 @@ class StackChange:
     mark behind it: what it does if the stack has such a resource.
     """
     course: str = "applied"
-    """`applied`; `rolled back`, if SageMaker rolls the update back and a second apply succeeds; `killed`, if Terraform
-    is killed while the endpoint updates, and run again; `refused`, if AWS does not take it."""
+    """`applied`; `rolled back`, if SageMaker rolls the update back and a second apply succeeds; `reverted`, if the
+    settings go back to what they were then; `killed`, if Terraform is killed while the endpoint updates, and run again;
+    `refused`, if AWS does not take it."""
 
 
 def chosen(names: Sequence[str]) -> list[StackChange]:
@@ -227,6 +228,7 @@ SCHEDULE = (
     ScheduledCapacity(name="night", schedule="cron(0 19 ? * MON-FRI *)", min_instances=2, max_instances=4),
 )
 CAPTURE = DataCapture(location="s3://rehearsal-audit/capture/", sampling_percent=10)
+OTHER_CAPTURE = DataCapture(location="s3://rehearsal-audit/elsewhere/", sampling_percent=10)
 
 FAILED_CREATION = "failed-creation"
 """Not in the table: the first endpoint's creation fails, so it comes before all changes."""
@@ -272,6 +274,12 @@ CHANGES = (
         "data-capture",
         _endpoint(lambda e: replace(e, data_capture=CAPTURE)),
         ("+ aws_iam_role_policy", *NEW_FLEET),
+    ),
+    StackChange(
+        "reverted",
+        _endpoint(lambda e: replace(e, data_capture=OTHER_CAPTURE)),
+        ("+/- aws_iam_role_policy?", "+ aws_iam_role_policy?", *NEW_FLEET),
+        "reverted",
     ),
     StackChange("rollback", _environment(REHEARSED="rolled back"), NEW_MODEL, "rolled back"),
     StackChange("killed", _environment(REHEARSED="killed"), NEW_MODEL, "killed"),

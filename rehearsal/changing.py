@@ -39,12 +39,14 @@ class Changing:
         courses = {
             "applied": self._applied,
             "rolled back": self._rolled_back,
+            "reverted": self._reverted,
             "killed": self._killed,
             "refused": self._refused,
         }
         courses[change.course](change)
         if change.course != "refused":
             self._life.plan_nothing(f"{change.name}: second plan")
+        if change.course not in ("refused", "reverted"):
             self._settings = after
 
     def _after(self, change: StackChange) -> StackSettings | None:
@@ -72,6 +74,18 @@ class Changing:
         self._fails(f"{change.name}: apply, rolled back", "SageMaker rolled the update back")
         self._life.plan(f"{change.name}: plan again")
         self._life.apply(f"{change.name}: apply again")
+
+    def _reverted(self, change: StackChange) -> None:
+        """SageMaker rolls the update back, and so does whoever deploys: the apply of the settings before must succeed.
+
+        Each policy of a role must be there after it, which the second plan asks for.
+        """
+        self._life.world.plane.roll_back_next_update()
+        self._fails(f"{change.name}: apply, rolled back", "SageMaker rolled the update back")
+        with self._life.step(f"{change.name}: copy of what was before"):
+            self._life.workspace.put(synthesize_settings(self._life.stack, self._settings, self._folder))
+        self._life.plan(f"{change.name}: plan back")
+        self._life.apply(f"{change.name}: apply back")
 
     def _refused(self, change: StackChange) -> None:
         """SageMaker refuses the update: the apply must fail, and delete nothing."""

@@ -8,6 +8,7 @@ import random
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -77,12 +78,14 @@ class Discrete:
         seed: int = 0,
         service: ServiceTimes | None = None,
         pollers: int | None = None,
+        warm_up: float = WARM_UP_SHARE,
     ) -> None:
         """`moments` are the arrivals, sorted (seconds).
 
         `instances` are those of each production variant; by default what scaling settles at for the mean rate.
         `service` gives the time of a request by its records; by default always the model's. `pollers`: so many
         invocations and no more; by default as many as the rate needs, and more while messages wait, as Lambda does.
+        `warm_up` is the share of the results, the first ones, whose latencies are left out.
         """
         self.work = work
         self.env = simpy.Environment()
@@ -94,7 +97,7 @@ class Discrete:
         """Receives that are open, since the queue was empty."""
         self._left = self.env.event()
         """Until a message finds no open receive."""
-        self._skipped = round(WARM_UP_SHARE * len(moments))
+        self._skipped = round(warm_up * len(moments))
         self._settled = 0
         self._pollers = Pollers(work)
         self._pollers.now = max(self._pollers.now, math.ceil(steady(work, self._rate()).concurrency))
@@ -128,10 +131,28 @@ class Discrete:
         return len(self._moments) / max(span, 1e-9)
 
     def _arrive(self) -> Process:
-        for moment in self._moments:
+        for moment, sent in groupby(self._moments):
             if moment > self.env.now:
                 yield self.env.timeout(moment - self.env.now)
-            self.put(Message(self.env.now))
+            messages = [Message(self.env.now) for _ in sent]
+            if self.work.profile.sending:
+                self.env.process(self._send(messages))
+            else:
+                self._put_all(messages)
+
+    def _send(self, messages: Sequence[Message]) -> Process:
+        """Let a call that sends messages, which came at one moment, pass through the emulator of a local run."""
+        yield from self._pass_through(self.work.profile.sending)
+        self._put_all(messages)
+
+    def _pass_through(self, seconds: float) -> Process:
+        with self._shared.request() as turn:
+            yield turn
+            yield self.env.timeout(seconds)
+
+    def _put_all(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self.put(message)
 
     def put(self, message: Message) -> None:
         self._queue.append(message)
@@ -195,9 +216,7 @@ class Discrete:
         while True:
             batch = yield from self._gather()
             if profile.shared:
-                with self._shared.request() as turn:
-                    yield turn
-                    yield self.env.timeout(profile.shared)
+                yield from self._pass_through(profile.shared)
             for message in batch:
                 message.receives += 1
             if len(self.events.latencies) or self._skipped == 0:

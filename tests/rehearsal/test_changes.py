@@ -179,6 +179,30 @@ def test_a_refusal_ends_the_change_without_a_second_plan(monkeypatch: pytest.Mon
         carried_out("variants", Rehearsed(planned_for("variants")), monkeypatch)
 
 
+def test_a_revert_applies_what_was_before_and_the_next_change_starts_from_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put: list[StackSettings] = []
+
+    def synthesized(_: str, settings: StackSettings, __: Path) -> Path:
+        put.append(settings)
+        return Path("cdk.tf.json")
+
+    changes = chosen(["reverted", "data-capture"])
+    assert [change.name for change in changes] == ["data-capture", "reverted"]
+    life = Rehearsed(planned_for("reverted"), status=1)
+    monkeypatch.setattr(changing, "synthesize_settings", synthesized)
+    ongoing = Changing(cast("Any", life), PROD, Path("folder"))
+    ongoing.carry_out(changes[1])
+    assert life.did == [
+        *("reverted: copy", "reverted: plan", "roll back", "reverted: apply, rolled back", "apply"),
+        *("reverted: copy of what was before", "reverted: plan back", "apply", "reverted: second plan"),
+    ]
+    assert put == [changes[1].make(PROD), PROD]
+    ongoing.carry_out(changes[0])
+    assert put[-1] == changes[0].make(PROD)
+
+
 def test_an_apply_that_ends_before_it_is_killed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RehearsalError, match=r"^Terraform ended before it could be killed$"):
         carried_out("killed", Rehearsed(planned_for("killed")), monkeypatch)
