@@ -47,7 +47,7 @@ soak: .venv/.ready ## send 100,000 messages through the local run while faults a
 capacity: .venv/.ready ## what the stacks carry and cost, before they are deployed; ARGS="--rate 200 --model 20ms+0.5ms"
 	@$(RUN) -m capacity $(if $(filter file,$(origin STACK)),,--stack "$(STACK)") $(ARGS)
 
-capacity-check: .venv/.ready ## hold the simulation against measurement, about five minutes; ARGS=handler for one of them
+capacity-check: .venv/.ready ## hold the simulation against measurement, eight minutes; ARGS=handler for one of them
 	@$(RUN) -m capacity.check $(ARGS)
 
 prices: .venv/.ready ## renew the prices from the AWS Price List API; needs AWS credentials

@@ -104,11 +104,12 @@ class Work:
         rounds = math.ceil(requests / at_once - 1e-9)
         request = self.request_seconds(size) + waiting
         calls = self._calls(records)
-        last_calls = self._calls(size * min(at_once, requests - (rounds - 1) * at_once))
+        last = size * min(at_once, requests - (rounds - 1) * at_once)
+        last_calls = self._calls(last)
         cpu = profile.invocation_cpu + requests * profile.request_cpu + records * profile.record_cpu
-        cpu = (cpu + calls * profile.call_cpu) / self.share
+        cpu = (cpu + calls * profile.call_cpu + (records * profile.result_cpu if calls else 0.0)) / self.share
         launch = (profile.invocation_cpu + at_once * (profile.request_cpu + size * profile.record_cpu)) / self.share
-        sending = last_calls * profile.call_cpu / self.share
+        sending = (last_calls * profile.call_cpu + last * profile.result_cpu) / self.share if last_calls else 0.0
         sending += math.ceil(last_calls / profile.senders) * profile.round_trip if last_calls else 0.0
         # Whatever is slower: the requests' rounds with what comes before and after, or the processor.
         seconds = max(launch + rounds * request + sending, cpu + request + (profile.round_trip if calls else 0.0))

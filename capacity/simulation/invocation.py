@@ -41,12 +41,13 @@ class Sandbox:
         while waiting or running:
             while waiting and len(running) < max(1, self._limit):
                 items = waiting.pop(0)
-                yield from self._compute(profile.request_cpu + len(items) * profile.record_cpu)
+                yield from self._compute(profile.request_cpu + len(items) * profile.record_cpu / 2)
                 running[self._env.process(self._request(items))] = items
             yield simpy.AnyOf(self._env, list(running)) if len(running) > 1 else next(iter(running))
             for done in [event for event in running if event.processed or event.triggered]:
                 items = running.pop(done)
                 if done.value:
+                    yield from self._compute(len(items) * profile.record_cpu / 2)
                     results += items
                 else:
                     self._give_back(items)
@@ -113,8 +114,9 @@ class Sandbox:
     def _send(self, results: Sequence["Message"]) -> Process:
         with self._senders.request() as sender:
             yield sender
-            yield from self._compute(self._run.work.profile.call_cpu)
-            yield self._env.timeout(self._run.work.profile.round_trip)
+            profile = self._run.work.profile
+            yield from self._compute(profile.call_cpu + len(results) * profile.result_cpu)
+            yield self._env.timeout(profile.round_trip)
         self._run.settle(results)
 
 

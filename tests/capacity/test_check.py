@@ -1,5 +1,6 @@
 """The check itself: its predictions by hand, its table, and its place on the page. It is not measured here."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,12 @@ from capacity.check.__main__ import main, publish
 from capacity.check.comparison import Comparison, Numbers, nearest_rank, table
 from capacity.check.handler_check import SETTINGS, Setting, predict
 from capacity.check.local_check import SETTINGS as LOCAL_SETTINGS
+from capacity.check.local_check import Run, calibrate
+from capacity.deployed import Source
 from capacity.profile import Profile
-from tests.capacity.pipelines import IDEAL
+from capacity.simulation.discrete import Discrete
+from local.errors import LocalRunError
+from tests.capacity.pipelines import IDEAL, work
 
 
 def test_there_are_six_settings_of_the_handler_and_three_of_the_local_run() -> None:
@@ -29,6 +34,52 @@ def test_the_handlers_own_time_comes_on_top() -> None:
         name="busy", invocation_cpu=0.01, request_cpu=0, record_cpu=0.001, call_cpu=0, round_trip=0, between=0
     )
     assert predict(Setting(10, 1, 10, SHORT, 1), busy).p95 == pytest.approx(0.01 + 0.01 + 0.025)
+
+
+def test_a_result_takes_its_time_at_the_end_and_a_record_before_and_after_its_request() -> None:
+    slow = replace(IDEAL, record_cpu=0.002, result_cpu=0.003, call_cpu=0.004)
+    # 10 ms before, 25 ms at the endpoint, 10 ms after, one call with ten results
+    assert predict(Setting(10, 1, 10, SHORT, 1), slow).p95 == pytest.approx(0.010 + 0.025 + 0.010 + 0.004 + 0.030)
+
+
+def local_run(sending: float, batch: float, first: float) -> Run:
+    """Return a local run of twelve calls before the first result, and twelve batches after the last call."""
+    calls = [number * sending for number in range(12)]
+    done = [first + batch * number / 10 for number in range(120)]
+    return Run(sorted(calls * 10), done, [])
+
+
+def test_the_emulators_times_are_read_off_a_run() -> None:
+    found = calibrate(local_run(sending=0.01, batch=0.2, first=0.5))
+    assert found.sending == pytest.approx(0.01)
+    assert found.shared == pytest.approx(0.2)
+    assert found.first == pytest.approx(0.5 - 0.2)
+
+
+@pytest.mark.parametrize(
+    ("run", "calls", "results"),
+    [
+        (Run([0.0] * 120, [1.0 + number for number in range(120)], []), 1, 120),
+        (Run([0.01 * number for number in range(120)], [0.5] * 119 + [2.0], []), 51, 1),
+    ],
+    ids=["all in one call", "all before the last call"],
+)
+def test_a_run_that_tells_nothing_of_the_emulator_is_no_calibration(run: Run, calls: int, results: int) -> None:
+    text = (
+        f"the calibration's run has {calls} calls before the first result and {results} results after the last call: "
+        "at least 10 of each are needed to measure the emulator by"
+    )
+    with pytest.raises(LocalRunError, match=f"^{text}$"):
+        calibrate(run)
+
+
+def test_calls_that_send_pass_through_the_emulator_as_batches_do() -> None:
+    # two calls of ten at once, 0.1 s each; then a batch of 0.5 s for the first ten, and one for the others
+    profile = replace(IDEAL, sending=0.1, shared=0.5)
+    given = work("1ms", profile=profile, source=Source(batch_size=10, maximum_concurrency=1))
+    run = Discrete(given, [0.0] * 10 + [0.0001] * 10, pollers=1, warm_up=0).run()
+    assert run.batches == [10, 10]
+    assert max(run.latencies) == pytest.approx(0.1 + 0.1 + 0.5 + 0.5, abs=0.01)
 
 
 def test_a_miss_stands_in_the_table() -> None:
