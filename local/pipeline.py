@@ -70,8 +70,13 @@ class DeployedPipeline:
     name: str = ""
     place: int = 0
     """Its place in a chain, counted from 0."""
-    feeds_others: bool = False
-    """Whether its results come to another pipeline's queue."""
+    followers: Sequence[Attributes] = ()
+    """What each pipeline that its results feed takes of them: a pattern of the event; an empty one takes all."""
+
+    @property
+    def ends_messages(self) -> bool:
+        """Whether a result may be one that no other pipeline takes."""
+        return all(self.followers)
 
 
 class DeployedChain:
@@ -89,6 +94,7 @@ class DeployedChain:
         Raises LocalRunError if there is none, or if a resource that one of them names is missing.
         """
         mappings, feeds = deployment.template.of_type(MAPPING), deployment.template.feeds()
+        followers = deployment.template.followers()
         if not mappings:
             raise LocalRunError(f"the local run takes a stack with one {MAPPING} or more; this one has none")
         pipelines = []
@@ -97,14 +103,13 @@ class DeployedChain:
             while part in feeds:
                 place, part = place + 1, feeds[part]
             found = _Connections(deployment, deployment.resolved(block)).pipeline()
-            feeds_others = block.part in feeds.values()
-            pipelines.append(replace(found, name=block.part, place=place, feeds_others=feeds_others))
+            pipelines.append(replace(found, name=block.part, place=place, followers=followers.get(block.part, ())))
         return cls(sorted(pipelines, key=lambda pipeline: pipeline.place))
 
     @property
     def last(self) -> Sequence[DeployedPipeline]:
-        """Those whose results feed no other one: they are what comes of the messages."""
-        return [pipeline for pipeline in self.pipelines if not pipeline.feeds_others]
+        """Those with results that no other one takes: these are what comes of the messages."""
+        return [pipeline for pipeline in self.pipelines if pipeline.ends_messages]
 
 
 class _Connections:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -98,16 +98,18 @@ class Tally:
         return is_first
 
 
-def read_results(body: str, at: float, place: int = 0) -> Iterator[tuple[str, Scored]]:
+def read_results(
+    body: str, at: float, place: int = 0, goes_on: Callable[[Mapping[str, Any]], bool] = lambda _: False
+) -> Iterator[tuple[str, Scored]]:
     """Yield message id and result of each CloudEvent in a message: one, or a list of them.
 
-    `place` is that of the pipeline in its chain. An event that says that an asynchronous endpoint has
-    accepted a record has no result yet.
+    `place` is that of the pipeline in its chain; an event that `goes_on` is no outcome yet. An event that says that an
+    asynchronous endpoint has accepted a record has no result yet.
 
     Raises LocalRunError if the message holds anything else.
     """
     for event in _events(body):
-        if event["type"] != ACCEPTED_TYPE:
+        if event["type"] != ACCEPTED_TYPE and not goes_on(event):
             yield _sent_id(event, place), Scored(at, event["data"]["result"])
 
 

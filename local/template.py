@@ -125,6 +125,14 @@ class Template:
                     feeds[queue.part] = block.part
         return feeds
 
+    def followers(self) -> dict[str, list[Attributes]]:
+        """Return by pipeline what each of those that it feeds takes of its results: a pattern of the event, or all."""
+        patterns = {link.part: pattern for link, _ in self.links() if (pattern := _pattern(link))}
+        followers: dict[str, list[Attributes]] = {}
+        for follower, pipeline in self.feeds().items():
+            followers.setdefault(pipeline, []).append(patterns.get(follower, {}))
+        return followers
+
     def links(self) -> Iterator[tuple[Block, Block]]:
         """Yield what leads to a pipeline's queue from another pipeline's topic or bus, with the latter."""
         for link in (block for type_ in LINKS for block in self.of_type(type_)):
@@ -150,6 +158,15 @@ class Template:
 
     def of_type(self, type_: str) -> list[Block]:
         return [block for block in self.blocks.values() if block.type == type_]
+
+
+def _pattern(link: Block) -> Attributes:
+    """Return the pattern of a result that a link lets through, which says more than that it is a result."""
+    if link.type == "aws_cloudwatch_event_rule":
+        rule: Attributes = json.loads(link.arguments.get("event_pattern") or "{}")
+        return dict(rule.get("detail", {}))
+    policy: Attributes = json.loads(link.arguments.get("filter_policy") or "{}")
+    return {name: values for name, values in policy.items() if name != "type"}
 
 
 def _way_back(pipeline: str, feeds: Mapping[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from local.aws import Aws
 from local.messages import Message
+from local.patterns import is_taken
 from local.pipeline import DeployedChain, DeployedPipeline
 from local.queues import Inbox, WorkQueue, batches
 from local.sinks import ResultsInbox, results_inbox
@@ -32,6 +33,7 @@ class Traffic:
     ) -> None:
         """By default all messages are sent as fast as the queue takes them."""
         self.tally = Tally()
+        self._aws = aws
         self._batches = list(batches(messages))
         # With more than one sender, a group's messages would overtake each other.
         self._senders = 1 if chain.first.queue.fifo else SENDERS
@@ -127,7 +129,8 @@ class Traffic:
             inbox.receive(wait_seconds=WAIT_SECONDS)
 
     def _take_result(self, pipeline: DeployedPipeline, body: str, at: float) -> None:
-        for id_, scored in read_results(body, at, pipeline.place):
+        goes_on = partial(is_taken, self._aws, pipeline.followers)
+        for id_, scored in read_results(body, at, pipeline.place, goes_on):
             with self._changed:
                 self.tally.ends[pipeline.name] += 1
                 self._count(id_, is_first=self.tally.add_scored(id_, scored))

@@ -1,10 +1,14 @@
 """What comes out of a chain belongs to the message that was sent into it."""
 
 import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.emulator import Emulator
+from local.patterns import is_taken
 from local.tally import read_dead_letter, read_results
 
 
@@ -17,6 +21,38 @@ def event(**changes: Any) -> dict[str, Any]:
 def test_a_result_is_of_the_message_that_began_the_chain(place: int, id_: str) -> None:
     ((found, scored),) = read_results(json.dumps(event()), 1.0, place)
     assert (found, scored.result) == (id_, 1)
+
+
+def test_a_result_that_goes_on_is_no_outcome() -> None:
+    body = json.dumps([event(data={"result": label}) for label in ("de", "fr")])
+    ((_, scored),) = read_results(body, 1.0, 0, lambda one: one["data"]["result"] == "de")
+    assert scored.result == "fr"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    log: Path = tmp_path_factory.mktemp("ministack") / "log"
+    with Emulator(region="eu-central-1", log_file=log, function_environment={}) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(
+    ("patterns", "goes_on"),
+    [
+        ([], False),
+        ([{}], True),
+        ([{"data": {"result": {"label": ["de"]}}}], True),
+        ([{"data": {"result": {"label": [{"anything-but": ["de"]}]}}}], False),
+        ([{"data": {"result": {"score": [{"numeric": [">=", 0.9]}]}}}, {"subject": ["other"]}], True),
+        ([{"data": {"result": {"score": [{"numeric": ["<", 0.9]}]}}}, {"subject": [{"prefix": "cust"}]}], False),
+    ],
+    ids=["nobody", "all", "a label", "any other label", "one of two", "none of two"],
+)
+def test_a_result_goes_on_if_a_follower_takes_it(
+    emulator: Emulator, patterns: list[Mapping[str, Any]], goes_on: bool
+) -> None:
+    told = event(data={"result": {"label": "de", "score": 0.9}})
+    assert is_taken(emulator.aws, patterns, told) is goes_on
 
 
 @pytest.mark.parametrize(("place", "id_"), [(0, "m1"), (1, "own"), (2, "first"), (3, "sent")])

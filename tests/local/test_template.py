@@ -196,7 +196,9 @@ def target(reference: str) -> dict[str, Any]:
 
 
 def test_a_chain_is_followed_by_its_topics_buses_and_queues(load: Callable[..., Template]) -> None:
-    """A feeds b by a topic and c by a bus; c feeds d by d's own queue; e is by itself."""
+    """A feeds b by a topic and c by a bus, which takes some results; c feeds d by d's own queue; e is by itself."""
+    policy = json.dumps({"type": ["scored"]})
+    rule = {"source": ["us"], "detail-type": ["scored"], "detail": {"data": {"result": {"label": ["de"]}}}}
     template = load(
         resource={
             "aws_lambda_event_source_mapping": {name: of(f"{name}/event-source/mapping") for name in "abcde"},
@@ -207,14 +209,19 @@ def test_a_chain_is_followed_by_its_topics_buses_and_queues(load: Callable[..., 
             },
             "aws_sns_topic": {"a": of("a/results/topic"), "alarms": of("b/monitoring/topic")},
             "aws_sns_topic_subscription": {
-                "b": of("b/feed/subscription", topic_arn="${aws_sns_topic.a.arn}"),
+                "b": of("b/feed/subscription", topic_arn="${aws_sns_topic.a.arn}", filter_policy=policy),
                 "mail": of("b/monitoring/subscriber", topic_arn="${aws_sns_topic.alarms.arn}"),
             },
             "aws_cloudwatch_event_bus": {"a": of("a/results")},
-            "aws_cloudwatch_event_rule": {"c": of("c/feed/rule", event_bus_name="${aws_cloudwatch_event_bus.a.name}")},
+            "aws_cloudwatch_event_rule": {
+                "c": of(
+                    "c/feed/rule", event_bus_name="${aws_cloudwatch_event_bus.a.name}", event_pattern=json.dumps(rule)
+                )
+            },
         }
     )
     assert template.feeds() == {"b": "a", "c": "a", "d": "c"}
+    assert template.followers() == {"a": [{}, {"data": {"result": {"label": ["de"]}}}], "c": [{}]}
     assert [link.address for link, _ in template.links()] == [
         "aws_sns_topic_subscription.b",
         "aws_cloudwatch_event_rule.c",
