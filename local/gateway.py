@@ -38,6 +38,9 @@ def main() -> None:
     config.bind = [f"fd://{socket_number}"]
     config.certfile, config.keyfile = certificate, key
     config.keep_alive_timeout = 600
+    # After 1,000 requests Hypercorn ends an HTTP/2 connection, and never answers what is under way on it. AWS's own
+    # endpoints of these services speak HTTP/1.1.
+    config.alpn_protocols = ["http/1.1"]
     asyncio.run(serve(cast("Any", app), config))
 
 
