@@ -120,7 +120,7 @@ destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; a
 
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
-	@$(RUN) -m $(APP)
+	@$(RUN) -m constructs_lib $(APP)
 
 # The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's. Nor does the
 # environment say what to do there: ARGS may hold --yes.

@@ -136,13 +136,14 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
 def synthesize(stacks: Mapping[str, StackSettings]) -> None:
     """Write the Terraform JSON of several stacks, as an app of `cdktf` does, and print what was derived for them.
 
-    Settings out of bounds end the process with all that is wrong.
+    Settings out of bounds end the process with all that is wrong: exit status 2.
     """
     app = App()
     try:
         add_stacks(app, stacks)
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2)
     app.synth()
     sys.stdout.write(explain(stacks))
 

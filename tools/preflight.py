@@ -37,7 +37,8 @@ def credentials_problem() -> str | None:
 
 def synthesis_problem(stack: str) -> str | None:
     """Have the app write its stacks, as cdktf-cli does; it says itself what is wrong in them."""
-    app = subprocess.run([sys.executable, "-m", os.environ.get("APP", "main")], stdout=subprocess.DEVNULL, check=False)
+    command = [sys.executable, "-m", "constructs_lib", os.environ.get("APP", "main")]
+    app = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     if app.returncode:
         return "the stacks could not be synthesized; the reason is above"
     if not (STACKS / stack).is_dir():

@@ -187,7 +187,7 @@ def test_an_app_writes_its_stacks_and_says_what_was_derived(tmp_path: Path) -> N
 
 def test_an_app_whose_settings_are_out_of_bounds_says_so_and_writes_nothing(tmp_path: Path) -> None:
     run = _run_app(tmp_path, delay=901)
-    assert run.returncode == 1
+    assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.splitlines() == [
         "1 setting is out of bounds:",

@@ -84,6 +84,7 @@ def app(bare: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
     def write(lines: str) -> None:
         (tmp_path / "stub_app.py").write_text(lines)
         bare.setenv("APP", "stub_app")
+        bare.setenv("PYTHONPATH", str(PROJECT))
 
     return write
 
