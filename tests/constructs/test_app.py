@@ -55,7 +55,9 @@ def test_a_mistake_in_settings_is_told_in_words(app: Path, line: str, problem: s
 
 
 def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> None:
-    (app.parent / "shared_of_mine.py").write_text(f"{IMPORTS}\n\ndef queue(**more):\n    return QueueSettings(**more)\n")
+    (app.parent / "shared_of_mine.py").write_text(
+        f"{IMPORTS}\n\ndef queue(**more):\n    return QueueSettings(**more)\n"
+    )
     app.write_text("from shared_of_mine import queue\nqueue(fifoo=True)\n")
     assert main("stacks_of_mine") == "shared_of_mine.py:6: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
 

@@ -421,7 +421,9 @@ def test_a_pattern_that_is_too_large() -> None:
     ]
     long = {"data": {"result": {"label": ["x" * 4096]}}}
     (text,) = matched("eventbridge", long)
-    assert text.endswith("characters': must be at most 4096 characters of JSON with what is put around it (EventBridge EventPattern)")
+    assert text.endswith(
+        "characters': must be at most 4096 characters of JSON with what is put around it (EventBridge EventPattern)"
+    )
     for sink in SERVICES:
         assert matched(sink, {"data": {"result": [{1}]}}) == [
             " feeds.second.matching = {'data': {'result': [{1}]}}: must be a JSON object (Object of type set is not "

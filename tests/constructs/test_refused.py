@@ -367,9 +367,7 @@ def test_a_setting_that_there_is_none_of(cls: type, argument: str, text: str) ->
 def test_all_settings_that_there_are_none_of_are_named_at_once() -> None:
     with pytest.raises(SettingsArgumentError) as raised:
         QueueSettings(fifoo=True, xyz=1)  # type: ignore[call-arg]
-    assert str(raised.value) == (
-        "QueueSettings() has no setting 'fifoo'; did you mean fifo? and no setting 'xyz'"
-    )
+    assert str(raised.value) == ("QueueSettings() has no setting 'fifoo'; did you mean fifo? and no setting 'xyz'")
 
 
 @pytest.mark.parametrize(
@@ -398,7 +396,10 @@ def test_a_setting_that_is_missing(cls: type, given: Mapping[str, object], text:
 def test_a_setting_without_its_name() -> None:
     with pytest.raises(SettingsArgumentError) as raised:
         QueueSettings(True)  # type: ignore[misc]
-    assert str(raised.value) == "QueueSettings() was given True without a name; each setting has its name before it, as fifo=…"
+    assert (
+        str(raised.value)
+        == "QueueSettings() was given True without a name; each setting has its name before it, as fifo=…"
+    )
 
 
 def test_settings_with_needed_ones_can_be_copied() -> None:

@@ -57,7 +57,8 @@ def test_names_stand_beside_their_type_where_there_is_room() -> None:
         "    aws_iam_role                          dev-language-inference-eu-central-1,",
         "                                          dev-language-endpoint-eu-central-1",
         "    aws_sagemaker_endpoint_configuration  aws_sagemaker_endpoint_configuration.language_endpoint_0815",
-        "    aws_sqs_queue                         dev-language-work, dev-language-work-dlq, dev-language-results",
+        "    aws_sqs_queue                         dev-language-work, dev-language-work-dlq,",
+        "                                          dev-language-results",
     ]
 
 

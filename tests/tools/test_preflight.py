@@ -92,6 +92,21 @@ def app(bare: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
 MAKES_TWO = "from pathlib import Path\nfor s in 'dev', 'prod':\n    Path('cdktf.out/stacks', s).mkdir(parents=True)\n"
 
 
+def test_an_app_leaves_its_warnings_to_cdktf_cli_which_runs_next(
+    app: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    app(f"import os, sys\nsys.stderr.write(os.environ['CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS'])\n{MAKES_TWO}")
+    assert preflight.synthesis_problem("dev") is None
+    assert capfd.readouterr().err == "true"
+
+
+def test_settings_that_are_wrong_are_one_line(app: Callable[[str], None], capfd: pytest.CaptureFixture[str]) -> None:
+    app("from constructs_lib import *\nPipelineSettings(endpoints=1)\n")
+    assert preflight.synthesis_problem("dev") == "the stacks could not be synthesized; the reason is above"
+    said = "stub_app.py:2: PipelineSettings() has no setting 'endpoints'; did you mean endpoint?\n"
+    assert capfd.readouterr().err == said
+
+
 @pytest.mark.parametrize(
     ("lines", "stack", "problem"),
     [
