@@ -142,7 +142,8 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
 def synthesize(stacks: Mapping[str, StackSettings]) -> None:
     """Write the Terraform JSON of several stacks, as an app of `cdktf` does, and print what was derived for them.
 
-    Warnings go to the standard error output, unless cdktf-cli runs the app, which prints them itself. Settings out of bounds end the process with all that is wrong: exit status 2.
+    Warnings go to the standard error output, unless cdktf-cli runs the app, which prints them itself. Settings out of
+    bounds end the process with all that is wrong: exit status 2.
     """
     app = App()
     try:

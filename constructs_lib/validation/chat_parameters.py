@@ -1,8 +1,7 @@
 """`parameters` of the codec `chat`: what the servers' two APIs refuse. Names that are not here are a server's own.
 
-- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest and
-  CreateModelResponseProperties). vLLM (vllm/sampling_params.py) and TGI (router/src/validation.rs) take no `top_p` of 0,
-  which it has for a bound.
+- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest). It has 0 for a
+  bound of `top_p`, which vLLM (vllm/sampling_params.py) and TGI (router/src/validation.rs) don't take.
 - `inputs`: TGI's Generate API (router/src/lib.rs, GenerateParameters), which LMI takes too (djl-serving,
   lmi_input_output_schema.md); of their bounds the wider one.
 

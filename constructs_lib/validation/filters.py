@@ -13,7 +13,7 @@ Read 2026-11-26.
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from constructs_lib.settings.base import did_you_mean
@@ -130,41 +130,45 @@ def _operands(operator: str, dialect: Dialect) -> str:
 
 
 def _fits(operator: str, operand: object, dialect: Dialect) -> bool:
-    match operator:
-        case "exists":
-            return isinstance(operand, bool)
-        case "numeric":
-            return isinstance(operand, list | tuple) and _is_numeric(operand)
-        case "anything-but":
-            return _is_excluded(operand, dialect)
-        case "prefix" | "suffix" if isinstance(operand, Mapping):
-            ignores_case = {*operand} == {"equals-ignore-case"} and all(map(_is_text, operand.values()))
-            return dialect.ignores_case_at_ends and ignores_case
-        case "wildcard":
-            return isinstance(operand, str) and WILDCARD.fullmatch(operand) is not None
-        case "cidr":
-            return isinstance(operand, str) and (is_unresolved(operand) or _is_network(operand))
-    return _is_text(operand)
+    if operator == "anything-but":
+        return _is_excluded(operand, dialect)
+    if operator in ("prefix", "suffix") and isinstance(operand, Mapping):
+        takes_case = dialect.ignores_case_at_ends and {*operand} == {"equals-ignore-case"}
+        return takes_case and all(map(_is_text, operand.values()))
+    checks = {"cidr": _is_network, "exists": _is_switch, "numeric": _is_numeric, "wildcard": _is_wildcard}
+    return checks.get(operator, _is_text)(operand)
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _is_network(text: str) -> bool:
+def _is_wildcard(value: object) -> bool:
+    return isinstance(value, str) and WILDCARD.fullmatch(value) is not None
+
+
+def _is_network(value: object) -> bool:
+    if not isinstance(value, str) or is_unresolved(value):
+        return isinstance(value, str)
     try:
-        ipaddress.ip_network(text, strict=False)
+        ipaddress.ip_network(value, strict=False)
     except ValueError:
         return False
-    return "/" in text
+    return "/" in value
 
 
-def _is_numeric(operand: Sequence[Any]) -> bool:
+def _is_numeric(operand: object) -> bool:
     """Whether these are one comparison, or a range from its lower end up."""
+    if not isinstance(operand, list | tuple):
+        return False
     comparisons, numbers = operand[::2], operand[1::2]
     if not all(comparison in COMPARISONS for comparison in comparisons) or not all(map(_is_number, numbers)):
         return False

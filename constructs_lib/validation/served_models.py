@@ -25,9 +25,9 @@ QUANTIZATIONS = {"lmi": ("fp8", "bitsandbytes", "awq", "gptq"), "tgi": ("fp8", "
 BYTES = {None: 2.0, "fp8": 1.0, "eetq": 1.0, "bitsandbytes": 0.6, "awq": 0.6, "gptq": 0.6}
 # vLLM: gpu_memory_utilization; what is left of it beside the weights holds the tokens that are being worked on.
 USABLE, COMFORTABLE = 0.9, 0.7
-# Names round, mostly down: of those with 7B Qwen2.5 has 7.61 billion, Mistral v0.1 7.24 and Llama 2 6.74 (their cards on
-# the Hugging Face Hub, read 2026-11-26). So much more than its name says is reckoned with, but no more than one of the
-# name's last digit: 72B is less than 73.
+# Names round, mostly down: of those with 7B Qwen2.5 has 7.61 billion, Mistral v0.1 7.24 and Llama 2 6.74 (their cards
+# on the Hugging Face Hub). So much more than its name says is reckoned with, but no more than one of the name's last
+# digit: 72B is less than 73.
 MORE_THAN_NAMED = 0.1
 TEI_BYTES = {"cpu": 4.0, "gpu": 2.0}
 IN_NAME = re.compile(r"(?i)(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")

@@ -232,7 +232,8 @@ CIRCLE = replace(NEXT, results=by("sns").results)
     [
         (
             chain(by("sqs"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
-            "/first results.sink = 'sqs': must be sns or eventbridge to feed second, third (a message is received once)",
+            "/first results.sink = 'sqs': must be sns or eventbridge to feed second, third (a message is received "
+            "once)",
         ),
         (
             chain(by("none"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
@@ -388,8 +389,8 @@ def test_a_comparison_within_another_that_the_sink_does_not_take(sink: str, item
         ({"result": {"label": ["de"]}}, " = 'result': must be a key of data, as in {'data': {'result': …}}"),
         (
             {"dta": {"result": {"label": ["de"]}}},
-            " = 'dta': must be one of specversion, id, source, type, subject, time, datacontenttype, data, traceparent, "
-            "tracestate, messagegroupid, causationid; did you mean data?",
+            " = 'dta': must be one of specversion, id, source, type, subject, time, datacontenttype, data, "
+            "traceparent, tracestate, messagegroupid, causationid; did you mean data?",
         ),
         (
             {"data": {"reslt": {"label": ["de"]}}},

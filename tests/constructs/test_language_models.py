@@ -70,8 +70,8 @@ ROUNDED = (
             {"model_id": "upstage/SOLAR-10.7B-v1.0"},
             "ml.g5.xlarge",
             [
-                "endpoint.model: weights of about 21 GB leave little of the 24 GB of the GPUs of ml.g5.xlarge for texts "
-                "[model-fills-memory]"
+                "endpoint.model: weights of about 21 GB leave little of the 24 GB of the GPUs of ml.g5.xlarge for "
+                "texts [model-fills-memory]"
             ],
         ),
         # what is set is not rounded
