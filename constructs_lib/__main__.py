@@ -34,8 +34,10 @@ def main(app: str) -> str | None:
 
 
 def _is_there(app: str) -> bool:
+    """Whether it can be run: a module, or a package with one named `__main__`."""
     try:
-        return find_spec(app) is not None
+        spec = find_spec(app)
+        return spec is not None and (spec.submodule_search_locations is None or _is_there(f"{app}.__main__"))
     except (ImportError, ValueError):  # a part of its name is no package, or it is no name
         return False
 

@@ -62,9 +62,12 @@ def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> 
     assert main("stacks_of_mine") == "shared_of_mine.py:6: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
 
 
-@pytest.mark.parametrize("name", ["nothing_of_mine", "nothing_of_mine.stacks", "stacks_of_mine.py", ""])
+@pytest.mark.parametrize(
+    "name", ["nothing_of_mine", "nothing_of_mine.stacks", "stacks_of_mine.py", "", "folder_of_mine"]
+)
 def test_a_module_that_is_not_there(app: Path, name: str) -> None:
     app.write_text("")
+    (app.parent / "folder_of_mine").mkdir()
     assert main(name) == f"there is no module {name}"
 
 

@@ -182,6 +182,25 @@ def test_without_terraform_make_says_what_is_needed() -> None:
     )
 
 
+def _synth(app: str, cdktf: str) -> subprocess.CompletedProcess[str]:
+    """Run `make synth` as where all is installed, with a command in the place of cdktf-cli."""
+    return _make("-o", "node_modules/.ready", "-o", ".venv/.ready", "synth", f"APP={app}", f"CDKTF={cdktf}")
+
+
+def test_a_misspelt_setting_is_one_line_of_make_synth() -> None:
+    made = _synth("tests.tools.misspelt", "sh -c 'echo a dozen lines; exit 1'")
+    said = "tests/tools/misspelt.py:6: PipelineSettings() has no setting 'endpoints'; did you mean endpoint?"
+    line, end = made.stderr.splitlines()
+    assert (made.returncode, made.stdout, line) == (2, "", said)
+    assert end.startswith("make: *** ")
+
+
+def test_if_cdktf_alone_fails_make_synth_says_what_it_said() -> None:
+    made = _synth("this", "sh -c 'echo a dozen lines; echo of cdktf >&2; exit 1'")
+    assert (made.returncode, made.stdout) == (2, "")
+    assert made.stderr.startswith("a dozen lines\nof cdktf\nmake: *** ")
+
+
 def test_cdktf_asks_no_registry_and_runs_what_was_checked() -> None:
     makefile = (PROJECT / "Makefile").read_text()
     for command in ("diff", "deploy", "destroy"):
