@@ -16,11 +16,13 @@ from constructs_lib import (
     FunctionSettings,
     HuggingFaceModel,
     InferencePipeline,
+    InferenceSettings,
     InstanceCapacity,
     MessageQueue,
     PipelineSettings,
     ProvisionedPollers,
     QueueSettings,
+    ResultsSettings,
     ScheduledCapacity,
     ServicePrincipal,
     SettingsError,
@@ -249,6 +251,37 @@ def test_a_filter(pattern: Mapping[str, Any], place: str, value: str, bound: str
 )
 def test_a_filter_that_lambda_takes(pattern: Mapping[str, Any]) -> None:
     assert filtered(pattern) == []
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "text"),
+    [
+        (
+            replace(PIPELINE, inference=InferenceSettings(codec="hugingface")),
+            "inference.codec = 'hugingface': must be one of huggingface, instances, jsonlines, csv, csv-row, kserve, "
+            "single, chat, or module:function; did you mean huggingface? (the handler's codecs)",
+        ),
+        (
+            replace(PIPELINE, results=ResultsSettings(sink="event-bridge")),
+            "results.sink = 'event-bridge': must be one of sqs, sns, eventbridge, s3, none; did you mean eventbridge? "
+            "(the handler's sinks)",
+        ),
+        (
+            replace(PIPELINE, inference=InferenceSettings(target_variant="primry")),
+            "inference.target_variant = 'primry': must be one of primary; did you mean primary? (the endpoint's "
+            "variants)",
+        ),
+        (
+            replace(PIPELINE, inference=InferenceSettings(codec="xyz")),
+            "inference.codec = 'xyz': must be one of huggingface, instances, jsonlines, csv, csv-row, kserve, single, "
+            "chat, or module:function (the handler's codecs)",
+        ),
+    ],
+)
+def test_a_choice_that_there_is_none_of_is_answered_with_the_one_that_was_meant(
+    pipeline: PipelineSettings, text: str
+) -> None:
+    assert refused(pipeline) == [text]
 
 
 @pytest.mark.parametrize("name", [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:company", "arn:aws-cn:x", "x" * 256])
