@@ -15,7 +15,7 @@ from local.errors import LocalRunError, UsageError
 from local.output import explained
 
 DEFAULT_STACK = "dev"
-# Exit status of an app (`python -m constructs_lib`)
+# Exit status of an app whose settings are wrong (`python -m constructs_lib`)
 WRONG_SETTINGS = 2
 # Node's and Python's marks of a disk that is full, or of a folder that can't be written to.
 NUMBERS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
@@ -35,8 +35,8 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
 def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
     """Synthesize the stacks of a module of this project into the folder; return their paths by name.
 
-    Raises UsageError if there is no such module, or no Node, also if its settings are wrong; LocalRunError if it
-    did not synthesize for another reason.
+    Raises UsageError if there is no such module or no Node, or if its settings are wrong; LocalRunError if it did not
+    synthesize for another reason.
     """
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")

@@ -89,8 +89,8 @@ def _identity_violations(path: str, settings: PipelineSettings) -> Iterator[Viol
     """Yield what would tell nothing of whose messages they are."""
     results, inference, table = settings.results, settings.inference, settings.idempotency
     if table is not None and table.key == "correlation" and results.correlation is None:
-        reason = "two bodies alone may be of two senders"
-        yield Violation(path, "idempotency.key", table.key, "message-id without results.correlation", reason)
+        bound = "message-id, or results.correlation is to be set"
+        yield Violation(path, "idempotency.key", table.key, bound, "two bodies alone may be of two senders")
     rows = inference.codec in ("csv", "csv-row") and inference.envelope in ("refuse", "sns", "extended-client", "as-is")
     if not (rows and inference.input_location is None):
         return
