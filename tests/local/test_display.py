@@ -1,13 +1,12 @@
 """The list of what a local run creates, as terminals of several widths show it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from local.deploy import Deployment
 from local.display import Display
 
 CREATED = {
@@ -18,12 +17,12 @@ CREATED = {
 }
 
 
-def shown(created: dict[str, Sequence[str]], width: int) -> list[str]:
+def shown(created: Mapping[str, Sequence[str]], width: int) -> list[str]:
     blocks = [SimpleNamespace(type=type_, name=name) for type_, names in created.items() for name in names]
-    deployment = SimpleNamespace(created=blocks, absent=[], left_out={}, name=lambda block: block.name)
+    deployment: Any = SimpleNamespace(created=blocks, absent=[], left_out={}, name=lambda block: block.name)
     console = Console(width=width)
     with console.capture() as captured:
-        Display(console).resources(cast("Deployment", cast("Any", deployment)))
+        Display(console).resources(deployment)
     return captured.get().splitlines()
 
 
