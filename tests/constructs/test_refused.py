@@ -428,7 +428,7 @@ def test_a_setting_that_is_missing(cls: type, given: Mapping[str, object], text:
 
 def test_a_setting_without_its_name() -> None:
     with pytest.raises(SettingsArgumentError) as raised:
-        QueueSettings(True)  # type: ignore[misc]
+        QueueSettings(True)  # type: ignore[call-arg]
     assert (
         str(raised.value)
         == "QueueSettings() was given True without a name; each setting has its name before it, as fifo=…"
