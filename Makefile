@@ -87,9 +87,11 @@ format: .venv/.ready ## format the code and mend what lint can mend
 	$(RUN) -m ruff check --fix-only $(CHECKED)
 	$(RUN) -m ruff format $(CHECKED)
 
-# CI: no spinner, which would wipe what the app says from the screen
+# CI: no spinner, which would wipe what the app says from the screen. cdktf-cli puts a dozen lines around an app's error: if
+# it fails the app is run by itself, which says in one what is wrong.
 synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
-	@CI=true; export CI; $(CDKTF) synth
+	@CI=true; export CI; said=$$($(CDKTF) synth 2>&1) || { \
+	  $(RUN) -m constructs_lib $(APP) >/dev/null || exit 2; printf '%s\n' "$$said" >&2; exit 1; }; printf '%s\n' "$$said"
 	@$(RUN) -m capacity --brief
 
 security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
@@ -120,7 +122,7 @@ destroy: terminal terraform node_modules/.ready ## terraform destroy of STACK; a
 
 # what cdktf-cli runs (see cdktf.json)
 app: .venv/.ready
-	@$(RUN) -m $(APP)
+	@$(RUN) -m constructs_lib $(APP)
 
 # The desk acts on a stack that was named on make's own command line: not on a default, nor on a variable's. Nor does the
 # environment say what to do there: ARGS may hold --yes.

@@ -23,6 +23,8 @@ from constructs_lib.settings.handler import HandlerSettings
 from constructs_lib.validation.checker import SettingsError, Violation
 from constructs_lib.validation.derived import derive
 from constructs_lib.validation.environment import handler_settings
+from constructs_lib.validation.feeds import kept_violations
+from constructs_lib.validation.matching import matching_violations
 from constructs_lib.validation.pipeline_checks import check_pipeline
 from constructs_lib.validation.warnings import pipeline_warnings
 
@@ -100,11 +102,15 @@ class InferencePipeline(Construct):
         """Have the queue get the results of another pipeline, whose sink is a topic or a bus.
 
         `matching` is a pattern over the event, by default all results match. Raises SettingsError if the queue exists
-        already.
+        already, if the sink refuses the pattern or no result could fit it, or if results lack what is scored.
         """
         if not isinstance(self.queue, MessageQueue):
             bound, reason = "a queue that is created", "the policy of an existing queue is not changed"
             raise SettingsError([Violation(self.node.path, "queue", "an existing queue", bound, reason)])
+        pattern, results, scored = matching or {}, source.results.settings, self.settings.inference
+        if [*matching_violations("", "matching", pattern, results), *kept_violations("", self.id, scored, results)]:
+            wrong = matching_violations(self.node.path, "matching", pattern, results)
+            raise SettingsError([*wrong, *kept_violations(source.node.path, self.id, scored, results)])
         name = f"{self._name}-feed"
         feed = ResultFeed(self, "feed", name=name, source=source.results, queue=self.queue, matching=matching)
         # What is published before anybody is subscribed is lost.

@@ -1,5 +1,6 @@
 """A deployment: provider, state, tags, and one or more pipelines."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,15 @@ from constructs_lib.settings import AssumedRole, PipelineSettings, S3StateSettin
 from constructs_lib.validation.checker import SettingsError, Violation, check
 from constructs_lib.validation.feeds import feed_violations, in_order
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
+from constructs_lib.validation.warning_ids import SettingsWarning
+from constructs_lib.validation.warnings import pipeline_warnings
 
 from cdktf import App, LocalBackend, S3Backend
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderAssumeRole, AwsProviderDefaultTags
 from constructs import Construct
+
+# cdktf-cli sets it for the apps that it runs (@cdktf/cli-core 0.21, synth-stack.ts).
+CLI_MARK = "CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS"
 
 
 class InferenceStack(PlacedStack):
@@ -136,15 +142,27 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
 def synthesize(stacks: Mapping[str, StackSettings]) -> None:
     """Write the Terraform JSON of several stacks, as an app of `cdktf` does, and print what was derived for them.
 
-    Settings out of bounds end the process with all that is wrong.
+    Warnings go to the standard error output, unless cdktf-cli runs the app, which prints them itself. Settings out of
+    bounds end the process with all that is wrong: exit status 2.
     """
     app = App()
     try:
-        add_stacks(app, stacks)
+        made = add_stacks(app, stacks)
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2)
     app.synth()
     sys.stdout.write(explain(stacks))
+    if CLI_MARK not in os.environ:
+        sys.stderr.writelines(f"WARN [{path}]: {warning}\n" for path, warning in _warnings(made))
+
+
+def _warnings(stacks: Mapping[str, InferenceStack]) -> Iterator[tuple[str, SettingsWarning]]:
+    """Yield the warnings of all pipelines, each with its pipeline's path: what cdktf's manifest has for cdktf-cli."""
+    for id_, stack in stacks.items():
+        for name, pipeline in stack.pipelines.items():
+            for warning in pipeline_warnings(pipeline.settings, stack.region):
+                yield f"{id_}/{name}", warning
 
 
 def _output_clashes(id_: str, pipelines: Mapping[str, PipelineSettings]) -> Iterator[Violation]:

@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -45,13 +46,9 @@ class Display:
                 by_type[block.type].append(deployment.name(block))
             if title == ABSENT:
                 by_type.update((type_, [_shortened(names)]) for type_, names in by_type.items())
-            grid = Table.grid(padding=(0, 2))
-            grid.add_column(no_wrap=True)
-            grid.add_column(overflow="fold")
-            for type_, names in sorted(by_type.items()):
-                grid.add_row(f"    {type_}", escape(", ".join(names)))
-            self._console.print(f"  {title}: {len(blocks)}", highlight=False)
-            self._print_table(grid)
+            self.line(f"  {title}: {len(blocks)}")
+            for line in _lines_by_type(by_type, self._console.width):
+                self.line(line)
         for type_, arguments in sorted(deployment.left_out.items()):
             self.line(f"  without effect there: {type_} {', '.join(sorted(arguments))}")
 
@@ -133,6 +130,20 @@ class _Lines(Ticker):
         if now >= self._next:
             self._next = now + max(PLAIN_LINE_EVERY_SECONDS, (now - self._started) / 10)
             self._console.print(f"  {done:,} of {self._total:,} came back", highlight=False)
+
+
+def _lines_by_type(names: Mapping[str, Sequence[str]], width: int) -> Iterator[str]:
+    """Yield the names beside their types, or below them where the longest does not fit there: none is ever broken."""
+    longest = max((len(name) + 1 for listed in names.values() for name in listed), default=0)
+    beside = 4 + max(map(len, names), default=0) + 2
+    start = beside if beside + longest <= width else 6
+    for type_, listed in sorted(names.items()):
+        lines = wrap(", ".join(listed), max(1, width - start), break_long_words=False, break_on_hyphens=False)
+        if start == beside:
+            yield f"    {type_:{beside - 4}}{lines.pop(0)}"
+        else:
+            yield f"    {type_}"
+        yield from (f"{'':{start}}{line}" for line in lines)
 
 
 def _shortened(names: Sequence[str]) -> str:

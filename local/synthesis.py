@@ -15,6 +15,8 @@ from local.errors import LocalRunError, UsageError
 from local.output import explained
 
 DEFAULT_STACK = "dev"
+# Exit status of an app whose settings are wrong (`python -m constructs_lib`)
+WRONG_SETTINGS = 2
 # Node's and Python's marks of a disk that is full, or of a folder that can't be written to.
 NUMBERS = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EROFS)
 UNWRITABLE = (*(f"{errno.errorcode[number]}: " for number in NUMBERS), *(f"[Errno {number}] " for number in NUMBERS))
@@ -33,7 +35,8 @@ def synthesize(app: str, stack: str | None, folder: Path) -> Path:
 def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
     """Synthesize the stacks of a module of this project into the folder; return their paths by name.
 
-    Raises UsageError if there is no such module, or no Node, LocalRunError if the module did not synthesize.
+    Raises UsageError if there is no such module or no Node, or if its settings are wrong; LocalRunError if it did not
+    synthesize for another reason.
     """
     if not PROJECT.joinpath(*app.split(".")).with_suffix(".py").is_file():
         raise UsageError(f"there is no module {app}")
@@ -43,7 +46,7 @@ def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
     with explained(manifest):
         manifest.unlink(missing_ok=True)  # of another app
     completed = subprocess.run(
-        [sys.executable, "-m", app],
+        [sys.executable, "-m", "constructs_lib", app],
         cwd=PROJECT,
         env={
             **os.environ,
@@ -56,7 +59,7 @@ def synthesize_all(app: str, folder: Path) -> dict[str, Path]:
         check=False,
     )
     if completed.returncode:
-        raise _failure(app, completed.stderr.strip())
+        raise _failure(app, completed.returncode, completed.stderr.strip())
     if not manifest.exists():
         raise UsageError(f"{app} synthesizes no stacks")
     return stacks_in(folder)
@@ -70,12 +73,17 @@ def stacks_in(folder: Path) -> dict[str, Path]:
     return {name: folder / stack["synthesizedStackPath"] for name, stack in stacks.items()}
 
 
-def _failure(app: str, output: str) -> LocalRunError:
-    """Return the app's error: its last line, if that tells of a disk or folder that can't be written to."""
+def _failure(app: str, status: int, output: str) -> LocalRunError:
+    """Return the app's error: its last line, if that tells of a disk or folder that can't be written to.
+
+    Exit status 2 is that of settings that are wrong: the output says it in words.
+    """
     last = output.rpartition("\n")[2]
     if any(mark in last for mark in UNWRITABLE):
         return UsageError(f"{app} did not synthesize: {last}")
-    return LocalRunError(f"{app} did not synthesize:\n{output}")
+    separator = " " if last == output else "\n"
+    kind = UsageError if status == WRONG_SETTINGS else LocalRunError
+    return kind(f"{app} did not synthesize:{separator}{output}")
 
 
 def _chosen(app: str, stack: str | None, stacks: list[str]) -> str:

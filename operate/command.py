@@ -29,9 +29,13 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     _probe(commands.add_parser("smoke", help="send ten marked messages: do all come back as results within a minute?"))
     _load(commands.add_parser("load", help="send marked messages at a rate, and report throughput and latency"))
     options = parser.parse_args(arguments)
-    if len(options.stack) > 1:
-        raise UsageError(f"--stack names one stack, and was given {len(options.stack)}: {', '.join(options.stack)}")
-    (options.stack,) = options.stack
+    # Those behind an action are added to those before it, so that none of them hides another one.
+    stacks = [*(options.stack or ()), *vars(options).pop("stack_behind", ())]
+    if not stacks:
+        raise UsageError("the following arguments are required: --stack")
+    if len(stacks) > 1:
+        raise UsageError(f"--stack names one stack, and was given {len(stacks)}: {', '.join(stacks)}")
+    (options.stack,) = stacks
     return options
 
 
@@ -39,17 +43,30 @@ def program() -> str:
     return f"python -m {__package__}"
 
 
-def _common(parser: argparse.ArgumentParser) -> None:
-    """Add what each command has. There is no default stack, and no variable that names one."""
-    parser.add_argument("--stack", required=True, action="append", metavar="NAME", help="the stack to act on")
-    parser.add_argument("--pipeline", metavar="NAME", help="one of its pipelines; needed if it has several")
-    parser.add_argument("--region", metavar="REGION", help="its region (by default the credentials' profile's)")
-    parser.add_argument(
+def _common(parser: argparse.ArgumentParser, *, behind: bool = False) -> None:
+    """Add what each command has. There is no default stack, and no variable that names one.
+
+    `behind` an action the same options are taken once more. There they have no defaults, which would hide what stands
+    before it.
+    """
+    default = argparse.SUPPRESS if behind else None
+    add = parser.add_argument
+    stack = "stack_behind" if behind else "stack"
+    add("--stack", action="append", dest=stack, default=default, metavar="NAME", help="the stack to act on; needed")
+    add("--pipeline", default=default, metavar="NAME", help="one of its pipelines; needed if it has several")
+    add("--region", default=default, metavar="REGION", help="its region (by default the credentials' profile's)")
+    add(
         "--outputs",
         type=Path,
+        default=default,
         metavar="FILE",
         help="what `terraform output -json` prints, for a stack of a class of your own",
     )
+
+
+def _journal(parser: argparse.ArgumentParser, default: object = None) -> None:
+    help_ = "journal of redrives (in the folder for state)"
+    parser.add_argument("--journal", type=Path, default=default, metavar="FILE", help=help_)
 
 
 def _status(parser: argparse.ArgumentParser) -> None:
@@ -90,7 +107,7 @@ def _changes(parser: argparse.ArgumentParser) -> None:
 
 def _dead_letters(parser: argparse.ArgumentParser) -> None:
     _common(parser)
-    parser.add_argument("--journal", type=Path, metavar="FILE", help="journal of redrives (in the folder for state)")
+    _journal(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = _action(actions, "list", "how many there are, by reason")
     listing.add_argument("--json", action="store_true", help="for other programs")
@@ -117,6 +134,8 @@ def _action(
     from .dead_letters.scan import DEFAULT_MOST  # noqa: PLC0415
 
     action = actions.add_parser(name, help=help_, description=f"{name}: {help_}")
+    _common(action, behind=True)
+    _journal(action, argparse.SUPPRESS)
     add = action.add_argument
     add("--reason", action="append", choices=REASONS, default=[], dest="reasons", help="only those; may be repeated")
     add("--id", action="append", default=[], dest="ids", metavar="ID", help="only this one; may be repeated")

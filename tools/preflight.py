@@ -14,6 +14,8 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 STACKS = Path("cdktf.out/stacks")
+# cdktf-cli, which runs next, prints the warnings of the stacks that it finds there; an app with this leaves them to it.
+RUN_BY_CLI = {"CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS": "true"}
 # Terraform without colours: a headline, an empty line, a paragraph.
 ERROR = re.compile(r"^Error: (.+?)\n\s*\n(.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -37,7 +39,8 @@ def credentials_problem() -> str | None:
 
 def synthesis_problem(stack: str) -> str | None:
     """Have the app write its stacks, as cdktf-cli does; it says itself what is wrong in them."""
-    app = subprocess.run([sys.executable, "-m", os.environ.get("APP", "main")], stdout=subprocess.DEVNULL, check=False)
+    command = [sys.executable, "-m", "constructs_lib", os.environ.get("APP", "main")]
+    app = subprocess.run(command, env={**os.environ, **RUN_BY_CLI}, stdout=subprocess.DEVNULL, check=False)
     if app.returncode:
         return "the stacks could not be synthesized; the reason is above"
     if not (STACKS / stack).is_dir():

@@ -55,7 +55,8 @@ class ServedModel(Settings):
     a way to the Hub; by default the container downloads `model_id` from the Hub when it starts."""
     million_parameters: int | None = None
     """Number of the model's parameters in millions, to check that they fit the instance; by default it is read from
-    the model's name (`…-7B-…`), and nothing is checked if it is not there."""
+    the model's name (`…-7B-…`), which rounds: a warning says where up to a tenth more would not fit. Nothing is
+    checked if it is not there."""
     image_tag: str | None = None
     """Tag in AWS's repository of the server; by default one that was current when this library was released."""
     registry_id: str | None = None

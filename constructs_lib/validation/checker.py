@@ -8,6 +8,7 @@ from types import UnionType
 from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 
 from constructs_lib.settings import FunctionSettings, StackSettings, VpcSettings
+from constructs_lib.settings.base import did_you_mean
 from constructs_lib.settings.handler import LOCATION
 from constructs_lib.validation.endpoint_relations import ENDPOINT_RELATIONS
 from constructs_lib.validation.limits import KNOWN, RULES, OneOf, Pattern, Range, Rule
@@ -125,7 +126,7 @@ def _check_fields(path: str, settings: Any, prefix: str) -> Iterator[Violation]:
                 yield from (Violation(path, item_name, item, *why) for why in _hidden_urls(item, own_rules))
             elif item is not None:
                 broken = (rule for rule in own_rules if not holds(rule, item))
-                yield from (Violation(path, item_name, item, bound(rule), rule.reason) for rule in broken)
+                yield from (Violation(path, item_name, item, _bound_for(item, rule), rule.reason) for rule in broken)
 
 
 def _check_relations(path: str, settings: Any, prefix: str) -> Iterator[Violation]:
@@ -225,6 +226,13 @@ def holds(rule: Rule, value: Any) -> bool:
             return value in values
         case Pattern(regex=regex):
             return re.fullmatch(regex, value, re.ASCII) is not None
+
+
+def _bound_for(value: object, rule: Rule) -> str:
+    """Return a rule in words, with the value of its own that was meant."""
+    names = rule.values if isinstance(rule, OneOf) else rule.names if isinstance(rule, Pattern) else ()
+    known = [name for name in names if isinstance(name, str)]
+    return bound(rule) + (did_you_mean(value, known) if isinstance(value, str) else "")
 
 
 def bound(rule: Rule) -> str:

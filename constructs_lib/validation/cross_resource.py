@@ -18,6 +18,7 @@ from constructs_lib.settings import (
     PipelineSettings,
     QueueSettings,
 )
+from constructs_lib.settings.base import did_you_mean
 from constructs_lib.validation.checker import Violation
 from constructs_lib.validation.derived import longest_request_seconds
 from constructs_lib.validation.limits import SERVERLESS_PAYLOAD_BYTES
@@ -88,8 +89,8 @@ def _identity_violations(path: str, settings: PipelineSettings) -> Iterator[Viol
     """Yield what would tell nothing of whose messages they are."""
     results, inference, table = settings.results, settings.inference, settings.idempotency
     if table is not None and table.key == "correlation" and results.correlation is None:
-        reason = "two bodies alone may be of two senders"
-        yield Violation(path, "idempotency.key", table.key, "message-id without results.correlation", reason)
+        bound = "message-id, or results.correlation is to be set"
+        yield Violation(path, "idempotency.key", table.key, bound, "two bodies alone may be of two senders")
     rows = inference.codec in ("csv", "csv-row") and inference.envelope in ("refuse", "sns", "extended-client", "as-is")
     if not (rows and inference.input_location is None):
         return
@@ -185,7 +186,7 @@ def _target_violations(path: str, settings: PipelineSettings) -> Iterator[Violat
         yield Violation(path, "inference.inference_component_name", inference.inference_component_name, bound, reason)
     variants = [variant.name for variant in endpoint.production_variants]
     if inference.target_variant is not None and inference.target_variant not in variants:
-        bound = f"one of {', '.join(variants)}"
+        bound = f"one of {', '.join(variants)}{did_you_mean(inference.target_variant, variants)}"
         yield Violation(path, "inference.target_variant", inference.target_variant, bound, "the endpoint's variants")
     named = inference.target_model is not None or inference.targets_from_messages
     multi_model = isinstance(endpoint.model, ContainerModel) and endpoint.model.multi_model

@@ -82,6 +82,8 @@ class Pattern:
     regex: str
     description: str
     reason: str
+    names: tuple[str, ...] = ()
+    """Texts that keep to it and stand for something, one of which is suggested in the place of a like one."""
 
 
 Rule = Range | OneOf | Pattern
@@ -261,6 +263,7 @@ RULES: dict[type, tuple[Rule, ...]] = {
             f"{'|'.join(CODECS)}|{OWN_CODEC.pattern}",
             f"one of {', '.join(CODECS)}, or module:function",
             "the handler's codecs",
+            CODECS,
         ),
         OneOf("envelope", ENVELOPES, "the handler's envelopes"),
         OneOf("chat_style", CHAT_STYLES, "the handler's styles"),

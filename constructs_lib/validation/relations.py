@@ -30,6 +30,7 @@ from constructs_lib.settings import (
 )
 from constructs_lib.settings.base import did_you_mean
 from constructs_lib.settings.handler import PACKED_SINKS, RESULT_SINKS, codec_faults, identity_faults
+from constructs_lib.validation.chat_parameters import parameter_mistakes
 from constructs_lib.validation.filters import filter_mistakes
 from constructs_lib.validation.schedules import schedule_bound, timezone_bound
 from constructs_lib.validation.tags import tag_mistakes
@@ -148,6 +149,9 @@ def provisioned_pollers_relations(settings: ProvisionedPollers) -> Iterator[Rela
 def inference_relations(settings: InferenceSettings) -> Iterator[Relation]:
     for name, bound in codec_faults(settings):
         yield Relation(name, getattr(settings, name), bound, "the handler's codecs")
+    if settings.codec == "chat":
+        for name, value, bound, reason in parameter_mistakes(settings.parameters, settings.chat_style):
+            yield Relation(f"parameters.{name}", value, bound, reason)
     if settings.more_inference_components and not settings.targets_from_messages:
         reason = "only messages name others than inference_component_name"
         shown = settings.more_inference_components

@@ -25,6 +25,10 @@ QUANTIZATIONS = {"lmi": ("fp8", "bitsandbytes", "awq", "gptq"), "tgi": ("fp8", "
 BYTES = {None: 2.0, "fp8": 1.0, "eetq": 1.0, "bitsandbytes": 0.6, "awq": 0.6, "gptq": 0.6}
 # vLLM: gpu_memory_utilization; what is left of it beside the weights holds the tokens that are being worked on.
 USABLE, COMFORTABLE = 0.9, 0.7
+# Names round, mostly down: of those with 7B Qwen2.5 has 7.61 billion, Mistral v0.1 7.24 and Llama 2 6.74 (their cards
+# on the Hugging Face Hub). So much more than its name says is reckoned with, but no more than one of the name's last
+# digit: 72B is less than 73.
+MORE_THAN_NAMED = 0.1
 TEI_BYTES = {"cpu": 4.0, "gpu": 2.0}
 IN_NAME = re.compile(r"(?i)(?<![\w.])(\d+(?:\.\d+)?)([bm])(?![a-z0-9])")
 REFERENCE_REASON = "the instance type is a Terraform reference"
@@ -48,10 +52,20 @@ def served_by(model: Model, capacity: Capacity) -> Model:
 
 def million_parameters(model: ServedModel) -> int | None:
     """Return the number of parameters: as set, or as the model's name has it (…-7B-…, …-560m)."""
-    if model.million_parameters is not None or is_unresolved(model.model_id):
+    if model.million_parameters is not None:
         return model.million_parameters
-    sizes = IN_NAME.findall(model.model_id.rpartition("/")[2])
-    return round(float(sizes[0][0]) * (1000 if sizes[0][1] in "bB" else 1)) if sizes else None
+    named = _named_millions(model)
+    return round(named[0]) if named else None
+
+
+def _named_millions(model: ServedModel) -> tuple[float, float] | None:
+    """Return the parameters that the model's name has, and what one of its last digit stands for."""
+    sizes = [] if is_unresolved(model.model_id) else IN_NAME.findall(model.model_id.rpartition("/")[2])
+    if not sizes:
+        return None
+    number, unit = sizes[0]
+    scale = 1000 if unit in "bB" else 1
+    return float(number) * scale, scale / 10 ** len(number.partition(".")[2])
 
 
 def served_model_relations(settings: EndpointSettings) -> Iterator[Relation]:
@@ -100,14 +114,35 @@ def language_model_relations(settings: LanguageModel) -> Iterator[Relation]:
 
 
 def tight_models(settings: EndpointSettings) -> Iterator[tuple[str, str]]:
-    """Yield the place of each model whose weights leave little memory for the texts, and why."""
+    """Yield the place of each model whose weights leave little memory for the texts, or may not fit, and why.
+
+    What does not fit even by its name is not among them: it is refused.
+    """
     for place, model, capacity in _served(settings):
         room, weights = _room_gb(model, capacity), _weights_gb(model, capacity)
-        if room and weights and COMFORTABLE * room < weights <= USABLE * room:
+        if not room or not weights or weights > USABLE * room:
+            continue
+        most = weights * (1 + _more_than_named(model))
+        if most > USABLE * room:
+            text = (
+                f"weights of {weights:.1f} GB by its name, and names round: up to {most:.1f} GB would be over 90 % of "
+                f"the {room:.0f} GB of {_where(capacity)}, and it would not start; million_parameters says how many it "
+                "has"
+            )
+            yield place, text
+        elif weights > COMFORTABLE * room:
             text = (
                 f"weights of about {weights:.0f} GB leave little of the {room:.0f} GB of {_where(capacity)} for texts"
             )
             yield place, text
+
+
+def _more_than_named(model: ServedModel) -> float:
+    """Return the share by which the parameters may be more than those that are reckoned with."""
+    named = _named_millions(model)
+    if model.million_parameters is not None or named is None:
+        return 0.0
+    return min(MORE_THAN_NAMED, named[1] / named[0])
 
 
 def codec_relations(settings: PipelineSettings) -> Iterator[Relation]:

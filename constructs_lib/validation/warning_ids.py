@@ -15,7 +15,7 @@ WARNINGS: Mapping[str, str] = {
     "filters-over-quota": "there are more filters than an account may have until its quota is raised",
     "image-on-other-hardware": "the image is for another processor than the instance type has",
     "instance-not-listed": "the instance type was not sold in the region on the day of the price list",
-    "model-fills-memory": "a model's weights leave little memory for the texts that it works on",
+    "model-fills-memory": "a model's weights leave little memory for the texts that it works on, or may not fit",
     "requests-over-capacity": "invocations may have more requests in flight than the endpoint takes",
     "request-over-api-model": "a request may be larger than the API model of InvokeEndpoint admits",
     "session-without-routing": "sessions have no effect, since the endpoint does not route by prefix",

@@ -35,7 +35,7 @@ ASYNC = AsyncCapacity(
 
 
 def by(sink: str, **changes: Any) -> PipelineSettings:
-    return replace(FIRST, results=ResultsSettings(sink=sink, **changes))
+    return replace(FIRST, results=ResultsSettings(sink=sink, **{"keep_members": ("inputs",), **changes}))
 
 
 def chain(first: PipelineSettings, follower: PipelineSettings = NEXT, **changes: Any) -> StackSettings:
@@ -119,7 +119,7 @@ def test_lists_come_unfiltered(synth_stack: SynthStack) -> None:
 def test_the_order_of_the_pipelines_does_not_matter(synth_stack: SynthStack) -> None:
     feeds = {"b": ResultsOf(pipeline="c"), "a": ResultsOf(pipeline="b")}
     for sink in ("sqs", "sns", "eventbridge"):
-        middle = replace(NEXT, results=ResultsSettings(sink=sink))
+        middle = replace(NEXT, results=by(sink).results)
         pipelines = {"a": NEXT, "b": middle, "c": by(sink)}
         synthesized = synth_stack(StackSettings(region="eu-central-1", pipelines=pipelines, feeds=feeds))
         assert len(synthesized.all("aws_lambda_event_source_mapping")) == 3
@@ -137,47 +137,54 @@ FIFO = QueueSettings(fifo=True, content_based_deduplication=True, max_message_by
     [
         (
             chain(by("sns"), FIRST),
-            "feeds.second: inference.envelope = None: must be cloudevents or auto (results are CloudEvents)",
+            "/second inference.envelope = None: must be cloudevents or auto (it gets results of first, which are "
+            "CloudEvents)",
         ),
         (
-            chain(by("s3", location="s3://scores/")),
-            "feeds.second: results of first = 's3': must be one of sqs, sns, eventbridge (nothing leads from there to "
-            "a queue)",
+            chain(by("sns"), replace(NEXT, inference=InferenceSettings(envelope="cloudevents", codec="csv"))),
+            "/second inference.codec = 'csv': must be another than csv and csv-row (it gets results of first, which "
+            "are JSON, and no rows)",
+        ),
+        (
+            # The queue is too small for the sinks that can feed it: for one that can't, nothing follows from it.
+            chain(by("s3", location="s3://scores/"), replace(NEXT, queue=QueueSettings())),
+            "/first results.sink = 's3': must be one of sqs, sns, eventbridge to feed second (nothing leads from there "
+            "to a queue)",
         ),
         (
             chain(by("eventbridge"), replace(NEXT, queue=QueueSettings())),
-            "feeds.second: queue.max_message_bytes = 262144: must be 1048576 bytes (results by eventbridge may be as "
-            "large, and what the queue does not take is lost to it)",
+            "/second queue.max_message_bytes = 262144: must be 1048576 bytes (results of first by eventbridge may be "
+            "as large, and what the queue does not take is lost to it)",
         ),
         (
             chain(by("sqs"), matching=GERMAN),
-            "feeds.second.matching = {'data': {'result': {'label': ['de']}}}: must be empty with sink sqs; sns or "
-            "eventbridge (the queue gets all that the function sends)",
+            " feeds.second.matching = {'data': {'result': {'label': ['de']}}}: must be empty with results.sink sqs of "
+            "first; sns or eventbridge filter (the queue gets all that the function sends)",
         ),
         (
             chain(by("sns", max_events_per_message=9), matching=GERMAN),
-            "feeds.second: results of first = 9: must be max_events_per_message 1, or no matching (Amazon SNS filters "
-            "JSON objects, and no lists)",
+            "/first results.max_events_per_message = 9: must be 1 with feeds.second.matching (Amazon SNS filters JSON "
+            "objects, and no lists)",
         ),
         (
             chain(replace(by("sns", max_events_per_message=9), endpoint=EndpointSettings(model=MODEL, capacity=ASYNC))),
-            "feeds.second: results of first = 9: must be max_events_per_message 1 (Amazon SNS filters JSON objects, "
-            "and no lists)",
+            "/first results.max_events_per_message = 9: must be 1 with an asynchronous endpoint (Amazon SNS filters "
+            "JSON objects, and no lists)",
         ),
         (
             chain(replace(by("sqs"), endpoint=EndpointSettings(model=MODEL, capacity=ASYNC))),
-            "feeds.second: results of first = 'sqs': must be sns or eventbridge with an asynchronous endpoint (the "
+            "/first results.sink = 'sqs': must be sns or eventbridge with an asynchronous endpoint to feed second (the "
             "queue would get what is only accepted, too)",
         ),
         (
             chain(by("sns"), replace(NEXT, queue=FIFO)),
-            "feeds.second: queue.fifo = True: must be False, or a source with queue.fifo and sink sns (neither a rule "
+            "/second queue.fifo = True: must be False, or first with queue.fifo and results.sink sns (neither a rule "
             "nor a standard topic gives messages the groups of their records)",
         ),
         (
             chain(replace(by("sqs"), queue=FIFO)),
-            "feeds.second: queue.fifo = False: must be True, as of its source (its queue takes the place of the "
-            "results queue)",
+            "/second queue.fifo = False: must be True, as that of first (it takes the place of the results queue of "
+            "first)",
         ),
         (
             chain(
@@ -187,40 +194,283 @@ FIFO = QueueSettings(fifo=True, content_based_deduplication=True, max_message_by
                     queue=ExistingQueue(name="a", dead_letter_queue_name="b", visibility_timeout_seconds=600),
                 ),
             ),
-            "feeds.second: queue = 'a': must be a queue that is created (the policy of an existing queue is not "
-            "changed)",
+            "/second queue = 'a': must be a queue that is created (it gets results of first, and the policy of an "
+            "existing queue is not changed)",
         ),
         (
             chain(by("sns"), feeds={"second": ResultsOf(pipeline="frist")}),
-            "feeds.second.pipeline = 'frist': must be one of first, second (a pipeline of the stack)",
+            " feeds.second.pipeline = 'frist': must be one of first, second; did you mean first? (the pipeline whose "
+            "results they are)",
         ),
         (
-            chain(by("sns"), feeds={"third": ResultsOf(pipeline="first")}),
-            "feeds.third = 'third': must be one of first, second (a pipeline of the stack)",
+            chain(by("sns"), feeds={"secnd": ResultsOf(pipeline="first")}),
+            " feeds = 'secnd': must be one of first, second; did you mean second? (the pipeline whose queue gets the "
+            "results)",
+        ),
+        (
+            # A name that none can have is that mistake alone.
+            chain(by("sns"), feeds={"second": ResultsOf(pipeline="the first")}),
+            " feeds.second.pipeline = 'the first': must be one of first, second; did you mean first? (the pipeline "
+            "whose results they are)",
         ),
         (
             chain(by("sns"), feeds={"second": ResultsOf(pipeline="second")}),
-            "feeds.second = 'second <- second': must be a chain with a first pipeline (its results would be scored "
-            "again and again, and paid for)",
+            " feeds = 'second <- second': must be a chain with a first pipeline (its results would be scored again and "
+            "again, and paid for)",
         ),
     ],
 )
 def test_what_can_not_feed_is_named(settings: StackSettings, text: str) -> None:
-    assert refusals(settings) == [f"dev {text}"]
+    assert refusals(settings) == [f"dev{text}"]
 
 
-def test_a_queue_feeds_one_and_a_circle_is_found_from_each_side() -> None:
-    two = chain(by("sqs"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")})
-    reason = "(a message is received once)"
-    bound = "of one pipeline with sink sqs; sns or eventbridge feed several"
-    assert refusals(two) == [
-        f"dev feeds.{name}: results of first = '2 pipelines': must be {bound} {reason}" for name in ("second", "third")
+CIRCLE = replace(NEXT, results=by("sns").results)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (
+            chain(by("sqs"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
+            "/first results.sink = 'sqs': must be sns or eventbridge to feed second, third (a message is received "
+            "once)",
+        ),
+        (
+            chain(by("none"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
+            "/first results.sink = 'none': must be one of sqs, sns, eventbridge to feed second, third (nothing leads "
+            "from there to a queue)",
+        ),
+        (
+            # `third` leads into the circle, and is not in it
+            chain(
+                CIRCLE,
+                CIRCLE,
+                third=NEXT,
+                feeds={
+                    "third": ResultsOf(pipeline="first"),
+                    "first": ResultsOf(pipeline="second"),
+                    "second": ResultsOf(pipeline="first"),
+                },
+            ),
+            " feeds = 'first <- second <- first': must be a chain with a first pipeline (its results would be scored "
+            "again and again, and paid for)",
+        ),
+    ],
+)
+def test_one_cause_is_one_line_however_many_it_concerns(settings: StackSettings, text: str) -> None:
+    assert refusals(settings) == [f"dev{text}"]
+
+
+def scoring(**inference: Any) -> PipelineSettings:
+    """Return a follower that scores results so."""
+    return replace(NEXT, inference=InferenceSettings(envelope="cloudevents", **inference))
+
+
+@pytest.mark.parametrize(
+    ("follower", "kept", "needed", "reads"),
+    [
+        (scoring(), (), "'inputs'", "codec huggingface"),
+        (scoring(), ("ticket", "input"), "'inputs'", "codec huggingface"),
+        (scoring(codec="kserve"), (), "'inputs'", "codec kserve"),
+        (scoring(codec="chat"), ("inputs",), "'prompt' or 'messages'", "codec chat"),
+        (scoring(codec="chat", chat_style="inputs"), ("messages",), "'prompt'", "codec chat"),
+        (
+            scoring(codec="chat", prompt_template="{{Sum up}} {text}: {endpoint}"),
+            ("inputs",),
+            "'text' or 'messages'",
+            "prompt_template",
+        ),
+    ],
+)
+def test_results_have_what_the_follower_scores(
+    follower: PipelineSettings, kept: tuple[str, ...], needed: str, reads: str
+) -> None:
+    assert refusals(chain(by("sns", keep_members=kept), follower)) == [
+        f"dev/first results.keep_members = {kept!r}: must be with {needed} (second gets the results, and its "
+        f"inference.{reads} scores it)"
     ]
-    circle = replace(NEXT, results=ResultsSettings(sink="sns"))
-    feeds = {"first": ResultsOf(pipeline="second"), "second": ResultsOf(pipeline="first")}
-    assert [text.split(":")[0] for text in refusals(chain(circle, circle, feeds=feeds))] == [
-        "dev feeds.first = 'first <- second <- first'",
-        "dev feeds.second = 'second <- first <- second'",
+
+
+@pytest.mark.parametrize(
+    ("follower", "kept"),
+    [
+        (scoring(codec="single"), ()),
+        (scoring(codec="instances"), ()),
+        (scoring(codec="jsonlines"), ()),
+        (scoring(codec="chat"), ("messages",)),
+        (scoring(codec="chat", prompt_template="Translate: {inputs}"), ("inputs",)),
+        (scoring(codec="chat", prompt_template="From {endpoint}: {{}}"), ()),
+        (scoring(input_location="s3://inputs/"), ("s3",)),
+    ],
+)
+def test_a_follower_that_finds_what_it_scores(follower: PipelineSettings, kept: tuple[str, ...]) -> None:
+    assert refusals(chain(by("sns", keep_members=kept), follower)) == []
+
+
+LABEL = " feeds.second.matching.data.result.label"
+OPERATORS = "anything-but, cidr, equals-ignore-case, exists, numeric, prefix, suffix, wildcard"
+SERVICES = {"sns": "SNS FilterPolicy", "eventbridge": "EventBridge EventPattern"}
+
+
+def matched(sink: str, matching: Any, **results: Any) -> list[str]:
+    return [text.removeprefix("dev") for text in refusals(chain(by(sink, **results), matching=matching))]
+
+
+@pytest.mark.parametrize("sink", ["sns", "eventbridge"])
+@pytest.mark.parametrize(
+    ("label", "place", "bound"),
+    [
+        ("de", "", "a list of values or comparisons, even of one"),
+        ([], "", "a list of one or more values or comparisons"),
+        ({}, "", "a pattern with one or more keys"),
+        ({"anything-but": ["de"]}, "", "a list, [{'anything-but': ['de']}], even of one comparison"),
+        ({"prefix": "d"}, "", "a list, [{'prefix': 'd'}], even of one comparison"),
+        ([["de"]], "[0]", "a value or a comparison, not a list within the list"),
+        ([{"prefx": "d"}], "[0]", f"a comparison by one of {OPERATORS}; did you mean prefix?"),
+        ([{"exists": "yes"}], "[0]", "exists with True or False"),
+        (
+            [{"numeric": ["<", 5, ">", 0]}],
+            "[0]",
+            'numeric with comparisons and numbers in turn, such as [">", 0, "<=", 5]',
+        ),
+        (
+            [{"numeric": [">", 5, "<=", 5]}],
+            "[0]",
+            'numeric with comparisons and numbers in turn, such as [">", 0, "<=", 5]',
+        ),
+        ([{"wildcard": "d**"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
+        ([{"wildcard": r"d\e"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
+        (
+            [{"cidr": "10.0.0.0/99"}],
+            "[0]",
+            "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24",
+        ),
+    ],
+)
+def test_a_pattern_that_neither_topic_nor_rule_takes(sink: str, label: Any, place: str, bound: str) -> None:
+    value = label[0] if place else label
+    assert matched(sink, {"data": {"result": {"label": label}}}) == [
+        f"{LABEL}{place} = {value!r}: must be {bound} ({SERVICES[sink]})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sink", "item", "bound"),
+    [
+        ("sns", {"prefix": {"equals-ignore-case": "de"}}, "prefix with text"),
+        (
+            "sns",
+            {"anything-but": {"suffix": "e"}},
+            "anything-but with a text or number, a list of either, or one of prefix, wildcard",
+        ),
+        (
+            "eventbridge",
+            {"anything-but": {"prefix": ""}},
+            "anything-but with a text or number, a list of either, or one of equals-ignore-case, prefix, suffix, "
+            "wildcard",
+        ),
+        (
+            "eventbridge",
+            {"anything-but": ["de", 5]},
+            "anything-but with a text or number, a list of either, or one of equals-ignore-case, prefix, suffix, "
+            "wildcard",
+        ),
+    ],
+)
+def test_a_comparison_within_another_that_the_sink_does_not_take(sink: str, item: Any, bound: str) -> None:
+    assert matched(sink, {"data": {"result": {"label": [item]}}}) == [
+        f"{LABEL}[0] = {item!r}: must be {bound} ({SERVICES[sink]})"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("matching", "text"),
+    [
+        ({"result": {"label": ["de"]}}, " = 'result': must be a key of data, as in {'data': {'result': …}}"),
+        (
+            {"dta": {"result": {"label": ["de"]}}},
+            " = 'dta': must be one of specversion, id, source, type, subject, time, datacontenttype, data, "
+            "traceparent, tracestate, messagegroupid, causationid; did you mean data?",
+        ),
+        (
+            {"data": {"reslt": {"label": ["de"]}}},
+            ".data = 'reslt': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; did you mean result?",
+        ),
+        (
+            {"data": {"$or": [{"label": ["de"]}, {"inputs": [{"prefix": "a"}]}]}},
+            ".data.$or[0] = 'label': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; results.keep_members of the source adds to "
+            "them",
+        ),
+    ],
+)
+def test_a_pattern_that_no_result_could_fit(matching: Any, text: str) -> None:
+    for sink in SERVICES:
+        assert matched(sink, matching) == [f" feeds.second.matching{text} (no result has it)"]
+
+
+def test_a_pattern_that_is_too_large() -> None:
+    labels = {"data": {"result": {"label": [f"l{number}" for number in range(51)]}}}
+    assert matched("sns", labels) == [
+        " feeds.second.matching = '153 combinations': must be at most 150: the values of each list, times how deep it "
+        "lies, are multiplied (SNS FilterPolicy)"
+    ]
+    five = {name: [{"exists": True}] for name in ("subject", "time", "id", "source", "traceparent")}
+    assert matched("sns", five) == [
+        " feeds.second.matching = '6 keys': must be at most 5 keys, type among them (SNS FilterPolicy)"
+    ]
+    long = {"data": {"result": {"label": ["x" * 4096]}}}
+    (text,) = matched("eventbridge", long)
+    assert text.endswith(
+        "characters': must be at most 4096 characters of JSON with what is put around it (EventBridge EventPattern)"
+    )
+    for sink in SERVICES:
+        assert matched(sink, {"data": {"result": [{1}]}}) == [
+            " feeds.second.matching = {'data': {'result': [{1}]}}: must be a JSON object (Object of type set is not "
+            "JSON serializable)"
+        ]
+
+
+@pytest.mark.parametrize(
+    "matching",
+    [
+        {"data": {"result": {"label": ["de", {"anything-but": ["en", "fr"]}], "score": [{"numeric": [">=", 0.5]}]}}},
+        {"data": {"inputs": [{"wildcard": r"a*b\\*\\\\*"}], "result": {"prefix": ["a"], "flag": [True, None, 5, ""]}}},
+        {"data": {"$or": [{"result": {"label": ["de"]}}, {"endpoint": [{"suffix": "x"}]}]}},
+        {"$or": [{"subject": [{"prefix": "a"}]}, {"data.result.label": ["de"]}]},
+        {"data": {"attributes": {"tenant": [{"anything-but": {"prefix": "test-"}}]}}},
+        {"data": {"result": {"label": [f"l{number}" for number in range(50)]}}},
+        {"data": {"result": {"ip": [{"cidr": "10.0.0.1/24"}, {"cidr": "2001:db8::/32"}]}}},
+    ],
+)
+def test_patterns_that_both_take(matching: Any) -> None:
+    for sink in SERVICES:
+        assert matched(sink, matching) == []
+
+
+def test_comparisons_within_others_that_a_rule_takes() -> None:
+    items = [
+        {"prefix": {"equals-ignore-case": "d"}},
+        {"anything-but": {"suffix": ["a", "b"]}},
+        {"anything-but": {"equals-ignore-case": "DE"}},
+    ]
+    assert matched("eventbridge", {"data": {"result": {"label": items}}}) == []
+
+
+def test_in_a_stack_of_ones_own_a_pattern_is_checked_too(synth_in_plain_stack: SynthInPlainStack) -> None:
+    def build(stack: Any) -> None:
+        first = InferencePipeline(stack, "first", name="own-first", settings=by("sns", keep_members=()))
+        next_ = InferencePipeline(stack, "next", name="own-next", settings=NEXT)
+        next_.feed(first, {"data": {"result": {"label": "de"}}})
+
+    with pytest.raises(SettingsError) as raised:
+        synth_in_plain_stack(build)
+    assert [str(violation) for violation in raised.value.violations] == [
+        "plain/next matching.data.result.label = 'de': must be a list of values or comparisons, even of one (SNS "
+        "FilterPolicy)",
+        "plain/first results.keep_members = (): must be with 'inputs' (next gets the results, and its inference.codec "
+        "huggingface scores it)",
     ]
 
 

@@ -1,5 +1,6 @@
 """Derived values as they are printed, word for word."""
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -172,22 +173,33 @@ synthesize({{"dev": StackSettings(region="eu-central-1", pipelines={{"x": pipeli
 """
 
 
-def _run_app(folder: Path, delay: int) -> "subprocess.CompletedProcess[str]":
+def _run_app(folder: Path, delay: int, **environment: str) -> "subprocess.CompletedProcess[str]":
     project = Path(__file__).parents[2]
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(project)!r})" + APP.format(delay=delay)]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    variables = {**os.environ, **environment}
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
 
 
-def test_an_app_writes_its_stacks_and_says_what_was_derived(tmp_path: Path) -> None:
+def test_an_app_writes_its_stacks_and_says_what_was_derived_and_what_is_not_advised(tmp_path: Path) -> None:
     run = _run_app(tmp_path, delay=0)
-    assert (run.returncode, run.stderr) == (0, "")
+    assert (run.returncode, run.stderr) == (
+        0,
+        "WARN [dev/x]: function.timeout_seconds is 30: it leaves a request 20 s, a cold serverless container may take "
+        "60; 75 or more lets it answer [timeout-below-cold-start]\n",
+    )
     assert run.stdout.splitlines() == _explain(SMALLEST)
     assert (tmp_path / "cdktf.out/stacks/dev/cdk.tf.json").exists()
 
 
+def test_warnings_are_left_to_cdktf_cli_where_that_runs_the_app(tmp_path: Path) -> None:
+    run = _run_app(tmp_path, delay=0, CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS="true")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "[timeout-below-cold-start]" in (tmp_path / "cdktf.out/manifest.json").read_text()
+
+
 def test_an_app_whose_settings_are_out_of_bounds_says_so_and_writes_nothing(tmp_path: Path) -> None:
     run = _run_app(tmp_path, delay=901)
-    assert run.returncode == 1
+    assert run.returncode == 2
     assert run.stdout == ""
     assert run.stderr.splitlines() == [
         "1 setting is out of bounds:",

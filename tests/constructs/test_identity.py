@@ -123,8 +123,8 @@ def test_what_can_not_be_told_is_named(synth_pipeline: Synth, changes: dict[str,
     [
         (
             {"idempotency": IdempotencySettings(key="correlation")},
-            "idempotency.key = 'correlation': must be message-id without results.correlation (two bodies alone may be "
-            "of two senders)",
+            "idempotency.key = 'correlation': must be message-id, or results.correlation is to be set (two bodies "
+            "alone may be of two senders)",
         ),
         (
             {"idempotency": IdempotencySettings(model_version="1")},

@@ -116,7 +116,7 @@ def test_a_mistake_in_the_settings_ends_in_a_message_not_a_traceback(tmp_path: P
     mistaken = (ROOT / "main.py").read_text().replace("timeout_seconds=90", "timeout_seconds=901")
     (tmp_path / "main.py").write_text(mistaken)
     result = subprocess.run([sys.executable, "main.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr == (
         "2 settings are out of bounds:\n"
         "  dev/language function.timeout_seconds = 901: must be 1 to 900 seconds (Lambda Timeout)\n"

@@ -1,5 +1,6 @@
 """Pipelines of language models: warnings, and how many requests are in flight."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -40,6 +41,56 @@ def test_weights_that_leave_little_room_are_warned_of() -> None:
         "endpoint.model: weights of about 18 GB leave little of the 24 GB of the GPUs of ml.g5.xlarge for texts "
         "[model-fills-memory]"
     ]
+
+
+ROUNDED = (
+    "endpoint.model: weights of {} GB by its name, and names round: up to {} GB would be over 90 % of the {} GB of the "
+    "GPUs of {}, and it would not start; million_parameters says how many it has [model-fills-memory]"
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "instance_type", "texts"),
+    [
+        # 7.61 billion, 15.2 GB
+        (
+            {"model_id": "Qwen/Qwen2.5-7B-Instruct"},
+            "ml.g4dn.xlarge",
+            [ROUNDED.format("14.0", "15.4", 16, "ml.g4dn.xlarge")],
+        ),
+        # 6.74 billion, 13.5 GB: it is known to fit, so it is not refused
+        (
+            {"model_id": "meta-llama/Llama-2-7b-chat-hf"},
+            "ml.g4dn.xlarge",
+            [ROUNDED.format("14.0", "15.4", 16, "ml.g4dn.xlarge")],
+        ),
+        ({"model_id": "tiiuae/Falcon3-10B-Base"}, "ml.g5.xlarge", [ROUNDED.format("20.0", "22.0", 24, "ml.g5.xlarge")]),
+        # a name with more digits rounds less
+        (
+            {"model_id": "upstage/SOLAR-10.7B-v1.0"},
+            "ml.g5.xlarge",
+            [
+                "endpoint.model: weights of about 21 GB leave little of the 24 GB of the GPUs of ml.g5.xlarge for "
+                "texts [model-fills-memory]"
+            ],
+        ),
+        # what is set is not rounded
+        (
+            {"model_id": "meta-llama/Llama-2-7b-chat-hf", "million_parameters": 6738},
+            "ml.g4dn.xlarge",
+            [
+                "endpoint.model: weights of about 13 GB leave little of the 16 GB of the GPUs of ml.g4dn.xlarge for "
+                "texts [model-fills-memory]"
+            ],
+        ),
+        ({"model_id": "meta-llama/Llama-3.1-8B-Instruct"}, "ml.g5.xlarge", []),
+    ],
+)
+def test_the_number_in_a_name_is_rounded(model: Mapping[str, Any], instance_type: str, texts: list[str]) -> None:
+    endpoint = EndpointSettings(
+        model=LanguageModel(revision="a1b2", **model), capacity=replace(GPU, instance_type=instance_type)
+    )
+    assert warned(endpoint=endpoint, inference=CHAT) == texts
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Settings that AWS would refuse in the middle of an apply are refused before anything is built."""
 
+import copy
+import pickle
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from constructs_lib import (
+    AsyncCapacity,
     CodeSigning,
     ContainerModel,
     Deployment,
@@ -13,17 +16,20 @@ from constructs_lib import (
     FunctionSettings,
     HuggingFaceModel,
     InferencePipeline,
+    InferenceSettings,
     InstanceCapacity,
     MessageQueue,
     PipelineSettings,
     ProvisionedPollers,
     QueueSettings,
+    ResultsSettings,
     ScheduledCapacity,
     ServicePrincipal,
     SettingsError,
     StackSettings,
     add_stacks,
 )
+from constructs_lib.settings.base import SettingsArgumentError
 from constructs_lib.stack import check_stack
 from constructs_lib.validation import schedules
 
@@ -247,6 +253,37 @@ def test_a_filter_that_lambda_takes(pattern: Mapping[str, Any]) -> None:
     assert filtered(pattern) == []
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "text"),
+    [
+        (
+            replace(PIPELINE, inference=InferenceSettings(codec="hugingface")),
+            "inference.codec = 'hugingface': must be one of huggingface, instances, jsonlines, csv, csv-row, kserve, "
+            "single, chat, or module:function; did you mean huggingface? (the handler's codecs)",
+        ),
+        (
+            replace(PIPELINE, results=ResultsSettings(sink="event-bridge")),
+            "results.sink = 'event-bridge': must be one of sqs, sns, eventbridge, s3, none; did you mean eventbridge? "
+            "(the handler's sinks)",
+        ),
+        (
+            replace(PIPELINE, inference=InferenceSettings(target_variant="primry")),
+            "inference.target_variant = 'primry': must be one of primary; did you mean primary? (the endpoint's "
+            "variants)",
+        ),
+        (
+            replace(PIPELINE, inference=InferenceSettings(codec="xyz")),
+            "inference.codec = 'xyz': must be one of huggingface, instances, jsonlines, csv, csv-row, kserve, single, "
+            "chat, or module:function (the handler's codecs)",
+        ),
+    ],
+)
+def test_a_choice_that_there_is_none_of_is_answered_with_the_one_that_was_meant(
+    pipeline: PipelineSettings, text: str
+) -> None:
+    assert refused(pipeline) == [text]
+
+
 @pytest.mark.parametrize("name", [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:company", "arn:aws-cn:x", "x" * 256])
 def test_an_alarm_goes_by_its_name(name: str) -> None:
     assert refused(on_instances(deployment=Deployment(rollback_alarm_names=("company", name)))) == [
@@ -345,12 +382,61 @@ def test_two_pipelines_of_one_name_in_a_stack_of_ones_own(name: str) -> None:
             "InstanceCapacity() has no setting 'instance_typ'; did you mean instance_type?",
         ),
         (StackSettings, "xyz", "StackSettings() has no setting 'xyz'"),
+        (FunctionSettings, "memory", "FunctionSettings() has no setting 'memory'; did you mean memory_mib?"),
+        # far from it by its letters, but a part of it
+        (
+            FunctionSettings,
+            "ephemeral",
+            "FunctionSettings() has no setting 'ephemeral'; did you mean ephemeral_storage_mib?",
+        ),
     ],
 )
 def test_a_setting_that_there_is_none_of(cls: type, argument: str, text: str) -> None:
-    with pytest.raises(TypeError) as raised:
+    with pytest.raises(SettingsArgumentError) as raised:
         cls(**{argument: 1})
     assert str(raised.value) == text
+
+
+def test_all_settings_that_there_are_none_of_are_named_at_once() -> None:
+    with pytest.raises(SettingsArgumentError) as raised:
+        QueueSettings(fifoo=True, xyz=1)  # type: ignore[call-arg]
+    assert str(raised.value) == ("QueueSettings() has no setting 'fifoo'; did you mean fifo? and no setting 'xyz'")
+
+
+@pytest.mark.parametrize(
+    ("cls", "given", "text"),
+    [
+        (PipelineSettings, {}, "PipelineSettings() lacks endpoint, for which there is no default"),
+        # what is misspelt is missing too: one cause
+        (
+            PipelineSettings,
+            {"endpoints": 1},
+            "PipelineSettings() has no setting 'endpoints'; did you mean endpoint?",
+        ),
+        (
+            AsyncCapacity,
+            {"request_location": "s3://bucket/in/"},
+            "AsyncCapacity() lacks instance_type, output_location, for which there is no default",
+        ),
+    ],
+)
+def test_a_setting_that_is_missing(cls: type, given: Mapping[str, object], text: str) -> None:
+    with pytest.raises(SettingsArgumentError) as raised:
+        cls(**given)
+    assert str(raised.value) == text
+
+
+def test_a_setting_without_its_name() -> None:
+    with pytest.raises(SettingsArgumentError) as raised:
+        QueueSettings(True)  # type: ignore[call-arg]
+    assert (
+        str(raised.value)
+        == "QueueSettings() was given True without a name; each setting has its name before it, as fifo=…"
+    )
+
+
+def test_settings_with_needed_ones_can_be_copied() -> None:
+    assert copy.copy(PIPELINE) == copy.deepcopy(PIPELINE) == pickle.loads(pickle.dumps(PIPELINE)) == PIPELINE
 
 
 def test_a_setting_that_there_is_none_of_is_refused_in_a_copy_too() -> None:

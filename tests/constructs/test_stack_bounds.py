@@ -48,7 +48,8 @@ def test_everything_that_is_wrong_is_said_at_once(pipeline_settings: PipelineSet
         "  dev/language queue.delay_seconds = 901: must be 0 to 900 seconds (SQS DelaySeconds)",
         "  dev/language queue.max_message_bytes = 1000: must be 1024 to 1048576 bytes (SQS MaximumMessageSize)",
         "  dev/language function.memory_mib = 64: must be 128 to 10240 MB (Lambda MemorySize)",
-        "  dev/language function.architecture = 'arm': must be one of arm64, x86_64 (Lambda Architectures)",
+        "  dev/language function.architecture = 'arm': must be one of arm64, x86_64; did you mean arm64? (Lambda "
+        "Architectures)",
         "  prod region = 'Frankfurt': must be an AWS region such as eu-central-1 (AWS regions)",
         "  prod/sentiment endpoint.model.model_id = 'a b': must be a Hub model id, `name` or `owner/name` "
         "(Hugging Face Hub)",

@@ -24,12 +24,18 @@ def test_a_node_that_is_not_there_is_one_sentence(run_locally: RunLocally, monke
     ],
 )
 def test_an_app_that_could_not_write_is_one_sentence(line: str) -> None:
-    error = synthesis._failure("main", f"Traceback (most recent call last):\n  …\n{line}")
+    error = synthesis._failure("main", 1, f"Traceback (most recent call last):\n  …\n{line}")
     assert isinstance(error, UsageError)
     assert str(error) == f"main did not synthesize: {line}"
 
 
 def test_an_app_with_a_mistake_shows_its_traceback() -> None:
-    error = synthesis._failure("main", "Traceback\nValueError: x")
+    error = synthesis._failure("main", 1, "Traceback\nValueError: x")
     assert not isinstance(error, UsageError)
     assert str(error) == "main did not synthesize:\nTraceback\nValueError: x"
+
+
+def test_settings_that_are_wrong_are_the_user_s_mistake_and_one_line() -> None:
+    error = synthesis._failure("main", 2, "main.py:3: PipelineSettings() has no setting 'x'")
+    assert isinstance(error, UsageError)
+    assert str(error) == "main did not synthesize: main.py:3: PipelineSettings() has no setting 'x'"

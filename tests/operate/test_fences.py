@@ -7,19 +7,20 @@ import subprocess
 import sys
 import time
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.emulator import ACCOUNT, PROJECT
+from operate.command import parse
 from operate.text import HIDDEN, printable
 from tests.operate.conftest import REGION, Desk, Stack, as_a_process, text_attributes
 
 
-def purge(desk: Desk, *arguments: object) -> Any:
-    return desk("dead-letters", *arguments, "purge", "--reason", "malformed", "--yes")
+def purge(desk: Desk, *arguments: object, behind: Sequence[object] = ()) -> Any:
+    return desk("dead-letters", *arguments, "purge", *behind, "--reason", "malformed", "--yes")
 
 
 def test_a_stack_whose_name_begins_alike_is_left_alone(make_stack: Callable[..., Stack], desk: Desk) -> None:
@@ -124,6 +125,28 @@ def test_a_second_stack_on_the_command_line_is_refused(make_stack: Callable[...,
     said = purge(desk, "--stack", mine.name, "--stack", other.name)
     assert said.err == f"error: --stack names one stack, and was given 2: {mine.name}, {other.name}\n"
     assert other.count(other.dead) == (1, 0)
+
+
+def test_a_second_stack_behind_the_action_is_refused_too(make_stack: Callable[..., Stack], desk: Desk) -> None:
+    mine, other = make_stack(), make_stack()
+    other.die("x")
+    said = purge(desk, "--stack", mine.name, behind=("--stack", other.name))
+    assert said.err == f"error: --stack names one stack, and was given 2: {mine.name}, {other.name}\n"
+    assert other.count(other.dead) == (1, 0)
+
+
+OPTIONS = {"stack": "dev", "region": "eu-west-1", "pipeline": "a", "outputs": Path("o"), "journal": Path("j")}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("action", [["list"], ["show"], ["save", "f"], ["redrive"], ["purge"]])
+def test_an_option_is_the_same_before_the_action_and_behind_it(name: str, action: list[str]) -> None:
+    given = {option: [f"--{option}", str(value)] for option, value in OPTIONS.items()}
+    one, others = given.pop(name), [text for texts in given.values() for text in texts]
+    before = vars(parse(["dead-letters", *others, *one, *action]))
+    assert before == vars(parse(["dead-letters", *others, *action, *one]))
+    assert before == vars(parse(["dead-letters", *action, *one, *others]))
+    assert {option: before[option] for option in OPTIONS} == OPTIONS
 
 
 def test_without_a_stack_nothing_is_done_whatever_the_environment_says(

@@ -84,11 +84,27 @@ def app(bare: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
     def write(lines: str) -> None:
         (tmp_path / "stub_app.py").write_text(lines)
         bare.setenv("APP", "stub_app")
+        bare.setenv("PYTHONPATH", str(PROJECT))
 
     return write
 
 
 MAKES_TWO = "from pathlib import Path\nfor s in 'dev', 'prod':\n    Path('cdktf.out/stacks', s).mkdir(parents=True)\n"
+
+
+def test_an_app_leaves_its_warnings_to_cdktf_cli_which_runs_next(
+    app: Callable[[str], None], capfd: pytest.CaptureFixture[str]
+) -> None:
+    app(f"import os, sys\nsys.stderr.write(os.environ['CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS'])\n{MAKES_TWO}")
+    assert preflight.synthesis_problem("dev") is None
+    assert capfd.readouterr().err == "true"
+
+
+def test_settings_that_are_wrong_are_one_line(app: Callable[[str], None], capfd: pytest.CaptureFixture[str]) -> None:
+    app("from constructs_lib import *\nPipelineSettings(endpoints=1)\n")
+    assert preflight.synthesis_problem("dev") == "the stacks could not be synthesized; the reason is above"
+    said = "stub_app.py:2: PipelineSettings() has no setting 'endpoints'; did you mean endpoint?\n"
+    assert capfd.readouterr().err == said
 
 
 @pytest.mark.parametrize(
@@ -164,6 +180,25 @@ def test_without_terraform_make_says_what_is_needed() -> None:
     assert made.stderr.partition("\n")[0] == (
         "make: Terraform 1.10 or newer is needed on the PATH for this; TERRAFORM_BINARY_NAME=tofu uses OpenTofu"
     )
+
+
+def _synth(app: str, cdktf: str) -> subprocess.CompletedProcess[str]:
+    """Run `make synth` as where all is installed, with a command in the place of cdktf-cli."""
+    return _make("-o", "node_modules/.ready", "-o", ".venv/.ready", "synth", f"APP={app}", f"CDKTF={cdktf}")
+
+
+def test_a_misspelt_setting_is_one_line_of_make_synth() -> None:
+    made = _synth("tests.tools.misspelt", "sh -c 'echo a dozen lines; exit 1'")
+    said = "tests/tools/misspelt.py:6: PipelineSettings() has no setting 'endpoints'; did you mean endpoint?"
+    line, end = made.stderr.splitlines()
+    assert (made.returncode, made.stdout, line) == (2, "", said)
+    assert end.startswith("make: *** ")
+
+
+def test_if_cdktf_alone_fails_make_synth_says_what_it_said() -> None:
+    made = _synth("this", "sh -c 'echo a dozen lines; echo of cdktf >&2; exit 1'")
+    assert (made.returncode, made.stdout) == (2, "")
+    assert made.stderr.startswith("a dozen lines\nof cdktf\nmake: *** ")
 
 
 def test_cdktf_asks_no_registry_and_runs_what_was_checked() -> None:

@@ -1,0 +1,98 @@
+"""The command that runs an app: mistakes in settings are told in words, with their place, and end it with status 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from constructs_lib.__main__ import main
+from constructs_lib.settings.base import SettingsArgumentError
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+IMPORTS = "from dataclasses import replace\nfrom constructs_lib import *\n"
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of an app in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["pytest"])
+    # a name with a dot imports what is before it
+    monkeypatch.delitem(sys.modules, "stacks_of_mine", raising=False)
+    return tmp_path / "stacks_of_mine.py"
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "PIPELINE = PipelineSettings(endpoints=1)",
+            "stacks_of_mine.py:3: PipelineSettings() has no setting 'endpoints'; did you mean endpoint?",
+        ),
+        (
+            "replace(FunctionSettings(), memory=512)",
+            "stacks_of_mine.py:3: FunctionSettings() has no setting 'memory'; did you mean memory_mib?",
+        ),
+        (
+            "EndpointSettings()",
+            "stacks_of_mine.py:3: EndpointSettings() lacks model, for which there is no default",
+        ),
+        (
+            "add_stacks(None, {'dev': StackSettings(region='mars', pipelines={})})",
+            "2 settings are out of bounds:\n"
+            "  dev region = 'mars': must be an AWS region such as eu-central-1 (AWS regions)\n"
+            "  dev pipelines = {}: must be one or more pipelines (an empty stack deploys nothing)",
+        ),
+        ("synthesized = True", None),
+    ],
+)
+def test_a_mistake_in_settings_is_told_in_words(app: Path, line: str, problem: str | None) -> None:
+    app.write_text(f"{IMPORTS}{line}\n")
+    assert main("stacks_of_mine") == problem
+
+
+def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> None:
+    (app.parent / "shared_of_mine.py").write_text(
+        f"{IMPORTS}\n\ndef queue(**more):\n    return QueueSettings(**more)\n"
+    )
+    app.write_text("from shared_of_mine import queue\nqueue(fifoo=True)\n")
+    assert main("stacks_of_mine") == "shared_of_mine.py:6: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing_of_mine", "nothing_of_mine.stacks", "stacks_of_mine.py", "", "folder_of_mine"]
+)
+def test_a_module_that_is_not_there(app: Path, name: str) -> None:
+    app.write_text("")
+    (app.parent / "folder_of_mine").mkdir()
+    assert main(name) == f"there is no module {name}"
+
+
+def test_any_other_mistake_keeps_its_traceback(app: Path) -> None:
+    app.write_text("{}['x']\n")
+    with pytest.raises(KeyError):
+        main("stacks_of_mine")
+    app.write_text("int('x')\n")
+    with pytest.raises(ValueError, match="invalid literal"):
+        main("stacks_of_mine")
+
+
+def test_the_command_ends_with_status_2_and_one_line(app: Path) -> None:
+    app.write_text(f"{IMPORTS}PipelineSettings(endpoints=1)\n")
+    for command in (["-m", "constructs_lib", "stacks_of_mine"], ["-m", "constructs_lib"]):
+        ran = subprocess.run(
+            [sys.executable, *command],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
+
+
+def test_without_the_command_the_exception_is_a_type_error() -> None:
+    """mypy finds the same mistakes; whoever catches TypeError, as of any class, catches this one."""
+    assert issubclass(SettingsArgumentError, TypeError)
