@@ -29,6 +29,12 @@ def _unseen(pipeline: Any) -> Any:
 UNSEEN = {"dev": replace(main.STACKS["dev"], pipelines={"language": _unseen(main.STACKS["dev"].pipelines["language"])})}
 NOT_SCORED = {
     "unseen": (UNSEEN, "dev", None, "its results go to none, so nobody could see them"),
+    "disabled": (
+        pipelines.STACKS,
+        "every",
+        "fifo",
+        "the event source of fifo is disabled, so messages would only wait",
+    ),
     "filtered": (pipelines.STACKS, "governed", None, "its filters would drop the messages of a rehearsal"),
 }
 
