@@ -92,17 +92,16 @@ def _bind(aws: Aws, work: str, dead: str, *, receives: str, timeout: int) -> Non
 
 
 def _make_roles(template: Template, aws: Aws) -> Iterator[str]:
-    policies = {block.arguments.get("role") for block in template.of_type("aws_iam_role_policy")}
-    for _, path, name in sorted(set(_roles(template))):
+    for (_, path, name), users in sorted(_roles(template).items()):
         trust = _document(
             Principal={"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]}, Action="sts:AssumeRole"
         )
         with contextlib.suppress(aws.iam.exceptions.EntityAlreadyExistsException):
             aws.iam.create_role(RoleName=name, Path=path, AssumeRolePolicyDocument=trust)
-        if name in policies:
+        if all(_has_policies(template, user) for user in users):
             yield f"role {name}"
             continue
-        # Its own policies are nowhere in the stack, so nothing about them can be shown.
+        # Those policies are nowhere in the stack, so nothing about them can be shown.
         every = _document(Action="*", Resource="*")
         aws.iam.put_role_policy(RoleName=name, PolicyName="unknown", PolicyDocument=every)
         yield f"role {name}, with every right, since its own are not known here"
@@ -150,12 +149,19 @@ def _document(**statement: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]})
 
 
-def _roles(template: Template) -> Iterator[tuple[str, str, str]]:
-    """Yield account, path and name of each role that is given by its ARN."""
+def _roles(template: Template) -> dict[tuple[str, str, str], list[Block]]:
+    """Return the functions and models that use each role given by its ARN, by its account, path and name."""
+    roles: dict[tuple[str, str, str], list[Block]] = {}
     for type_, argument in (("aws_lambda_function", "role"), ("aws_sagemaker_model", "execution_role_arn")):
         for block in template.of_type(type_):
             if found := ROLE.fullmatch(_text(block, argument)):
-                yield found[1], found[2], found[3]
+                roles.setdefault((found[1], found[2], found[3]), []).append(block)
+    return roles
+
+
+def _has_policies(template: Template, user: Block) -> bool:
+    """Whether the stack attaches what a function or model needs to its role: it is made after these policies."""
+    return any(template.blocks[address].type == "aws_iam_role_policy" for address in user.dependencies)
 
 
 def _text(block: Block, argument: str) -> str:

@@ -80,6 +80,8 @@ class StackChange:
     """`applied`; `rolled back`, if SageMaker rolls the update back and a second apply succeeds; `reverted`, if the
     settings go back to what they were then; `killed`, if Terraform is killed while the endpoint updates, and run again;
     `refused`, if AWS does not take it."""
+    back: Make | None = None
+    """Of a change that is reverted: returns the settings to go back to, from those before it."""
 
 
 def chosen(names: Sequence[str]) -> list[StackChange]:
@@ -280,6 +282,8 @@ CHANGES = (
         _endpoint(lambda e: replace(e, data_capture=OTHER_CAPTURE)),
         ("+/- aws_iam_role_policy?", "+ aws_iam_role_policy?", *NEW_FLEET),
         "reverted",
+        # as docs/operations.md has it, "What an automatic rollback leaves"
+        _environment(DEPLOYMENT="2"),
     ),
     StackChange("rollback", _environment(REHEARSED="rolled back"), NEW_MODEL, "rolled back"),
     StackChange("killed", _environment(REHEARSED="killed"), NEW_MODEL, "killed"),

@@ -54,6 +54,8 @@ class Changing:
         with self._life.step(f"{change.name}: copy") as step:
             try:
                 after = change.make(self._settings)
+                if change.back:
+                    change.back(self._settings)  # raises as `make` does
                 step.settings = list(differences(self._settings, after))
                 if not step.settings:
                     raise ValueError("it is so already")
@@ -76,16 +78,23 @@ class Changing:
         self._life.apply(f"{change.name}: apply again")
 
     def _reverted(self, change: StackChange) -> None:
-        """SageMaker rolls the update back, and so does whoever deploys: the apply of the settings before must succeed.
-
-        Each policy of a role must be there after it, which the second plan asks for.
+        """SageMaker rolls the update back, and so does whoever deploys. The settings before are refused, since their
+        names are in use, and nothing is deleted; with other names they succeed. Each policy of a role must be there
+        after it, which the second plan asks for.
         """
+        assert change.back is not None, "a change that is reverted says to what"
         self._life.world.plane.roll_back_next_update()
         self._fails(f"{change.name}: apply, rolled back", "SageMaker rolled the update back")
-        with self._life.step(f"{change.name}: copy of what was before"):
-            self._life.workspace.put(synthesize_settings(self._life.stack, self._settings, self._folder))
-        self._life.plan(f"{change.name}: plan back")
+        self._put_back(f"{change.name}: as it was", self._settings)
+        self._fails(f"{change.name}: apply, names in use", "SageMaker must refuse names that are in use")
+        self._settings = change.back(self._settings)
+        self._put_back(f"{change.name}: as it was, by other names", self._settings)
         self._life.apply(f"{change.name}: apply back")
+
+    def _put_back(self, step_name: str, settings: StackSettings) -> None:
+        with self._life.step(f"{step_name}: copy"):
+            self._life.workspace.put(synthesize_settings(self._life.stack, settings, self._folder))
+        self._life.plan(f"{step_name}: plan")
 
     def _refused(self, change: StackChange) -> None:
         """SageMaker refuses the update: the apply must fail, and delete nothing."""

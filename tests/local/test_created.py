@@ -171,6 +171,30 @@ def test_what_a_stack_names_and_does_not_make_is_made_once(world: World, tmp_pat
     assert "alarm company-slow" in plane.resources
 
 
+def _with_policies(function: bool, model: bool) -> dict[str, Any]:
+    """Return a stack whose function and model have one role from elsewhere, to which it attaches what each needs."""
+    role = f"arn:aws:iam::{ACCOUNT}:role/shared-{function}-{model}"
+    needs = {"depends_on": ["aws_iam_role_policy.p"]}
+    return {
+        "provider": {"aws": [{"region": REGION}]},
+        "resource": {
+            "aws_iam_role_policy": {"p": {"role": role.rpartition("/")[2], "policy": "{}"}},
+            "aws_lambda_function": {"f": {"role": role, **(needs if function else {})}},
+            "aws_sagemaker_model": {"m": {"execution_role_arn": role, **(needs if model else {})}},
+        },
+    }
+
+
+@pytest.mark.parametrize(("function", "model"), [(True, True), (True, False), (False, True)])
+def test_a_role_has_every_right_if_one_of_its_users_gets_none_from_the_stack(
+    world: World, tmp_path: Path, function: bool, model: bool
+) -> None:
+    path = tmp_path / "cdk.tf.json"
+    path.write_text(json.dumps(_with_policies(function, model)))
+    every = "" if function and model else ", with every right, since its own are not known here"
+    assert make_elsewhere(Template.load(path), world[0].aws) == [f"role shared-{function}-{model}{every}"]
+
+
 def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(world: World, stacks: Path) -> None:
     emulator, plane = world
     plane.fail_next_creation("the container did not answer")

@@ -179,7 +179,7 @@ def test_a_refusal_ends_the_change_without_a_second_plan(monkeypatch: pytest.Mon
         carried_out("variants", Rehearsed(planned_for("variants")), monkeypatch)
 
 
-def test_a_revert_applies_what_was_before_and_the_next_change_starts_from_there(
+def test_a_revert_applies_what_was_before_by_other_names_and_the_next_change_starts_from_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     put: list[StackSettings] = []
@@ -196,11 +196,25 @@ def test_a_revert_applies_what_was_before_and_the_next_change_starts_from_there(
     ongoing.carry_out(changes[1])
     assert life.did == [
         *("reverted: copy", "reverted: plan", "roll back", "reverted: apply, rolled back", "apply"),
-        *("reverted: copy of what was before", "reverted: plan back", "apply", "reverted: second plan"),
+        *("reverted: as it was: copy", "reverted: as it was: plan", "reverted: apply, names in use", "apply"),
+        *("reverted: as it was, by other names: copy", "reverted: as it was, by other names: plan", "apply"),
+        "reverted: second plan",
     ]
-    assert put == [changes[1].make(PROD), PROD]
+    back = changes[1].back
+    assert back is not None
+    assert put == [changes[1].make(PROD), PROD, back(PROD)]
     ongoing.carry_out(changes[0])
-    assert put[-1] == changes[0].make(PROD)
+    assert put[-1] == changes[0].make(back(PROD))
+
+
+def test_a_revert_that_sagemaker_takes_under_names_in_use_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Second(Rehearsed):
+        def apply(self, *_: Any) -> Applied:
+            self.status = 1 if self.did.count("apply") == 0 else 0
+            return super().apply()
+
+    with pytest.raises(RehearsalError, match=r"^SageMaker must refuse names that are in use, and Terraform reported"):
+        carried_out("reverted", Second(planned_for("reverted")), monkeypatch)
 
 
 def test_an_apply_that_ends_before_it_is_killed_fails(monkeypatch: pytest.MonkeyPatch) -> None:
