@@ -82,13 +82,16 @@ class Exchange:
         options, pipeline, serving = self._options, self._stack.chain.first, self._stack.serving
         limit = pipeline.settings.max_request_bytes
         alone = Alone(pipeline.settings, serving.container)
+        bodies = serving.bodies(limit, alone)
+        if self._wire.contents_go_unread:
+            bodies.kinds = ()
         messages = make_messages(
             serving.samples,
             count=options.count,
             poison_share=options.poison,
             seed=options.seed,
             limits=self._wire.limits,
-            bodies=serving.bodies(limit, alone),
+            bodies=bodies,
             groups=max(1, options.count // MESSAGES_PER_GROUP) if pipeline.queue.fifo else 0,
         )
         result = functools.cache(alone.result)

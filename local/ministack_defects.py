@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core import iam_actions
-from ministack.services import lambda_svc, s3, signer, sqs
+from ministack.services import lambda_svc, s3, signer, sns, sqs
 
 # "You cannot set permissions explicitly for SendMessageBatch, DeleteMessageBatch, or ChangeMessageVisibilityBatch.
 # Instead, setting permissions for SendMessage, DeleteMessage, or ChangeMessageVisibility sets permissions for the
@@ -27,6 +27,7 @@ def mend_all() -> None:
     """Mend every defect. Once in a process, before MiniStack serves."""
     mend_batch_actions()
     mend_mappings()
+    mend_notifications()
     mend_queue_policies()
     mend_signed_code()
 
@@ -61,6 +62,23 @@ def _with_fields(answer: Any, request: Any) -> Any:
     mapping = lambda_svc._esms[json.loads(body)["UUID"]]  # noqa: SLF001
     mapping.update(given)
     return status, headers, json.dumps(lambda_svc._esm_response(mapping)).encode()  # noqa: SLF001
+
+
+def mend_notifications() -> None:
+    """Have a topic invoke a function as Lambda does what is asynchronous: one that fails is tried again.
+
+    MiniStack invokes it once and looks at no answer: on a busy machine, notifications of an endpoint were lost.
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    sns._lambda_svc = _Asynchronous()  # noqa: SLF001
+
+
+class _Asynchronous:
+    """MiniStack's Lambda for its SNS."""
+
+    def __getattr__(self, name: str) -> Any:
+        direct = name == "_execute_function_with_config_scope"
+        return lambda_svc.invoke_async_with_retry if direct else getattr(lambda_svc, name)
 
 
 def mend_queue_policies() -> None:

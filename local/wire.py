@@ -51,6 +51,11 @@ class Wire:
             return [replace(message, text=self._text(message)) for message in messages]
 
     @property
+    def contents_go_unread(self) -> bool:
+        """Whether an asynchronous endpoint gets what messages point to as it lies there, so that nothing refuses it."""
+        return self._settings.asynchronous and self._settings.envelope == "s3"
+
+    @property
     def _is_base64(self) -> bool:
         return self._settings.body_encoding == "base64"
 

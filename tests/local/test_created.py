@@ -195,6 +195,43 @@ def test_a_role_has_every_right_if_one_of_its_users_gets_none_from_the_stack(
     assert make_elsewhere(Template.load(path), world[0].aws) == [f"role shared-{function}-{model}{every}"]
 
 
+FAILS_ONCE = """
+import os, pathlib, boto3
+
+def handler(event, context):
+    before = pathlib.Path(os.environ["MARK"])
+    if not before.exists():
+        before.touch()
+        raise ValueError("the first time")
+    boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody=event["Records"][0]["Sns"]["Message"])
+"""
+
+
+def test_a_topic_invokes_a_function_that_fails_again(world: World, tmp_path: Path) -> None:
+    aws = world[0].aws
+    queue = aws.sqs.create_queue(QueueName="notified")["QueueUrl"]
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = aws.iam.create_role(RoleName="notified", AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    rights = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    aws.iam.put_role_policy(RoleName="notified", PolicyName="all", PolicyDocument=rights)
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("index.py", FAILS_ONCE)
+    function = aws.lambda_.create_function(
+        FunctionName="notified",
+        Runtime="python3.13",
+        Handler="index.handler",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": {"QUEUE": queue, "MARK": str(tmp_path / "mark")}},
+    )["FunctionArn"]
+    topic = aws.sns.create_topic(Name="notified")["TopicArn"]
+    aws.sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    aws.sns.publish(TopicArn=topic, Message="scored")
+    received = aws.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20).get("Messages", [])
+    assert [message["Body"] for message in received] == ["scored"], "the notification was lost with the first failure"
+
+
 def test_an_endpoint_that_does_not_come_up_ends_the_run_with_its_reason(world: World, stacks: Path) -> None:
     emulator, plane = world
     plane.fail_next_creation("the container did not answer")
