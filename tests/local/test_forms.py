@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from constructs_lib import (
+    AsyncCapacity,
     EndpointSettings,
     HuggingFaceModel,
     InferenceSettings,
@@ -14,6 +15,7 @@ from constructs_lib import (
     StackSettings,
     add_stacks,
 )
+from constructs_lib.settings import Capacity
 
 import pytest
 from cdktf import App
@@ -24,10 +26,14 @@ MODEL = HuggingFaceModel(model_id="owner/model", task="text-classification")
 
 
 def synthesized(
-    folder: Path, inference: InferenceSettings, results: ResultsSettings, queue: QueueSettings | None = None
+    folder: Path,
+    inference: InferenceSettings,
+    results: ResultsSettings,
+    queue: QueueSettings | None = None,
+    capacity: Capacity = ServerlessCapacity(),
 ) -> Path:
     pipeline = PipelineSettings(
-        endpoint=EndpointSettings(model=MODEL, capacity=ServerlessCapacity()),
+        endpoint=EndpointSettings(model=MODEL, capacity=capacity),
         queue=queue or QueueSettings(),
         inference=inference,
         results=results,
@@ -96,3 +102,19 @@ def test_a_file_that_is_not_there_is_named(
     forms = 'must be an object with "inputs", a text that is not empty, with "body", or with "file", a path'
     expected = f"{messages} line 1: {message.format(folder=tmp_path)}" if message else f"{messages} line 1 {forms}"
     assert (done.returncode, done.stderr) == (2, f"error: {expected}\n")
+
+
+def test_objects_that_only_an_asynchronous_endpoint_reads_are_all_scored(
+    run_locally: RunLocally, tmp_path: Path
+) -> None:
+    capacity = AsyncCapacity(
+        instance_type="ml.m5.xlarge",
+        request_location="s3://my-calls/requests/",
+        output_location="s3://my-calls/answers/",
+    )
+    inference = InferenceSettings(codec="single", envelope="s3", input_location="s3://my-inputs/texts/")
+    template = synthesized(tmp_path / "out", inference, ResultsSettings(), capacity=capacity)
+    done = run_locally("--template", template, "--count", 20, "--poison", 0.2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert (report["succeeded"], report["dead_lettered"], report["lost"]) == (20, {"total": 0}, 0)
