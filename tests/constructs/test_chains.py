@@ -309,6 +309,9 @@ def test_a_follower_that_finds_what_it_scores(follower: PipelineSettings, kept: 
 
 LABEL = " feeds.second.matching.data.result.label"
 OPERATORS = "anything-but, cidr, equals-ignore-case, exists, numeric, prefix, suffix, wildcard"
+CIDR = "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24, fewer than all"
+# The last bits are those of a single address, which Event Ruler refuses.
+NO_NETWORKS = ("10.0.0.0", "10.0.0.0/99", "10.0.0.0/255.255.255.0", "10.0.0.1/32", "2001:db8::1/128", "10.0/8", "::/-1")
 SERVICES = {"sns": "SNS FilterPolicy", "eventbridge": "EventBridge EventPattern"}
 
 
@@ -340,11 +343,7 @@ def matched(sink: str, matching: Any, **results: Any) -> list[str]:
         ),
         ([{"wildcard": "d**"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
         ([{"wildcard": r"d\e"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
-        (
-            [{"cidr": "10.0.0.0/99"}],
-            "[0]",
-            "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24",
-        ),
+        *(([{"cidr": network}], "[0]", CIDR) for network in NO_NETWORKS),
     ],
 )
 def test_a_pattern_that_neither_topic_nor_rule_takes(sink: str, label: Any, place: str, bound: str) -> None:
@@ -368,6 +367,11 @@ def test_a_pattern_that_neither_topic_nor_rule_takes(sink: str, label: Any, plac
             {"anything-but": {"prefix": ""}},
             "anything-but with a text or number, a list of either, or one of equals-ignore-case, prefix, suffix, "
             "wildcard",
+        ),
+        (
+            "sns",
+            {"anything-but": {"wildcard": "d**"}},
+            "anything-but with a text or number, a list of either, or one of prefix, wildcard",
         ),
         (
             "eventbridge",
@@ -398,6 +402,18 @@ def test_a_comparison_within_another_that_the_sink_does_not_take(sink: str, item
             "outputLocation, recordIndex, result, resultLocation, inputs; did you mean result?",
         ),
         (
+            {"data.reslt": ["de"]},
+            ".data = 'reslt': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; did you mean result?",
+        ),
+        # JSON has no other keys than text
+        (
+            {"data": {2: ["de"]}},
+            ".data = '2': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; results.keep_members of the source adds to "
+            "them",
+        ),
+        (
             {"data": {"$or": [{"label": ["de"]}, {"inputs": [{"prefix": "a"}]}]}},
             ".data.$or[0] = 'label': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
             "outputLocation, recordIndex, result, resultLocation, inputs; results.keep_members of the source adds to "
@@ -408,6 +424,21 @@ def test_a_comparison_within_another_that_the_sink_does_not_take(sink: str, item
 def test_a_pattern_that_no_result_could_fit(matching: Any, text: str) -> None:
     for sink in SERVICES:
         assert matched(sink, matching) == [f" feeds.second.matching{text} (no result has it)"]
+
+
+@pytest.mark.parametrize(
+    "matching",
+    [
+        {"data": {"order.id": ["o-17"]}},
+        {"data": {"order": {"id": ["o-17"]}}},
+        {"data.order.id": ["o-17"]},
+        {"data": {"order.id.digits": [17]}},
+        {"$or": [{"data": {"order.id": [None]}}, {"data.order.id": [True, 1.5]}]},
+    ],
+)
+def test_a_member_with_a_dot_is_found_as_event_ruler_finds_it(matching: Any) -> None:
+    for sink in SERVICES:
+        assert matched(sink, matching, keep_members=("inputs", "order.id")) == []
 
 
 def test_a_pattern_that_is_too_large() -> None:
