@@ -1,7 +1,9 @@
 """`parameters` of the codec `chat`: what the servers' two APIs refuse. Names that are not here are a server's own.
 
-- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest). It has 0 for a
-  bound of `top_p`, which vLLM (vllm/sampling_params.py) and TGI (router/src/validation.rs) don't take.
+- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest), with the bounds of
+  the servers that are deployed, vLLM (vllm/sampling_params.py, and protocol.py of its API) and TGI
+  (router/src/validation.rs): neither takes a `top_p` of 0, both take a `temperature` over OpenAI's 2, and vLLM's
+  `top_logprobs` go up to its option `max_logprobs`, or are -1 for all.
 - `inputs`: TGI's Generate API (router/src/lib.rs, GenerateParameters), which LMI takes too (djl-serving,
   lmi_input_output_schema.md); of their bounds the wider one.
 
@@ -80,10 +82,10 @@ RULES: Mapping[str, Mapping[str, Number | Kind | Texts]] = {
         "response_format": _OBJECT,
         "seed": Number(is_whole=True),
         "stop": Texts(or_one=True),
-        "temperature": Number(0, 2),
+        "temperature": Number(0),
         "tool_choice": Kind((str, Mapping), "text or a JSON object"),
         "tools": Kind((list, tuple), "a list"),
-        "top_logprobs": Number(0, 20, is_whole=True),
+        "top_logprobs": Number(-1, is_whole=True),
         "top_p": _SHARE,
         "user": Kind(str, "text"),
     },
