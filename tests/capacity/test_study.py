@@ -149,6 +149,27 @@ def test_nothing_is_advised_that_the_simulation_does_not_bear_out() -> None:
         assert one.after.carried >= one.before.carried - 1e-3
 
 
+@pytest.mark.parametrize(
+    ("window", "written"),
+    [(0, "event_source.batch_size=100, batching_window_seconds=1"), (30, "event_source.batch_size=100")],
+)
+def test_advice_writes_the_window_that_it_was_simulated_with(window: int, written: str) -> None:
+    given = work(source=Source(batch_size=10, window_seconds=window), result_sink="none")
+    changes = [one.change for one in _study(given, "20").advice]
+    assert [change for change in changes if "batch_size" in change] == [written]
+
+
+def test_the_latency_of_advice_is_none_of_a_window_that_nothing_waits_for() -> None:
+    """At 500 messages a second batches of 50 are full long before the window ends."""
+    source = Source(batch_size=50, window_seconds=60, maximum_concurrency=2)
+    found = _study(work(source=source), "500")
+    assert found.events is not None
+    assert found.events.percentile(0.95) < 5
+    assert found.advice
+    for one in found.advice:
+        assert one.before.p95 < 5, f"{one.change}: {one.effect}"
+
+
 def test_serverless_has_no_instances_to_advise() -> None:
     serverless = Endpoint(variants=[Variant(name="v", memory_mib=2048, concurrent_requests=32)])
     assert not [one for one in _study(work(endpoint=serverless), "20").advice if "instance" in one.change]
