@@ -13,8 +13,6 @@ Read 2026-11-26.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from constructs_lib.validation.references import is_unresolved
-
 
 class Number(NamedTuple):
     """A number between two, of which None is no bound; a whole one, unless fractions are taken."""
@@ -107,10 +105,10 @@ APIS = {"openai": "OpenAI's Chat Completions API", "inputs": "TGI's Generate API
 def parameter_mistakes(parameters: Mapping[str, Any], style: str) -> Iterator[tuple[str, object, str, str]]:
     """Yield each parameter that the server would refuse: its name, its value, what it must be, and whose bound it is.
 
-    None is a parameter left out; of a Terraform reference nothing is known.
+    None is a parameter left out. Terraform references are among them: the checker leaves them out.
     """
     rules = RULES.get(style, {})
     for name, value in parameters.items():
         rule = rules.get(name)
-        if rule is not None and value is not None and not is_unresolved(value) and not rule.holds(value):
+        if rule is not None and value is not None and not rule.holds(value):
             yield name, value, rule.bound, APIS[style]

@@ -63,6 +63,15 @@ def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> 
     assert main("stacks_of_mine") == "shared_of_mine.py:6: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
 
 
+def test_the_place_is_never_that_of_code_without_a_file(app: Path) -> None:
+    app.write_text(
+        "from dataclasses import dataclass, field\nfrom functools import partial\nfrom constructs_lib import *\n\n\n"
+        "@dataclass\nclass Team:\n    queue: object = field(default_factory=partial(QueueSettings, fifoo=True))\n"
+        "Team()\n"
+    )
+    assert main("stacks_of_mine") == "stacks_of_mine.py:9: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
+
+
 @pytest.mark.parametrize(
     "name", ["nothing_of_mine", "nothing_of_mine.stacks", "stacks_of_mine.py", "", "folder_of_mine"]
 )

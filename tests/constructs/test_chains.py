@@ -236,9 +236,20 @@ CIRCLE = replace(NEXT, results=by("sns").results)
             "once)",
         ),
         (
-            chain(by("none"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
+            # nor is it said what its results lack for their followers
+            chain(
+                by("none", keep_members=()),
+                third=NEXT,
+                feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")},
+            ),
             "/first results.sink = 'none': must be one of sqs, sns, eventbridge to feed second, third (nothing leads "
             "from there to a queue)",
+        ),
+        (
+            # nor how Amazon SNS filters what it never gets
+            chain(by("sqs", max_events_per_message=5), matching=GERMAN),
+            f" feeds.second.matching = {GERMAN}: must be empty with results.sink sqs of first; sns or eventbridge "
+            "filter (the queue gets all that the function sends)",
         ),
         (
             # `third` leads into the circle, and is not in it
@@ -272,6 +283,8 @@ def scoring(**inference: Any) -> PipelineSettings:
         (scoring(), (), "'inputs'", "codec huggingface"),
         (scoring(), ("ticket", "input"), "'inputs'", "codec huggingface"),
         (scoring(codec="kserve"), (), "'inputs'", "codec kserve"),
+        # nothing kept says where on S3 the record is
+        (scoring(input_location="s3://inputs/"), ("ticket",), "'inputs'", "codec huggingface"),
         (scoring(codec="chat"), ("inputs",), "'prompt' or 'messages'", "codec chat"),
         (scoring(codec="chat", chat_style="inputs"), ("messages",), "'prompt'", "codec chat"),
         (
@@ -312,6 +325,8 @@ OPERATORS = "anything-but, cidr, equals-ignore-case, exists, numeric, prefix, su
 CIDR = "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24, fewer than all"
 # The last bits are those of a single address, which Event Ruler refuses.
 NO_NETWORKS = ("10.0.0.0", "10.0.0.0/99", "10.0.0.0/255.255.255.0", "10.0.0.1/32", "2001:db8::1/128", "10.0/8", "::/-1")
+# As cdktf encodes a number of Terraform's.
+A_NUMBER = -1.8881545897087626e289
 SERVICES = {"sns": "SNS FilterPolicy", "eventbridge": "EventBridge EventPattern"}
 
 
@@ -426,6 +441,13 @@ def test_a_pattern_that_no_result_could_fit(matching: Any, text: str) -> None:
         assert matched(sink, matching) == [f" feeds.second.matching{text} (no result has it)"]
 
 
+def test_what_can_not_be_read_is_not_counted() -> None:
+    for sink, service in SERVICES.items():
+        assert matched(sink, {"$or": "de"}) == [
+            f" feeds.second.matching.$or = 'de': must be a list of two or more patterns ({service})"
+        ]
+
+
 @pytest.mark.parametrize(
     "matching",
     [
@@ -447,6 +469,8 @@ def test_a_pattern_that_is_too_large() -> None:
         " feeds.second.matching = '153 combinations': must be at most 150: the values of each list, times how deep it "
         "lies, are multiplied (SNS FilterPolicy)"
     ]
+    either = {"$or": [{"subject": ["s"] * 76}, {"data": {"result": {"label": ["l"] * 25}}}]}
+    assert matched("sns", either)[0].startswith(" feeds.second.matching = '151 combinations': ")
     five = {name: [{"exists": True}] for name in ("subject", "time", "id", "source", "traceparent")}
     assert matched("sns", five) == [
         " feeds.second.matching = '6 keys': must be at most 5 keys, type among them (SNS FilterPolicy)"
@@ -472,6 +496,17 @@ def test_a_pattern_that_is_too_large() -> None:
         {"$or": [{"subject": [{"prefix": "a"}]}, {"data.result.label": ["de"]}]},
         {"data": {"attributes": {"tenant": [{"anything-but": {"prefix": "test-"}}]}}},
         {"data": {"result": {"label": [f"l{number}" for number in range(50)]}}},
+        # keys of an event that are called as comparisons are
+        {"data": {"result": {"anything-but": ["de"], "exists": [True]}}},
+        # a range with numbers that only Terraform knows
+        {
+            "data": {
+                "result": {"score": [{"numeric": [">", 0.5, "<", A_NUMBER]}, {"numeric": [">=", A_NUMBER, "<", 1]}]}
+            }
+        },
+        {"data": {"result": {"score": [{"numeric": ["=", A_NUMBER]}]}}},
+        # values of alternatives are added
+        {"$or": [{"subject": [f"s{number}" for number in range(74)]}, {"id": [f"i{number}" for number in range(75)]}]},
         {"data": {"result": {"ip": [{"cidr": "10.0.0.1/24"}, {"cidr": "2001:db8::/32"}]}}},
     ],
 )

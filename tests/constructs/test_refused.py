@@ -29,7 +29,7 @@ from constructs_lib import (
     StackSettings,
     add_stacks,
 )
-from constructs_lib.settings.base import SettingsArgumentError
+from constructs_lib.settings.base import SettingsArgumentError, did_you_mean
 from constructs_lib.stack import check_stack
 from constructs_lib.validation import schedules
 
@@ -395,6 +395,14 @@ def test_a_setting_that_there_is_none_of(cls: type, argument: str, text: str) ->
     with pytest.raises(SettingsArgumentError) as raised:
         cls(**{argument: 1})
     assert str(raised.value) == text
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("memory", "; did you mean memory_mib?"), ("mib", ""), ("al", ""), ("alia", "; did you mean alias?"), ("zzz", "")],
+)
+def test_the_setting_that_was_meant_is_said_if_it_is_one(word: str, meant: str) -> None:
+    assert did_you_mean(word, ["memory_mib", "ephemeral_storage_mib", "alias", "also_long_enough"]) == meant
 
 
 def test_all_settings_that_there_are_none_of_are_named_at_once() -> None:
