@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from constructs_lib.settings.base import did_you_mean
-from constructs_lib.validation.references import is_unresolved
+from constructs_lib.validation.references import REFERENCE, is_list_reference, is_unresolved
 
 # A message as Lambda hands it over.
 MESSAGE_KEYS = (
@@ -113,6 +113,8 @@ def _item(item: object, dialect: Dialect, where: str) -> Iterator[Mistake]:
             yield Mistake(where, item, f"{operator} with {_operands(operator, dialect)}")
     elif isinstance(item, list | tuple):
         yield Mistake(where, item, "a value or a comparison, not a list within the list")
+    elif is_list_reference(item):  # a pattern is JSON in a text, where cdktf can't put it
+        yield Mistake(where, REFERENCE, "a value or a comparison, not a list that Terraform alone knows")
 
 
 def _operands(operator: str, dialect: Dialect) -> str:

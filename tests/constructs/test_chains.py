@@ -441,6 +441,14 @@ def test_a_pattern_that_no_result_could_fit(matching: Any, text: str) -> None:
         assert matched(sink, matching) == [f" feeds.second.matching{text} (no result has it)"]
 
 
+def test_a_list_that_terraform_knows_is_no_part_of_a_pattern() -> None:
+    for sink, service in SERVICES.items():
+        assert matched(sink, {"data": {"result": {"label": ["#{TfToken[TOKEN.0]}"]}}}) == [
+            f"{LABEL}[0] = a Terraform reference: must be a value or a comparison, not a list that Terraform alone "
+            f"knows ({service})"
+        ]
+
+
 def test_what_can_not_be_read_is_not_counted() -> None:
     for sink, service in SERVICES.items():
         assert matched(sink, {"$or": "de"}) == [
