@@ -106,6 +106,13 @@ GPU = replace(SCALED, instance_type="ml.g6e.xlarge")
     [
         (GPU, "huggingface", "ml.g4dn.xlarge", ", 16 GB of GPU memory in place of 48): measure it first"),
         (GPU, "chat", None, None),
+        # as much memory, and so not a word of it
+        (
+            replace(SCALED, instance_type="ml.g5.2xlarge"),
+            "chat",
+            "ml.g6.2xlarge",
+            "in place of 1.895): measure it first",
+        ),
         (replace(SCALED, instance_type="ml.r5.large"), "huggingface", None, None),
         (
             replace(SCALED, instance_type="ml.c5.2xlarge"),
@@ -114,7 +121,7 @@ GPU = replace(SCALED, instance_type="ml.g6e.xlarge")
             ", 8 GiB of memory in place of",
         ),
     ],
-    ids=["a GPU", "a chat", "no cheaper one of the kind", "a processor"],
+    ids=["a GPU", "a chat", "a chat with as much memory elsewhere", "no cheaper one of the kind", "a processor"],
 )
 def test_a_cheaper_type_with_less_memory_says_so_and_a_language_model_is_offered_none(
     variant: Variant, codec: str, advised: str | None, memory: str | None
