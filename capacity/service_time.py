@@ -34,7 +34,9 @@ def duration(text: str, what: str) -> float:
 
 @dataclass(frozen=True)
 class ServiceTime:
-    """Seconds by records in a request: straight lines between the points, the last one goes on."""
+    """Seconds by records in a request: straight lines between the points; the first and the last go on, unless they
+    come to nothing: a larger request than any is never faster than the largest.
+    """
 
     points: Sequence[tuple[float, float]]
     """Records and seconds, by rising records; one point stands for the same time whatever the number."""
@@ -48,7 +50,11 @@ class ServiceTime:
         sizes = [size for size, _ in self.points]
         right = min(max(1, bisect_left(sizes, records)), len(sizes) - 1)
         (low, fast), (high, slow) = self.points[right - 1], self.points[right]
-        return max(0.0, fast + (slow - fast) * (records - low) / (high - low))
+        line = fast + (slow - fast) * (records - low) / (high - low)
+        if records > high:
+            return max(line, slow)
+        # a smaller request than any takes at least its records' share of that one's time
+        return max(line, fast * records / low) if records < low else line
 
 
 def parse_service_time(text: str) -> ServiceTime:

@@ -68,4 +68,5 @@ def _events(work: Work, answer: Answer) -> Events | None:
     at = answer.steady
     if at.rate > STEADY_SHARE * at.capacity or work.pipeline.endpoint.queues_requests:
         return None
-    return Discrete(work, poisson(at.rate, round(min(MESSAGES, max(1000, FEWEST_SECONDS * at.rate))))).run()
+    moments = poisson(at.rate, round(min(MESSAGES, max(1000, FEWEST_SECONDS * at.rate))))
+    return Discrete(work, moments, goes_on=True).run()

@@ -17,10 +17,10 @@ LIBRARY = Path(__file__).parent
 
 def main(app: str) -> str | None:
     """Return what is wrong with the app's settings, in words; None if it ran. Raises what else the app raises."""
-    if not _is_there(app):
-        return f"there is no module {app}"
     sys.argv = [app]
     try:
+        if not _is_there(app):  # asking imports the packages that it is in, and they may make settings
+            return f"there is no module {app}"
         runpy.run_module(app, run_name="__main__", alter_sys=True)
     except SettingsArgumentError as error:
         return f"{_place(error.__traceback__)}: {error}"
@@ -35,11 +35,15 @@ def main(app: str) -> str | None:
 
 def _is_there(app: str) -> bool:
     """Whether it can be run: a module, or a package with one named `__main__`."""
+    if not app or app.startswith("."):
+        return False
     try:
         spec = find_spec(app)
-        return spec is not None and (spec.submodule_search_locations is None or _is_there(f"{app}.__main__"))
-    except (ImportError, ValueError):  # a part of its name is no package, or it is no name
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{app}.".startswith(f"{error.name}."):
+            raise  # what a package of its own imports is missing
         return False
+    return spec is not None and (spec.submodule_search_locations is None or _is_there(f"{app}.__main__"))
 
 
 def _place(traceback: TracebackType | None) -> str:

@@ -79,13 +79,15 @@ class Discrete:
         service: ServiceTimes | None = None,
         pollers: int | None = None,
         warm_up: float = WARM_UP_SHARE,
+        goes_on: bool = False,
     ) -> None:
         """`moments` are the arrivals, sorted (seconds).
 
         `instances` are those of each production variant; by default what scaling settles at for the mean rate.
         `service` gives the time of a request by its records; by default always the model's. `pollers`: so many
         invocations and no more; by default as many as the rate needs, and more while messages wait, as Lambda does.
-        `warm_up` is the share of the results, the first ones, whose latencies are left out.
+        `warm_up` is the share of the results, the first ones, whose latencies are left out. `goes_on`: the messages are
+        a part of many more, so the last ones do not wait for a batching window that the next would have ended.
         """
         self.work = work
         self.env = simpy.Environment()
@@ -97,6 +99,9 @@ class Discrete:
         """Receives that are open, since the queue was empty."""
         self._left = self.env.event()
         """Until a message finds no open receive."""
+        self._goes_on = goes_on
+        self._cut = self.env.event()
+        """Where messages that go on are cut off."""
         self._skipped = round(warm_up * len(moments))
         self._settled = 0
         self._pollers = Pollers(work)
@@ -139,6 +144,8 @@ class Discrete:
                 self.env.process(self._send(messages))
             else:
                 self._put_all(messages)
+        if self._goes_on:
+            self._cut.succeed()
 
     def _send(self, messages: Sequence[Message]) -> Process:
         """Let a call that sends messages, which came at one moment, pass through the emulator of a local run."""
@@ -237,9 +244,9 @@ class Discrete:
         most = full if source.window_seconds else min(full, MESSAGES_PER_CALL)
         batch = [self._queue.popleft() for _ in range(min(most, len(self._queue)))]
         end = self.env.now + source.window_seconds
-        while source.window_seconds and len(batch) < full and self.env.now < end:
+        while source.window_seconds and len(batch) < full and self.env.now < end and not self._cut.triggered:
             receive = self._receive()
-            yield receive | self.env.timeout(end - self.env.now)
+            yield receive | self.env.timeout(end - self.env.now) | self._cut
             if receive in self._receiving:
                 self._receiving.remove(receive)
             batch += [self._queue.popleft() for _ in range(min(full - len(batch), len(self._queue)))]

@@ -1,7 +1,9 @@
 """`parameters` of the codec `chat`: what the servers' two APIs refuse. Names that are not here are a server's own.
 
-- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest). It has 0 for a
-  bound of `top_p`, which vLLM (vllm/sampling_params.py) and TGI (router/src/validation.rs) don't take.
+- `openai`: the Chat Completions API (github.com/openai/openai-openapi, CreateChatCompletionRequest), with the bounds of
+  the servers that are deployed, vLLM (vllm/sampling_params.py, and protocol.py of its API) and TGI
+  (router/src/validation.rs): neither takes a `top_p` of 0, both take a `temperature` over OpenAI's 2, and vLLM's
+  `top_logprobs` go up to its option `max_logprobs`, or are -1 for all.
 - `inputs`: TGI's Generate API (router/src/lib.rs, GenerateParameters), which LMI takes too (djl-serving,
   lmi_input_output_schema.md); of their bounds the wider one.
 
@@ -10,8 +12,6 @@ Read 2026-11-26.
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
-
-from constructs_lib.validation.references import is_unresolved
 
 
 class Number(NamedTuple):
@@ -80,10 +80,10 @@ RULES: Mapping[str, Mapping[str, Number | Kind | Texts]] = {
         "response_format": _OBJECT,
         "seed": Number(is_whole=True),
         "stop": Texts(or_one=True),
-        "temperature": Number(0, 2),
+        "temperature": Number(0),
         "tool_choice": Kind((str, Mapping), "text or a JSON object"),
         "tools": Kind((list, tuple), "a list"),
-        "top_logprobs": Number(0, 20, is_whole=True),
+        "top_logprobs": Number(-1, is_whole=True),
         "top_p": _SHARE,
         "user": Kind(str, "text"),
     },
@@ -105,10 +105,10 @@ APIS = {"openai": "OpenAI's Chat Completions API", "inputs": "TGI's Generate API
 def parameter_mistakes(parameters: Mapping[str, Any], style: str) -> Iterator[tuple[str, object, str, str]]:
     """Yield each parameter that the server would refuse: its name, its value, what it must be, and whose bound it is.
 
-    None is a parameter left out; of a Terraform reference nothing is known.
+    None is a parameter left out. Terraform references are among them: the checker leaves them out.
     """
     rules = RULES.get(style, {})
     for name, value in parameters.items():
         rule = rules.get(name)
-        if rule is not None and value is not None and not is_unresolved(value) and not rule.holds(value):
+        if rule is not None and value is not None and not rule.holds(value):
             yield name, value, rule.bound, APIS[style]

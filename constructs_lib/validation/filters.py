@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from constructs_lib.settings.base import did_you_mean
-from constructs_lib.validation.references import is_unresolved
+from constructs_lib.validation.references import REFERENCE, is_list_reference, is_unresolved
 
 # A message as Lambda hands it over.
 MESSAGE_KEYS = (
@@ -113,6 +113,8 @@ def _item(item: object, dialect: Dialect, where: str) -> Iterator[Mistake]:
             yield Mistake(where, item, f"{operator} with {_operands(operator, dialect)}")
     elif isinstance(item, list | tuple):
         yield Mistake(where, item, "a value or a comparison, not a list within the list")
+    elif is_list_reference(item):  # a pattern is JSON in a text, where cdktf can't put it
+        yield Mistake(where, REFERENCE, "a value or a comparison, not a list that Terraform alone knows")
 
 
 def _operands(operator: str, dialect: Dialect) -> str:
@@ -120,7 +122,7 @@ def _operands(operator: str, dialect: Dialect) -> str:
     ends = 'text, or {"equals-ignore-case": text}' if dialect.ignores_case_at_ends else "text"
     return {
         "anything-but": f"a text or number, a list of either, or one of {', '.join(dialect.within_anything_but)}",
-        "cidr": "an IP address and the bits of its mask, such as 10.0.0.0/24",
+        "cidr": "an IP address and the bits of its mask, such as 10.0.0.0/24, fewer than all",
         "exists": "True or False",
         "numeric": 'comparisons and numbers in turn, such as [">", 0, "<=", 5]',
         "prefix": ends,
@@ -158,11 +160,12 @@ def _is_wildcard(value: object) -> bool:
 def _is_network(value: object) -> bool:
     if not isinstance(value, str) or is_unresolved(value):
         return isinstance(value, str)
+    address, _, bits = value.partition("/")
     try:
-        ipaddress.ip_network(value, strict=False)
+        most = ipaddress.ip_address(address).max_prefixlen - 1  # Event Ruler, CIDR: a single address is a value itself
     except ValueError:
         return False
-    return "/" in value
+    return re.fullmatch(r"[0-9]{1,3}", bits) is not None and int(bits) <= most
 
 
 def _is_numeric(operand: object) -> bool:
@@ -184,6 +187,7 @@ def _is_excluded(operand: object, dialect: Dialect) -> bool:
             return False
         ((operator, texts),) = operand.items()
         values = texts if isinstance(texts, list | tuple) else [texts]
-        return operator in dialect.within_anything_but and bool(values) and all(_is_text(v) and v for v in values)
+        is_right = _is_wildcard if operator == "wildcard" else _is_text
+        return operator in dialect.within_anything_but and bool(values) and all(is_right(v) and v for v in values)
     values = operand if isinstance(operand, list | tuple) else [operand]
     return bool(values) and (all(map(_is_text, values)) or all(map(_is_number, values)))

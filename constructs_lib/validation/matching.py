@@ -24,6 +24,7 @@ EVENT_KEYS = (
 SNS_KEYS, SNS_COMBINATIONS = 5, 150
 # docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutRule.html: EventPattern
 RULE_CHARACTERS = 4096
+KEPT = "results.keep_members of the source adds to them"
 
 
 def matching_violations(
@@ -37,7 +38,7 @@ def matching_violations(
     if dialect is None:
         return
     try:
-        json.dumps(matching, allow_nan=False)
+        matching = json.loads(json.dumps(matching, allow_nan=False))  # JSON's keys are text
     except (TypeError, ValueError) as error:
         yield Violation(path, place, dict(matching), "a JSON object", str(error))
         return
@@ -54,17 +55,19 @@ def _strange_keys(matching: Mapping[str, Any], results: ResultsSettings) -> Iter
         for key, value in pattern.items():
             if key == "data" and isinstance(value, Mapping):
                 for inner, members in _alternatives(value, f"{place}.data"):
-                    yield from _unknown(members, in_data, inner, "results.keep_members of the source adds to them")
+                    yield from _unknown(members, in_data, inner, KEPT)
             elif key in in_data and key not in EVENT_KEYS:
                 yield Mistake(place, key, f"a key of data, as in {{'data': {{{key!r}: …}}}}")
+            elif key.startswith("data."):
+                yield from _unknown([key.removeprefix("data.")], in_data, f"{place}.data", KEPT)
             else:
                 yield from _unknown([key], EVENT_KEYS, place, "what a result says is in data")
 
 
 def _unknown(keys: Iterable[str], known: Collection[str], place: str, more: str) -> Iterator[Mistake]:
     for key in keys:
-        # Event Ruler takes a dot within a key for a step inwards.
-        if key.partition(".")[0] not in (*known, "$or"):
+        # Event Ruler takes a dot within a key for a step inwards, in patterns and in events.
+        if key != "$or" and not any(f"{key}.".startswith(f"{one}.") or one.startswith(f"{key}.") for one in known):
             yield Mistake(place, key, f"one of {', '.join(known)}{did_you_mean(key, known) or f'; {more}'}")
 
 

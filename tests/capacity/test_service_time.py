@@ -70,3 +70,17 @@ def test_another_json_is_not_taken_for_a_report(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as raised:
         parse_service_time(str(path))
     assert str(raised.value) == f"--model {path} is not a report.json of make demo: it has no request_ms_by_records"
+
+
+@pytest.mark.parametrize(
+    ("table", "records", "seconds"),
+    [
+        ("1=20ms,8=10ms", 100, 0.01),  # noise of a measurement: not 0 at 15 records
+        ("1=20ms,8=24ms", 15, 0.028),
+        ("8=24ms,16=100ms", 1, 0.003),
+        ("8=24ms,16=40ms", 4, 0.016),
+        ("8=24ms", 1, 0.024),
+    ],
+)
+def test_beyond_a_table_no_request_takes_no_time(table: str, records: float, seconds: float) -> None:
+    assert parse_service_time(table).seconds(records) == pytest.approx(seconds)

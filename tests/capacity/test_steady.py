@@ -45,6 +45,7 @@ def test_a_message_that_comes_alone_waits_for_the_whole_window() -> None:
     found, run = steady(given, 0.01), Discrete(given, poisson(0.01, 1000)).run()
     assert found.latency is not None
     assert run.percentile(0.5) == pytest.approx(found.latency.mean) == pytest.approx(2 + 0.0205)
+    assert run.percentile(0.95) == pytest.approx(found.latency.p95) == pytest.approx(2 + 0.0205)
 
 
 def test_a_batch_holds_what_came_while_its_poller_was_at_work_as_the_discrete_engine_has_it() -> None:
@@ -55,6 +56,8 @@ def test_a_batch_holds_what_came_while_its_poller_was_at_work_as_the_discrete_en
     assert run.done / run.invocations == pytest.approx(found.invocation.records, rel=0.1)
     assert found.latency is not None
     assert run.percentile(0.95) == pytest.approx(found.latency.p95, rel=0.25)
+    # one is back every 5.5 s and gathers for five: in the half second between a message waits a quarter, on average
+    assert found.latency.waiting == pytest.approx(0.5 * 0.5 / 2 / 5.5, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,13 @@ GPU = replace(SCALED, instance_type="ml.g6e.xlarge")
     [
         (GPU, "huggingface", "ml.g4dn.xlarge", ", 16 GB of GPU memory in place of 48): measure it first"),
         (GPU, "chat", None, None),
+        # as much memory, and so not a word of it
+        (
+            replace(SCALED, instance_type="ml.g5.2xlarge"),
+            "chat",
+            "ml.g6.2xlarge",
+            "in place of 1.895): measure it first",
+        ),
         (replace(SCALED, instance_type="ml.r5.large"), "huggingface", None, None),
         (
             replace(SCALED, instance_type="ml.c5.2xlarge"),
@@ -114,7 +121,7 @@ GPU = replace(SCALED, instance_type="ml.g6e.xlarge")
             ", 8 GiB of memory in place of",
         ),
     ],
-    ids=["a GPU", "a chat", "no cheaper one of the kind", "a processor"],
+    ids=["a GPU", "a chat", "a chat with as much memory elsewhere", "no cheaper one of the kind", "a processor"],
 )
 def test_a_cheaper_type_with_less_memory_says_so_and_a_language_model_is_offered_none(
     variant: Variant, codec: str, advised: str | None, memory: str | None
@@ -147,6 +154,27 @@ def test_nothing_is_advised_that_the_simulation_does_not_bear_out() -> None:
         better = one.after.usd_a_month < one.before.usd_a_month or one.after.p95 < one.before.p95
         assert better, f"{one.change} is advised, and is neither cheaper nor faster"
         assert one.after.carried >= one.before.carried - 1e-3
+
+
+@pytest.mark.parametrize(
+    ("window", "written"),
+    [(0, "event_source.batch_size=100, batching_window_seconds=1"), (30, "event_source.batch_size=100")],
+)
+def test_advice_writes_the_window_that_it_was_simulated_with(window: int, written: str) -> None:
+    given = work(source=Source(batch_size=10, window_seconds=window), result_sink="none")
+    changes = [one.change for one in _study(given, "20").advice]
+    assert [change for change in changes if "batch_size" in change] == [written]
+
+
+def test_the_latency_of_advice_is_none_of_a_window_that_nothing_waits_for() -> None:
+    """At 500 messages a second batches of 50 are full long before the window ends."""
+    source = Source(batch_size=50, window_seconds=60, maximum_concurrency=2)
+    found = _study(work(source=source), "500")
+    assert found.events is not None
+    assert found.events.percentile(0.95) < 5
+    assert found.advice
+    for one in found.advice:
+        assert one.before.p95 < 5, f"{one.change}: {one.effect}"
 
 
 def test_serverless_has_no_instances_to_advise() -> None:

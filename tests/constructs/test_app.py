@@ -21,7 +21,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "argv", ["pytest"])
     # a name with a dot imports what is before it
-    monkeypatch.delitem(sys.modules, "stacks_of_mine", raising=False)
+    for name in ("stacks_of_mine", "folder_of_mine"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     return tmp_path / "stacks_of_mine.py"
 
 
@@ -62,6 +63,15 @@ def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> 
     assert main("stacks_of_mine") == "shared_of_mine.py:6: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
 
 
+def test_the_place_is_never_that_of_code_without_a_file(app: Path) -> None:
+    app.write_text(
+        "from dataclasses import dataclass, field\nfrom functools import partial\nfrom constructs_lib import *\n\n\n"
+        "@dataclass\nclass Team:\n    queue: object = field(default_factory=partial(QueueSettings, fifoo=True))\n"
+        "Team()\n"
+    )
+    assert main("stacks_of_mine") == "stacks_of_mine.py:9: QueueSettings() has no setting 'fifoo'; did you mean fifo?"
+
+
 @pytest.mark.parametrize(
     "name", ["nothing_of_mine", "nothing_of_mine.stacks", "stacks_of_mine.py", "", "folder_of_mine"]
 )
@@ -69,6 +79,47 @@ def test_a_module_that_is_not_there(app: Path, name: str) -> None:
     app.write_text("")
     (app.parent / "folder_of_mine").mkdir()
     assert main(name) == f"there is no module {name}"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "problem"),
+    [
+        (
+            "QueueSettings(fifoo=True)",
+            "folder_of_mine/__init__.py:3: QueueSettings() has no setting 'fifoo'; did you mean fifo?",
+        ),
+        (
+            "add_stacks(None, {'dev': StackSettings(region='mars', pipelines={'a': None})})",
+            "2 settings are out of bounds:\n"
+            "  dev region = 'mars': must be an AWS region such as eu-central-1 (AWS regions)\n"
+            "  dev pipelines = {'a': None}: must be a mapping of text to PipelineSettings "
+            "(its keys or values are of another type)",
+        ),
+    ],
+)
+def test_a_mistake_in_the_package_that_an_app_is_in_is_told_too(app: Path, mistake: str, problem: str) -> None:
+    package(app, f"{IMPORTS}{mistake}\n")
+    assert main("folder_of_mine.stacks") == problem
+
+
+def test_what_a_package_lacks_is_not_taken_for_the_app(app: Path) -> None:
+    package(app, "import nothing_of_mine\n")
+    with pytest.raises(ModuleNotFoundError, match="nothing_of_mine"):
+        main("folder_of_mine.stacks")
+
+
+def test_an_app_in_a_package_imports_from_its_side(app: Path) -> None:
+    package(app, "NAME = 'mine'\n").write_text("import sys\nfrom . import NAME\nassert sys.argv == [__file__]\n")
+    assert main("folder_of_mine.stacks") is None
+
+
+def package(app: Path, content: str) -> Path:
+    """Write a package, and return the path of an app in it."""
+    folder = app.parent / "folder_of_mine"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(content)
+    (folder / "stacks.py").write_text("")
+    return folder / "stacks.py"
 
 
 def test_any_other_mistake_keeps_its_traceback(app: Path) -> None:

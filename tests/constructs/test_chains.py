@@ -236,9 +236,20 @@ CIRCLE = replace(NEXT, results=by("sns").results)
             "once)",
         ),
         (
-            chain(by("none"), third=NEXT, feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")}),
+            # nor is it said what its results lack for their followers
+            chain(
+                by("none", keep_members=()),
+                third=NEXT,
+                feeds={name: ResultsOf(pipeline="first") for name in ("second", "third")},
+            ),
             "/first results.sink = 'none': must be one of sqs, sns, eventbridge to feed second, third (nothing leads "
             "from there to a queue)",
+        ),
+        (
+            # nor how Amazon SNS filters what it never gets
+            chain(by("sqs", max_events_per_message=5), matching=GERMAN),
+            f" feeds.second.matching = {GERMAN}: must be empty with results.sink sqs of first; sns or eventbridge "
+            "filter (the queue gets all that the function sends)",
         ),
         (
             # `third` leads into the circle, and is not in it
@@ -272,6 +283,8 @@ def scoring(**inference: Any) -> PipelineSettings:
         (scoring(), (), "'inputs'", "codec huggingface"),
         (scoring(), ("ticket", "input"), "'inputs'", "codec huggingface"),
         (scoring(codec="kserve"), (), "'inputs'", "codec kserve"),
+        # nothing kept says where on S3 the record is
+        (scoring(input_location="s3://inputs/"), ("ticket",), "'inputs'", "codec huggingface"),
         (scoring(codec="chat"), ("inputs",), "'prompt' or 'messages'", "codec chat"),
         (scoring(codec="chat", chat_style="inputs"), ("messages",), "'prompt'", "codec chat"),
         (
@@ -309,6 +322,11 @@ def test_a_follower_that_finds_what_it_scores(follower: PipelineSettings, kept: 
 
 LABEL = " feeds.second.matching.data.result.label"
 OPERATORS = "anything-but, cidr, equals-ignore-case, exists, numeric, prefix, suffix, wildcard"
+CIDR = "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24, fewer than all"
+# The last bits are those of a single address, which Event Ruler refuses.
+NO_NETWORKS = ("10.0.0.0", "10.0.0.0/99", "10.0.0.0/255.255.255.0", "10.0.0.1/32", "2001:db8::1/128", "10.0/8", "::/-1")
+# As cdktf encodes a number of Terraform's.
+A_NUMBER = -1.8881545897087626e289
 SERVICES = {"sns": "SNS FilterPolicy", "eventbridge": "EventBridge EventPattern"}
 
 
@@ -340,11 +358,7 @@ def matched(sink: str, matching: Any, **results: Any) -> list[str]:
         ),
         ([{"wildcard": "d**"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
         ([{"wildcard": r"d\e"}], "[0]", r"wildcard with text without ** in it, and \ before * or \ alone"),
-        (
-            [{"cidr": "10.0.0.0/99"}],
-            "[0]",
-            "cidr with an IP address and the bits of its mask, such as 10.0.0.0/24",
-        ),
+        *(([{"cidr": network}], "[0]", CIDR) for network in NO_NETWORKS),
     ],
 )
 def test_a_pattern_that_neither_topic_nor_rule_takes(sink: str, label: Any, place: str, bound: str) -> None:
@@ -368,6 +382,11 @@ def test_a_pattern_that_neither_topic_nor_rule_takes(sink: str, label: Any, plac
             {"anything-but": {"prefix": ""}},
             "anything-but with a text or number, a list of either, or one of equals-ignore-case, prefix, suffix, "
             "wildcard",
+        ),
+        (
+            "sns",
+            {"anything-but": {"wildcard": "d**"}},
+            "anything-but with a text or number, a list of either, or one of prefix, wildcard",
         ),
         (
             "eventbridge",
@@ -398,6 +417,18 @@ def test_a_comparison_within_another_that_the_sink_does_not_take(sink: str, item
             "outputLocation, recordIndex, result, resultLocation, inputs; did you mean result?",
         ),
         (
+            {"data.reslt": ["de"]},
+            ".data = 'reslt': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; did you mean result?",
+        ),
+        # JSON has no other keys than text
+        (
+            {"data": {2: ["de"]}},
+            ".data = '2': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
+            "outputLocation, recordIndex, result, resultLocation, inputs; results.keep_members of the source adds to "
+            "them",
+        ),
+        (
             {"data": {"$or": [{"label": ["de"]}, {"inputs": [{"prefix": "a"}]}]}},
             ".data.$or[0] = 'label': must be one of attributes, endpoint, failureLocation, inferenceId, inputLocation, "
             "outputLocation, recordIndex, result, resultLocation, inputs; results.keep_members of the source adds to "
@@ -410,12 +441,44 @@ def test_a_pattern_that_no_result_could_fit(matching: Any, text: str) -> None:
         assert matched(sink, matching) == [f" feeds.second.matching{text} (no result has it)"]
 
 
+def test_a_list_that_terraform_knows_is_no_part_of_a_pattern() -> None:
+    for sink, service in SERVICES.items():
+        assert matched(sink, {"data": {"result": {"label": ["#{TfToken[TOKEN.0]}"]}}}) == [
+            f"{LABEL}[0] = a Terraform reference: must be a value or a comparison, not a list that Terraform alone "
+            f"knows ({service})"
+        ]
+
+
+def test_what_can_not_be_read_is_not_counted() -> None:
+    for sink, service in SERVICES.items():
+        assert matched(sink, {"$or": "de"}) == [
+            f" feeds.second.matching.$or = 'de': must be a list of two or more patterns ({service})"
+        ]
+
+
+@pytest.mark.parametrize(
+    "matching",
+    [
+        {"data": {"order.id": ["o-17"]}},
+        {"data": {"order": {"id": ["o-17"]}}},
+        {"data.order.id": ["o-17"]},
+        {"data": {"order.id.digits": [17]}},
+        {"$or": [{"data": {"order.id": [None]}}, {"data.order.id": [True, 1.5]}]},
+    ],
+)
+def test_a_member_with_a_dot_is_found_as_event_ruler_finds_it(matching: Any) -> None:
+    for sink in SERVICES:
+        assert matched(sink, matching, keep_members=("inputs", "order.id")) == []
+
+
 def test_a_pattern_that_is_too_large() -> None:
     labels = {"data": {"result": {"label": [f"l{number}" for number in range(51)]}}}
     assert matched("sns", labels) == [
         " feeds.second.matching = '153 combinations': must be at most 150: the values of each list, times how deep it "
         "lies, are multiplied (SNS FilterPolicy)"
     ]
+    either = {"$or": [{"subject": ["s"] * 76}, {"data": {"result": {"label": ["l"] * 25}}}]}
+    assert matched("sns", either)[0].startswith(" feeds.second.matching = '151 combinations': ")
     five = {name: [{"exists": True}] for name in ("subject", "time", "id", "source", "traceparent")}
     assert matched("sns", five) == [
         " feeds.second.matching = '6 keys': must be at most 5 keys, type among them (SNS FilterPolicy)"
@@ -441,6 +504,17 @@ def test_a_pattern_that_is_too_large() -> None:
         {"$or": [{"subject": [{"prefix": "a"}]}, {"data.result.label": ["de"]}]},
         {"data": {"attributes": {"tenant": [{"anything-but": {"prefix": "test-"}}]}}},
         {"data": {"result": {"label": [f"l{number}" for number in range(50)]}}},
+        # keys of an event that are called as comparisons are
+        {"data": {"result": {"anything-but": ["de"], "exists": [True]}}},
+        # a range with numbers that only Terraform knows
+        {
+            "data": {
+                "result": {"score": [{"numeric": [">", 0.5, "<", A_NUMBER]}, {"numeric": [">=", A_NUMBER, "<", 1]}]}
+            }
+        },
+        {"data": {"result": {"score": [{"numeric": ["=", A_NUMBER]}]}}},
+        # values of alternatives are added
+        {"$or": [{"subject": [f"s{number}" for number in range(74)]}, {"id": [f"i{number}" for number in range(75)]}]},
         {"data": {"result": {"ip": [{"cidr": "10.0.0.1/24"}, {"cidr": "2001:db8::/32"}]}}},
     ],
 )

@@ -2,8 +2,8 @@
 
 import copy
 import pickle
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import InitVar, dataclass, replace
 from typing import Any
 
 from constructs_lib import (
@@ -29,7 +29,7 @@ from constructs_lib import (
     StackSettings,
     add_stacks,
 )
-from constructs_lib.settings.base import SettingsArgumentError
+from constructs_lib.settings.base import SettingsArgumentError, did_you_mean
 from constructs_lib.stack import check_stack
 from constructs_lib.validation import schedules
 
@@ -397,6 +397,14 @@ def test_a_setting_that_there_is_none_of(cls: type, argument: str, text: str) ->
     assert str(raised.value) == text
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("memory", "; did you mean memory_mib?"), ("mib", ""), ("al", ""), ("alia", "; did you mean alias?"), ("zzz", "")],
+)
+def test_the_setting_that_was_meant_is_said_if_it_is_one(word: str, meant: str) -> None:
+    assert did_you_mean(word, ["memory_mib", "ephemeral_storage_mib", "alias", "also_long_enough"]) == meant
+
+
 def test_all_settings_that_there_are_none_of_are_named_at_once() -> None:
     with pytest.raises(SettingsArgumentError) as raised:
         QueueSettings(fifoo=True, xyz=1)  # type: ignore[call-arg]
@@ -437,6 +445,49 @@ def test_a_setting_without_its_name() -> None:
 
 def test_settings_with_needed_ones_can_be_copied() -> None:
     assert copy.copy(PIPELINE) == copy.deepcopy(PIPELINE) == pickle.loads(pickle.dumps(PIPELINE)) == PIPELINE
+
+
+class Sized(FunctionSettings):
+    """A user's own, made by an argument that is no setting."""
+
+    def __init__(self, size: str, **more: Any) -> None:
+        super().__init__(memory_mib={"small": 512, "large": 2048}[size], **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned(FunctionSettings):
+    """A user's own, with a setting more and an argument that is not kept."""
+
+    team: str
+    size: InitVar[str]
+
+    def __post_init__(self, size: str) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "memory_mib", {"small": 512, "large": 2048}[size])
+
+
+@pytest.mark.parametrize(
+    "made",
+    [lambda: Sized("large"), lambda: Sized(size="large", alias="live"), lambda: Owned(team="vision", size="large")],
+    ids=["by position", "by name", "an argument that is not kept"],
+)
+def test_settings_of_a_user_s_own_say_what_they_take(made: Callable[[], FunctionSettings]) -> None:
+    settings = made()
+    assert settings.memory_mib == 2048
+    assert copy.copy(settings) == copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings)) == settings
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"size": "large"}, "Owned() lacks team, for which there is no default"),
+        ({"team": "vision", "sizes": "large"}, "Owned() has no setting 'sizes'; did you mean size?"),
+    ],
+)
+def test_settings_of_a_user_s_own_are_asked_for_too(given: Mapping[str, Any], text: str) -> None:
+    with pytest.raises(SettingsArgumentError) as raised:
+        Owned(**given)
+    assert str(raised.value) == text
 
 
 def test_a_setting_that_there_is_none_of_is_refused_in_a_copy_too() -> None:

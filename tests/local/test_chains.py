@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from local.emulator import Emulator
 from local.patterns import is_taken
+from local.pipeline import DeployedPipeline
 from local.tally import read_dead_letter, read_results
 
 
@@ -27,6 +29,20 @@ def test_a_result_that_goes_on_is_no_outcome() -> None:
     body = json.dumps([event(data={"result": label}) for label in ("de", "fr")])
     ((_, scored),) = read_results(body, 1.0, 0, lambda one: one["data"]["result"] == "de")
     assert scored.result == "fr"
+
+
+GERMAN: Mapping[str, Any] = {"data": {"result": {"label": ["de"]}}}
+
+
+@pytest.mark.parametrize(
+    ("followers", "ends"),
+    [([], True), ([{}], False), ([GERMAN], True), ([GERMAN, {}], False), ([{}, {}], False)],
+    ids=["nobody follows", "one takes all", "one takes some", "one of two takes all", "both take all"],
+)
+def test_messages_end_at_a_pipeline_unless_a_follower_takes_all(followers: list[Mapping[str, Any]], ends: bool) -> None:
+    unused: Any = None
+    names = {one.name: unused for one in fields(DeployedPipeline)}
+    assert DeployedPipeline(**{**names, "followers": followers}).ends_messages is ends
 
 
 @pytest.fixture(scope="module")
