@@ -90,7 +90,7 @@ class _Run:
         series["requests"][second] = flowing / size
         series["model_seconds"][second] = done / size * model
         self._follow(second, outstanding, flowing / size, model)
-        pollers.follow(messages_wait=flowing < ready - 1e-6, needed=running)
+        pollers.follow(messages_wait=flowing < ready - 1e-6, needed=flowing * batches.busy(-1))
 
     def _gathering(self, flowing: float, place: int) -> float:
         window = self._work.pipeline.source.window_seconds

@@ -24,18 +24,16 @@ class Batches:
         self._per_request: list[float] = [shape.records_per_request for shape in shapes]
         self._at_once: list[float] = [shape.at_once for shape in shapes]
         self._request_seconds: list[float] = [shape.request_seconds for shape in shapes]
-        between = work.profile.between
-        # Invocations that one message a second keeps busy. It falls with the batch.
-        busy = [(seconds + between) / size for seconds, size in zip(self._seconds, self.sizes, strict=True)]
-        for position in range(1, len(busy)):
-            busy[position] = min(busy[position], busy[position - 1])
-        self._busy: list[float] = busy
-        self._descending = [-value for value in busy]
+        cycles = np.array(self._seconds) + work.profile.between
+        # Invocations, and pollers that gather or invoke, that one message a second keeps busy. They fall with the batch.
+        self._busy: list[float] = np.minimum.accumulate(cycles / self.sizes).tolist()
+        gathering = (cycles + work.pipeline.source.window_seconds) / self.sizes
+        self._descending: list[float] = (-np.minimum.accumulate(gathering)).tolist()
         per_place = [size / work.model.seconds(size) for size in self._per_request]
         self._per_place: list[float] = np.maximum.accumulate(per_place).tolist()
 
     def position(self, rate: float, pollers: float, waiting: float, places: float) -> int:
-        """Return the place of the smallest batch with which pollers and endpoint keep up, or of what a window gathers.
+        """Return the place of the smallest batch with which pollers, windows of theirs included, and endpoint keep up.
 
         `waiting` messages can't be received yet; `places` are those of the whole endpoint, for each share of a variant.
         """

@@ -25,7 +25,7 @@ class Pollers:
         self.now = self._first
 
     def follow(self, *, messages_wait: bool, needed: float) -> None:
-        """Add while messages wait that full batches did not take; else take away down to what is needed."""
+        """Add while messages wait that full batches did not take; else take away down to what these need."""
         if messages_wait:
             self.now = min(self.most, self.now + self._step)
         else:
