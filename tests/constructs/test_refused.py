@@ -399,7 +399,7 @@ def test_a_setting_that_there_is_none_of(cls: type, argument: str, text: str) ->
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("memory", "; did you mean memory_mib?"), ("mib", ""), ("al", ""), ("alia", "; did you mean alias?"), ("zzz", "")],
+    [("memory", "; did you mean memory_mib?"), ("mib", ""), ("so", ""), ("alia", "; did you mean alias?"), ("zzz", "")],
 )
 def test_the_setting_that_was_meant_is_said_if_it_is_one(word: str, meant: str) -> None:
     assert did_you_mean(word, ["memory_mib", "ephemeral_storage_mib", "alias", "also_long_enough"]) == meant
