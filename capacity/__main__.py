@@ -8,12 +8,13 @@ from pathlib import Path
 from capacity.answer import Answer, answer, as_json, lines
 from capacity.brief import IDLE_RATE, brief
 from capacity.deployed import Pipeline
-from capacity.options import Options, parse
+from capacity.options import DEFAULT_MODEL, Options, parse
 from capacity.page import as_text, numbers, render
 from capacity.peers import measured_peer
 from capacity.prices import Prices
 from capacity.profile import aws_profile
 from capacity.reading import pipelines_of
+from capacity.service_time import ServiceTime, chat_time, parse_service_time
 from capacity.study import study
 from capacity.study_text import study_lines
 from capacity.work import Work
@@ -76,12 +77,19 @@ def _brief(options: Options) -> str:
             unread.append(f"no capacity is known: {error}")
     width = max((len(pipeline.path) for pipeline in found), default=0)
     rows = [brief(_work(pipeline, options), Prices.load(pipeline.region), width) for pipeline in found]
-    model = "make capacity says it for yours" if options.model == parse([]).model else "as set"
-    return "\n".join([f"With a model of {options.model.text} ({model}):", *rows, *unread])
+    texts = dict.fromkeys(_model(pipeline, options).text for pipeline in found)
+    model = "make capacity says it for yours" if options.model is None else "as set"
+    return "\n".join([f"With a model of {' or '.join(texts)} ({model}):", *rows, *unread])
 
 
 def _work(pipeline: Pipeline, options: Options) -> Work:
-    return Work(pipeline, options.model, aws_profile(options.round_trip), options.circumstances)
+    return Work(pipeline, _model(pipeline, options), aws_profile(options.round_trip), options.circumstances)
+
+
+def _model(pipeline: Pipeline, options: Options) -> ServiceTime:
+    if options.model is not None:
+        return options.model
+    return chat_time(pipeline.handler.parameters) if pipeline.is_chat else parse_service_time(DEFAULT_MODEL)
 
 
 def _pipelines(options: Options) -> list[Pipeline]:

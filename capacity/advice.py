@@ -26,7 +26,8 @@ STEADY_SECONDS, MESSAGES = 3600, 3000
 SLOWER = (2.0, 1.5, 1.2, 1.1, 1.0)
 # Of an instance type that is cheaper: so much longer may 95 % of the messages take.
 SLOWER_P95 = 2.0
-CHAT = "chat"
+# So long a wait is no harm to a queue's work, however short it was before.
+TOLERABLE_SECONDS = 5.0
 # What the simulation does not see.
 CAUTIONS = (
     ("max_events_per_message", "whoever reads the results then gets lists"),
@@ -105,7 +106,7 @@ class _Judge:
             if own is None or variant.instance_type is None:
                 continue
             like = [name for name in similar(variant.instance_type, region, count=4) if name != variant.instance_type]
-            if work.pipeline.handler.codec == CHAT:
+            if work.pipeline.is_chat:
                 like = [name for name in like if _memory(name)[0] >= _memory(variant.instance_type)[0]]
             priced = [(price.usd, name) for name in like if (price := self._prices.instance(name))]
             usd, name = min(priced, default=(math.inf, ""))
@@ -222,7 +223,7 @@ def _effect(before: Outcome, after: Outcome) -> str | None:
     cheaper = after.usd_a_month < (1 - CHEAPER) * before.usd_a_month
     faster = after.p95 < (1 - FASTER) * before.p95
     dearer = after.usd_a_month > 1.005 * before.usd_a_month
-    if cheaper:
+    if cheaper and after.p95 <= max(SLOWER_P95 * before.p95, TOLERABLE_SECONDS):
         return _saved(before, after)
     if faster and not dearer:
         return f"95 % below {shown(after.p95)} in place of {shown(before.p95)}, for the same money"
@@ -234,5 +235,6 @@ def _effect(before: Outcome, after: Outcome) -> str | None:
 
 def _saved(before: Outcome, after: Outcome) -> str:
     saved = before.usd_a_month - after.usd_a_month
-    latency = f"95 % below {shown(after.p95)} in place of {shown(before.p95)}"
+    latency = f"95 % below {shown(after.p95)}"
+    latency += f" in place of {shown(before.p95)}" if shown(before.p95) != shown(after.p95) else " as before"
     return f"saves {saved:,.0f} of {before.usd_a_month:,.0f} USD a month ({saved / before.usd_a_month:.0%}); {latency}"

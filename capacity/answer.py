@@ -129,9 +129,10 @@ def _endpoint_text(load: Load) -> str:
 
 
 def _cost_lines(found: Answer) -> Iterator[str]:
+    least = "at least " if left_out(found.bill) else ""
     yield (
-        f"A month (730 h): {found.usd_a_month:,.2f} USD, {found.usd_a_million:,.2f} USD a million messages, "
-        "free tiers and discounts left out"
+        f"A month (730 h): {least}{found.usd_a_month:,.2f} USD, {least}{found.usd_a_million:,.2f} USD a million "
+        "messages, free tiers and discounts left out"
     )
     for line in found.bill:
         if line.quantity and line.price and line.usd is not None:

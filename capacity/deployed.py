@@ -133,6 +133,11 @@ class Pipeline:
     def path(self) -> str:
         return f"{self.stack}/{self.name}"
 
+    @property
+    def is_chat(self) -> bool:
+        """Whether its requests are a language model's."""
+        return self.handler.codec == "chat"
+
     def records_per_request(self) -> int:
         """Return how many records a request has at most, by count."""
         if self.handler.asynchronous:

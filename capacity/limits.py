@@ -60,9 +60,10 @@ def _invocation_limits(work: Work) -> Iterator[Limit]:
     invocations, why = most_invocations(work)
     batch = work.batch_in_time()
     one = work.invocation(batch)
+    by_batches = _per_second(invocations * batch, one.seconds + work.profile.between)
     yield Limit(
         "event source concurrency",
-        _per_second(invocations * batch, one.seconds + work.profile.between),
+        by_batches,
         f"{invocations:,} invocations ({why}) of {counted(batch, 'record')}, {shown(one.seconds)} each",
         "event_source.maximum_concurrency or batch_size",
     )
@@ -86,7 +87,8 @@ def _invocation_limits(work: Work) -> Iterator[Limit]:
     shape = work.invocation(payload)
     yield Limit(
         "payload",
-        _per_second(invocations * payload, shape.seconds + work.profile.between),
+        # a payload that holds more than a batch is no limit, however requests of one more record come out
+        max(by_batches, _per_second(invocations * payload, shape.seconds + work.profile.between)),
         f"{payload:,} records of {work.record_bytes:,} bytes in Lambda's 6 MB",
         "smaller records",
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from capacity.profile import ROUND_TRIP_SECONDS
-from capacity.service_time import FORMS, ServiceTime, duration, parse_service_time
+from capacity.service_time import FORMS, TOKENS_PER_SECOND, ServiceTime, duration, parse_service_time
 from capacity.simulation.arrivals import FORMS as FORMS_OF_RATES
 from capacity.simulation.arrivals import Arrivals, parse_arrivals
 from capacity.simulation.scaling import START_SECONDS
@@ -33,7 +33,8 @@ class Options:
     pipeline: str | None
     template: Path | None
     arrivals: Arrivals
-    model: ServiceTime
+    model: ServiceTime | None
+    """None: by the pipeline, 20 ms + 0.5 ms a record, or what a chat's longest answer takes."""
     circumstances: Circumstances
     round_trip: float
     start: float
@@ -52,7 +53,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     values = vars(_parser().parse_args(arguments))
     hours, burst = _number(values.pop("hours"), "--hours"), _number(values.pop("burst"), "--burst")
     values["arrivals"] = parse_arrivals(values.pop("rate"), hours, burst)
-    values["model"] = parse_service_time(values["model"])
+    values["model"] = parse_service_time(values["model"]) if values["model"] is not None else None
     values["round_trip"] = duration(values["round_trip"], "--round-trip")
     values["start"] = duration(values["start"], "--start")
     if values["record_bytes"] > MAX_RECORD_BYTES:
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", default="100", metavar="RATE", help=f"{FORMS_OF_RATES} (%(default)s)")
     add("--burst", default="0", metavar="N", help="messages that come at once at the beginning (%(default)s)")
     add("--hours", default="24", metavar="H", help="how long is simulated, from a Monday 00:00 UTC on (%(default)s)")
-    add("--model", default=DEFAULT_MODEL, metavar="TIME", help=f"the model's time: {FORMS} (%(default)s)")
+    add("--model", metavar="TIME",
+        help=f"the model's time: {FORMS} ({DEFAULT_MODEL}; a chat's max_tokens at {TOKENS_PER_SECOND}/s)")  # fmt: skip
     add("--record-bytes", type=whole_number(1), default=1024, metavar="N", help="size of a message (%(default)s)")
     add("--groups", type=whole_number(1), metavar="N", help="FIFO: message groups active at once (any number)")
     add("--account-concurrency", type=whole_number(1), default=ACCOUNT_CONCURRENCY, metavar="N",

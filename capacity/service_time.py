@@ -16,6 +16,8 @@ FORMS = "20ms+0.5ms (a request and each record), 1=20ms,8=24ms (by records in a 
 DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(us|ms|s|m|h)")
 NUMBER = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+# InferenceSettings.answer_tokens_per_second, by default; without a bound in `parameters` that many tokens are assumed.
+TOKENS_PER_SECOND, ASSUMED_TOKENS = 20, 256
 NOTHING = 1e-6
 """Seconds: nobody waits for less."""
 MAX_SECONDS = 3600.0
@@ -75,6 +77,14 @@ def parse_service_time(text: str) -> ServiceTime:
     return ServiceTime(((0, fixed), (1, fixed + each)), _said(fixed, each))
 
 
+def chat_time(parameters: Mapping[str, Any]) -> ServiceTime:
+    """Return the time of a language model's longest answer, as far as the parameters of its requests tell."""
+    named = (parameters.get(name) for name in ("max_tokens", "max_completion_tokens", "max_new_tokens"))
+    tokens = next((value for value in named if isinstance(value, int) and value > 0), ASSUMED_TOKENS)
+    seconds = min(MAX_SECONDS, tokens / TOKENS_PER_SECOND)
+    return ServiceTime(((0, seconds),), f"{tokens} tokens at {TOKENS_PER_SECOND} a second")
+
+
 def _said(fixed: float, each: float) -> str:
     return f"{shown(fixed)} + {shown(each)} a record" if each else f"{shown(fixed)} a request"
 
@@ -91,7 +101,7 @@ def _from_table(text: str) -> ServiceTime:
     _require_bounds(text, points.values())
     if min(points.values()) <= 0:
         raise UsageError(f"--model {text!r} has a request that takes no time at all; it must be more than 0")
-    return ServiceTime(tuple(sorted(points.items())), f"a table of {len(points)} sizes")
+    return ServiceTime(tuple(sorted(points.items())), f"a table of {counted(len(points), 'size')}")
 
 
 def _require_bounds(text: str, seconds: Any) -> None:

@@ -92,7 +92,7 @@ def steady(work: Work, rate: float) -> Steady:
         limits=found,
         invocation=one,
         invocations_per_second=per_second,
-        concurrency=per_second * (one.seconds + work.profile.between),
+        concurrency=min(float(most), per_second * (one.seconds + work.profile.between)),
         most_invocations=most,
         loads=loads,
         latency=_latency(work, rate, one, waiting, loads) if stable and not math.isinf(waiting) else None,
@@ -208,7 +208,7 @@ def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads
         wait = max((_wait(load, service, None) for load in loads), default=0.0)
         later = wait + service + 3 * work.profile.round_trip  # notification, its function, its result
         later_tail = max((_wait(load, service, 0.95) for load in loads), default=0.0) + service
-    p95 = (span if one.records < 2 else 0.95 * span) + tail + one.seconds + later_tail + work.profile.round_trip
+    p95 = (span if one.records < 2 else 0.95 * span) + tail + one.seconds + later_tail
     return Latency(gathering, waiting, one.seconds, at_endpoint, later, p95)
 
 

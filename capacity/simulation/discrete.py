@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import simpy
 
-from capacity.limits import most_invocations
+from capacity.simulation.function import Batches
 from capacity.simulation.invocation import Sandbox
 from capacity.simulation.pollers import Pollers
 from capacity.simulation.station import Station
@@ -201,14 +201,14 @@ class Discrete:
             self._all_settled.succeed()
 
     def _ramp(self) -> Process:
-        """Add pollers as Lambda does, once a second while messages wait."""
-        most = most_invocations(self.work)[0]
-        while self._running < most:
-            if not self._queue:
+        """Add pollers as Lambda does, once a second while messages wait, and else take them away again."""
+        first, needed = self._running, Batches(self.work).busy(-1) * self._rate()
+        while True:
+            if not self._queue and self._running <= first:
                 yield self._left
                 self._left = self.env.event()
             yield self.env.timeout(1.0)
-            self._pollers.follow(messages_wait=len(self._queue) > self._running, needed=float(self._running))
+            self._pollers.follow(messages_wait=len(self._queue) > self._running, needed=needed)
             self._start_pollers(int(self._pollers.now) - self._running)
 
     def _start_pollers(self, count: int) -> None:
@@ -235,6 +235,9 @@ class Discrete:
             self.events.invocation_seconds.append(self.env.now - started)
             if profile.between:
                 yield self.env.timeout(profile.between)
+            if self._fixed is None and self._running > max(1.0, self._pollers.now):
+                self._running -= 1  # Lambda takes it away
+                return
 
     def _gather(self) -> Generator[simpy.Event, Any, list[Message]]:
         """Wait for a batch: what a receive finds, or what comes within the window."""

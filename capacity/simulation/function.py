@@ -25,7 +25,7 @@ class Batches:
         self._at_once: list[float] = [shape.at_once for shape in shapes]
         self._request_seconds: list[float] = [shape.request_seconds for shape in shapes]
         cycles = np.array(self._seconds) + work.profile.between
-        # Invocations, and pollers that gather or invoke, that one message a second keeps busy. They fall with the batch.
+        # Invocations, and pollers that gather or invoke, which one message a second keeps busy: fewer with the batch.
         self._busy: list[float] = np.minimum.accumulate(cycles / self.sizes).tolist()
         gathering = (cycles + work.pipeline.source.window_seconds) / self.sizes
         self._descending: list[float] = (-np.minimum.accumulate(gathering)).tolist()

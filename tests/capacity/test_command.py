@@ -10,9 +10,10 @@ from constructs_lib import ContainerModel, EndpointSettings, InstanceCapacity, P
 
 import pytest
 
-from capacity.__main__ import main
+from capacity.__main__ import _work, main
+from capacity.options import parse
 from capacity.simulation.arrivals import FORMS
-from tests.capacity.pipelines import synthesized
+from tests.capacity.pipelines import pipeline, synthesized
 
 ROOT = Path(__file__).parents[2]
 MODEL = ContainerModel(image_uri="123456789012.dkr.ecr.eu-central-1.amazonaws.com/scorer:1.2")
@@ -92,3 +93,18 @@ def test_the_brief_line_reads_what_is_synthesized(tmp_path: Path) -> None:
     assert first == "With a model of 20 ms + 0.5 ms a record (make capacity says it for yours):"
     assert [row.split("  at most ")[0].strip() for row in rows] == ["dev/language", "prod/language"]
     assert all("messages/s (event source concurrency); " in row and "USD a month idle" in row for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [
+        ({"max_tokens": 100}, "100 tokens at 20 a second"),
+        ({"max_new_tokens": 64}, "64 tokens at 20 a second"),
+        ({}, "256 tokens at 20 a second"),
+    ],
+)
+def test_without_a_model_time_a_chat_takes_as_long_as_its_longest_answer(parameters: dict[str, int], text: str) -> None:
+    given = pipeline(codec="chat", parameters=parameters)
+    assert _work(given, parse(["--rate", "1"])).model.text == text
+    assert _work(given, parse(["--model", "2s"])).model.text == "2 s a request"
+    assert _work(pipeline(), parse([])).model.text == "20 ms + 0.5 ms a record"

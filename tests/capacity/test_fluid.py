@@ -110,3 +110,12 @@ def test_a_day_at_ten_thousand_messages_a_second_is_accounted_for_to_the_last() 
     course = Fluid(work(endpoint=many, source=Source(maximum_concurrency=64))).run(parse_arrivals("10000", hours=24))
     assert course.done.sum() + course.backlog[-1] == pytest.approx(10_000 * 86_400)
     assert course.backlog[-1] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("window", [0, 5])
+def test_after_a_burst_pollers_go_again_and_batches_are_as_before(window: int) -> None:
+    given = work(source=Source(batch_size=10, window_seconds=window, maximum_concurrency=200))
+    quiet, burst = (Fluid(given).run(parse_arrivals("400", 0.5, extra)) for extra in (0, 20_000))
+    assert burst.concurrency.max() > 2 * quiet.concurrency.max(), "the burst added no pollers"
+    assert burst.batch[-1] == pytest.approx(quiet.batch[-1])
+    assert burst.concurrency[-1] == pytest.approx(quiet.concurrency[-1])

@@ -162,8 +162,14 @@ def test_nothing_is_advised_that_the_simulation_does_not_bear_out() -> None:
 )
 def test_advice_writes_the_window_that_it_was_simulated_with(window: int, written: str) -> None:
     given = work(source=Source(batch_size=10, window_seconds=window), result_sink="none")
-    changes = [one.change for one in _study(given, "20").advice]
+    changes = [one.change for one in _study(given, "200").advice]
     assert [change for change in changes if "batch_size" in change] == [written]
+
+
+def test_a_change_that_saves_a_little_for_a_long_wait_is_not_advised() -> None:
+    """At 20 messages a second, batches of 100 take most of the window, in place of a few seconds."""
+    given = work(source=Source(batch_size=10, window_seconds=30), result_sink="none")
+    assert not [one for one in _study(given, "20").advice if "batch_size" in one.change]
 
 
 def test_the_latency_of_advice_is_none_of_a_window_that_nothing_waits_for() -> None:
