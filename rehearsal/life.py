@@ -44,7 +44,7 @@ class Life:
         with self.step("copy") as step:
             notes = self.workspace.put(synthesized)
             self._record.notes[self.stack] = notes
-            step.remark = f"{len(notes)} adaptation{'' if len(notes) == 1 else 's'}"
+            step.remark = _counted(len(notes), "adaptation")
         for note in notes:
             self._display.line(f"    {note}")
         self._before = self.world.inventory()
@@ -111,7 +111,7 @@ class Life:
         with self.step(name) as step:
             step.changes = changes = self.terraform.plan()
             step.plan = self.terraform.plan_text
-            step.remark = f"{len(changes)} changes"
+            step.remark = _counted(len(changes), "change")
         return changes
 
     def plan_nothing(self, name: str) -> None:
@@ -158,6 +158,10 @@ class Life:
 def _require_done(applied: Applied) -> None:
     if applied.status or applied.errors:
         raise RehearsalError(f"Terraform ended with status {applied.status}: {_some(applied.errors)}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _told(change: Change) -> str:

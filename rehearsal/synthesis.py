@@ -27,7 +27,7 @@ def settings_of(app: str, stack: str) -> StackSettings:
     """Return the settings of a stack. Raises UsageError if the app's module keeps none in STACKS."""
     stacks: Mapping[str, StackSettings] = getattr(importlib.import_module(app), "STACKS", {})
     if stack not in stacks:
-        raise UsageError(f"changes need the stack's settings, and {app} has no STACKS with {stack}")
+        raise UsageError(f'changes need the settings: {app} must keep them in STACKS = {{"{stack}": StackSettings(…)}}')
     return stacks[stack]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from capacity.answer import answer
+from capacity.answer import _times, answer, lines
 from capacity.cost import MONTH_SECONDS, by_part, items, left_out, metrics_line, total, usage_at
 from capacity.deployed import Endpoint, Function, Source, Variant, Watching
 from capacity.peers import Peer, measured_peer
@@ -142,3 +142,17 @@ def test_serverless_and_an_instance_meet_where_they_cost_the_same() -> None:
 def test_serverless_which_has_no_gpu_is_not_compared_with_one(instance_type: str) -> None:
     variant = replace(SCALED, instance_type=instance_type)
     assert answer(work(endpoint=Endpoint(variants=[variant])), 10, PRICES, None).even is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "text"),
+    [(1.04, "about as much"), (0.96, "about as much"), (1.2, "1.2 times as much"), (0.5, "0.5 times as much")],
+)
+def test_what_costs_nearly_the_same_is_said_to(ratio: float, text: str) -> None:
+    assert _times(ratio) == text
+
+
+def test_a_total_without_a_price_is_at_least_that_much() -> None:
+    unpriced = answer(work(result_sink="eventbridge", result_target="bus"), 10, PRICES, None)
+    assert any(line.startswith("A month (730 h): at least ") for line in lines(unpriced))
+    assert any(line.startswith("A month (730 h): 4") for line in lines(answer(work(), 10, PRICES, None)))

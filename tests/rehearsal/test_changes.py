@@ -19,6 +19,7 @@ from rehearsal.changes import CHANGES, StackChange, chosen, differences
 from rehearsal.changing import Changing
 from rehearsal.life import RehearsalError
 from rehearsal.record import Step
+from rehearsal.synthesis import settings_of
 from rehearsal.terraform import Applied, Change
 
 PROD = main.STACKS["prod"]
@@ -61,6 +62,15 @@ def test_the_page_has_the_table() -> None:
 def test_an_unknown_change_is_refused() -> None:
     with pytest.raises(UsageError, match=r"^there is no change modle; CHANGES are all, or of memory, model, "):
         chosen(["modle", "all"])
+
+
+def test_an_app_without_its_settings_at_hand_is_told_what_to_write() -> None:
+    with pytest.raises(UsageError) as refused:
+        settings_of("tests.rehearsal.test_changes", "orders")
+    assert str(refused.value) == (
+        "changes need the settings: tests.rehearsal.test_changes must keep them in "
+        'STACKS = {"orders": StackSettings(…)}'
+    )
 
 
 def test_settings_are_told_by_their_path() -> None:
