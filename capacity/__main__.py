@@ -57,8 +57,7 @@ def _answers(options: Options) -> str:
 
 
 def _answer(pipeline: Pipeline, options: Options) -> Answer:
-    arrivals = options.arrivals
-    rate = float(arrivals.per_second[-1]) if arrivals.is_steady or arrivals.has_burst else arrivals.peak
+    rate = options.arrivals.lasting
     return answer(_work(pipeline, options), rate or IDLE_RATE, _prices(pipeline, options), measured_peer())
 
 

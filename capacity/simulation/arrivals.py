@@ -1,7 +1,7 @@
 """Messages that arrive each second: a constant rate, a daily curve, a file, and a burst at the beginning."""
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,12 @@ class Arrivals:
         """The most in a second, of a burst apart: the mean of its busiest minute."""
         minutes = self.per_second[: len(self.per_second) // 60 * 60].reshape(-1, 60).mean(axis=1)
         return float(minutes.max()) if len(minutes) else float(self.per_second.max())
+
+    @property
+    def lasting(self) -> float:
+        """The rate that the formulas are of: a steady one or a curve's busiest minute, and no burst."""
+        behind = self.per_second[1:] if self.has_burst and self.seconds > 1 else self.per_second
+        return float(behind[0]) if (behind == behind[0]).all() else replace(self, per_second=behind).peak
 
     @property
     def seconds(self) -> int:

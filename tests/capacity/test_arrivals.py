@@ -75,3 +75,16 @@ def test_a_file_that_is_wrong_is_said_by_line(tmp_path: Path, content: str, erro
     with pytest.raises(UsageError) as raised:
         parse_arrivals(str(path))
     assert str(raised.value) == f"--rate {path}, {error}"
+
+
+@pytest.mark.parametrize(
+    ("rate", "burst", "lasting"),
+    [
+        ("100", 0, 100),
+        ("100", 50_000, 100),
+        ("00:00=50,12:00=600", 0, pytest.approx(600, rel=0.01)),
+        ("00:00=50,12:00=600", 50_000, pytest.approx(600, rel=0.01)),
+    ],
+)
+def test_the_formulas_are_of_the_rate_that_lasts(rate: str, burst: float, lasting: float) -> None:
+    assert parse_arrivals(rate, 24, burst).lasting == lasting
