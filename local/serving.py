@@ -43,8 +43,8 @@ class Serving:
 
     @property
     def names(self) -> str:
-        """The name of each container, once."""
-        return "; ".join(dict.fromkeys(container.name for container in self.containers.values()))
+        """The name of each container, once; the first pipeline's comes first."""
+        return "; ".join(dict.fromkeys(one.name for one in (self.container, *self.containers.values())))
 
     def bodies(self, max_request_bytes: int, alone: Alone) -> Bodies:
         """Return the forms of messages, good ones and poison; those of the user's own codec by an example."""
