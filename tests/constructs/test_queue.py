@@ -238,8 +238,8 @@ def test_the_policy_of_an_existing_queue_takes_no_services() -> None:
     with pytest.raises(SettingsError) as raised:
         queue.grant_send(bucket)
     assert str(raised.value) == (
-        f"1 setting is out of bounds:\n  plain/orders grantee = {repr(bucket)[:79]}…: must be a role (the policy of an existing "
-        "queue is not changed)"
+        f"1 setting is out of bounds:\n  plain/orders grantee = {repr(bucket)[:79]}…: must be a role "
+        "(the policy of an existing queue is not changed)"
     )
 
 
@@ -294,6 +294,6 @@ def test_a_queue_name_is_checked_as_it_comes_out() -> None:
     with pytest.raises(SettingsError) as raised:
         MessageQueue(TerraformStack(Testing.app(), "plain"), "work", name="q" * 77)
     assert str(raised.value) == (
-        f"1 setting is out of bounds:\n  plain/work/dead-letter name = '{'q' * 58}…{'q' * 15}-dlq': must be 1 to 80 of A-Z a-z "
-        "0-9 - _, `.fifo` last on FIFO queues (SQS QueueName)"
+        f"1 setting is out of bounds:\n  plain/work/dead-letter name = '{'q' * 58}…{'q' * 15}-dlq': must be "
+        "1 to 80 of A-Z a-z 0-9 - _, `.fifo` last on FIFO queues (SQS QueueName)"
     )

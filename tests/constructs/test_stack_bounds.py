@@ -160,7 +160,7 @@ def test_what_is_no_stack_is_named(stacks: Any, text: str) -> None:
         ("key", "the key 7 is of type int"),
         (
             "many",
-            "'0' is of type int, '1' is of type int, '2' is of type int, '3' is of type int, '4' is of type int, 4 more",
+            ", ".join([*(f"'{number}' is of type int" for number in range(5)), "4 more"]),
         ),
     ],
 )
