@@ -92,7 +92,7 @@ format: .venv/.ready ## format the code and mend what lint can mend
 synth: node_modules/.ready ## Terraform JSON of every stack, into cdktf.out
 	@CI=true; export CI; said=$$($(CDKTF) synth 2>&1) || { \
 	  $(RUN) -m constructs_lib $(APP) >/dev/null || exit 2; printf '%s\n' "$$said" >&2; exit 1; }; printf '%s\n' "$$said"
-	@$(RUN) -m capacity --brief
+	@$(RUN) -m capacity --brief --synthesized "$${CDKTF_OUTDIR:-cdktf.out}"
 
 security: .venv/.ready .tools/checkov/.ready ## security checks of every stack, by Checkov
 	@rm -rf cdktf.out/stacks

@@ -1,6 +1,5 @@
 """The command behind `make capacity`: `python -m capacity`."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -66,10 +65,9 @@ def _prices(pipeline: Pipeline, options: Options) -> Prices:
 
 
 def _brief(options: Options) -> str:
-    """Return a line for each pipeline that is synthesized already, and the reason where there can be none."""
-    folder = Path(os.environ.get("CDKTF_OUTDIR", "cdktf.out"))
+    """Return a line for each pipeline, and the reason where there can be none."""
     found, unread = list[Pipeline](), list[str]()
-    for path in stacks_in(folder).values():
+    for path in _paths(options):
         try:
             found += pipelines_of(Template.load(path))
         except LocalRunError as error:
@@ -93,8 +91,7 @@ def _model(pipeline: Pipeline, options: Options) -> ServiceTime:
 
 def _pipelines(options: Options) -> list[Pipeline]:
     """Return the pipelines that are asked for. Raises UsageError if there are none."""
-    paths = [options.template] if options.template else _synthesized(options)
-    found = [pipeline for path in paths for pipeline in pipelines_of(Template.load(path))]
+    found = [pipeline for path in _paths(options) for pipeline in pipelines_of(Template.load(path))]
     chosen = [pipeline for pipeline in found if options.pipeline in (None, pipeline.name)]
     if not chosen:
         raise UsageError(
@@ -103,9 +100,15 @@ def _pipelines(options: Options) -> list[Pipeline]:
     return chosen
 
 
-def _synthesized(options: Options) -> list[Path]:
-    with OutputFolder(options.report) as output:
-        stacks = synthesize_all(options.app, output.synthesized)
+def _paths(options: Options) -> list[Path]:
+    """Return the files of the stacks that are asked for; the app is synthesized unless the options name what it was."""
+    if options.template:
+        return [options.template]
+    if options.synthesized:
+        stacks = stacks_in(options.synthesized)
+    else:
+        with OutputFolder(options.report) as output:
+            stacks = synthesize_all(options.app, output.synthesized)
     if options.stack is None:
         return list(stacks.values())
     if options.stack not in stacks:

@@ -32,6 +32,8 @@ class Options:
     stack: str | None
     pipeline: str | None
     template: Path | None
+    synthesized: Path | None
+    """The folder that the stacks are in already."""
     arrivals: Arrivals
     model: ServiceTime | None
     """None: by the pipeline, 20 ms + 0.5 ms a record, or what a chat's longest answer takes."""
@@ -98,7 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--formulas", action="store_true", help="the closed form alone: no simulation, and no page")
     add("--prices", type=Path, metavar="FILE", help="prices that come before those of capacity/prices.toml")
     add("--json", action="store_true", help="the numbers as JSON")
-    add("--brief", action="store_true", help="one line a pipeline of what is synthesized already")
+    add("--brief", action="store_true", help="one line a pipeline")
+    add("--synthesized", type=Path, metavar="DIR", help="a folder that the app was synthesized into just now")
     default_report = PROJECT / ".build" / "capacity"
     add("--report", type=Path, default=default_report, metavar="DIR", help="folder of the page (.build/capacity)")
     return parser

@@ -133,6 +133,8 @@ def add_stacks(app: App, stacks: Mapping[str, StackSettings]) -> dict[str, Infer
     """Build several stacks; checks all of them first, so that SettingsError names what is wrong in any."""
     if wrong := _wrong_type("app", "stacks", stacks, Mapping, "a mapping of names to StackSettings"):
         raise SettingsError(wrong)
+    if not stacks:
+        raise SettingsError([Violation("app", "stacks", {}, "one or more stacks", "an empty app deploys nothing")])
     violations = [v for id_, settings in stacks.items() for v in check_stack(id_, settings)]
     if violations := violations or [*_stack_clashes(stacks), *_name_clashes(stacks)]:
         raise SettingsError(violations)

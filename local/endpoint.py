@@ -58,6 +58,8 @@ class EndpointServer(LoopbackServer):
         """`faults` decides which requests get a fault instead of the container's answer; by default none does."""
         super().__init__(_RequestHandler)
         self.container = container
+        self.containers: Mapping[tuple[str, str], Container] = {}
+        """By name of endpoint and inference component, empty for none; `container` answers for all others."""
         self.faults = faults or FaultInjector()
         self.account: Account | None = None
         self.asynchronous: AsyncEndpoint | None = None
@@ -71,18 +73,23 @@ class EndpointServer(LoopbackServer):
         """Number of requests that were accepted and not answered yet."""
         return self.asynchronous.unfinished if self.asynchronous else 0
 
-    def ask(self, body: bytes, content_type: str) -> tuple[HTTPStatus, bytes, str]:
-        """Have the container answer a request, and count it; return status, answer and content type."""
+    def container_of(self, endpoint: str, component: str) -> Container:
+        """Return what answers for an endpoint, or for an inference component of it."""
+        return self.containers.get((endpoint, component), self.container)
+
+    def ask(self, body: bytes, content_type: str, container: Container | None = None) -> tuple[HTTPStatus, bytes, str]:
+        """Have a container answer a request, and count it; return status, answer and content type."""
+        container = container or self.container
         started, status, answer_type = time.monotonic(), HTTPStatus.OK, "application/json"
         try:
-            answer, answer_type = self.container.answer(body, content_type)
+            answer, answer_type = container.answer(body, content_type)
         except ValueError as error:
             status, answer = HTTPStatus.BAD_REQUEST, json.dumps({"error": str(error)}).encode()
         except Exception as error:  # noqa: BLE001 - the container may be the user's own
             detail = f"{type(error).__name__}: {error}"
             status, answer = HTTPStatus.INTERNAL_SERVER_ERROR, json.dumps({"error": detail}).encode()
         seconds, refused = time.monotonic() - started, status is not HTTPStatus.OK
-        self.invocations.append(Invocation(started, seconds, self.container.count(body), refused))
+        self.invocations.append(Invocation(started, seconds, container.count(body), refused))
         return status, answer, answer_type
 
     def server_close(self) -> None:
@@ -131,11 +138,15 @@ class _RequestHandler(BaseHTTPRequestHandler):
             self._predict(account, name, body)
 
     def _predict(self, account: Account, name: str, body: bytes) -> None:
-        status, answer, content_type = self.server.ask(body, self.headers.get("Content-Type", ""))
+        container, content_type = self._container(name), self.headers.get("Content-Type", "")
+        status, answer, content_type = self.server.ask(body, content_type, container)
         if status is HTTPStatus.OK:
             self._answer(HTTPStatus.OK, answer, content_type=content_type)
         else:
             self._model_error(account, name, status, answer.decode())
+
+    def _container(self, name: str) -> Container:
+        return self.server.container_of(name, self.headers.get("X-Amzn-SageMaker-Inference-Component", ""))
 
     def _queue(self, name: str, body: bytes) -> None:
         """Accept a request to an asynchronous endpoint."""
@@ -152,7 +163,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def _fail_on_purpose(self, fault: InjectedFault, account: Account, name: str, body: bytes) -> None:
         # A label that is no language: such results would be noticed.
-        results = [{"label": "none", "score": 0.0}] * self.server.container.count(body)
+        results = [{"label": "none", "score": 0.0}] * self._container(name).count(body)
         match fault:
             case InjectedFault.MODEL_FAILED:
                 self._model_error(account, name, HTTPStatus.INTERNAL_SERVER_ERROR, '{"error": "worker died"}')

@@ -11,12 +11,13 @@ from local.emulator import Emulator
 from local.endpoint import EndpointServer
 from local.errors import LocalRunError
 from local.faults import KillSchedule
-from local.messages import Message, make_messages
+from local.messages import UNKNOWN, Message, make_messages
 from local.options import Options
 from local.outcome import Disturbance, Outcome
 from local.permissions import ChainPermissions
 from local.pipeline import DeployedChain
 from local.serving import Serving
+from local.tally import Tally
 from local.traffic import Traffic
 from local.wire import Wire
 
@@ -75,6 +76,7 @@ class Exchange:
                 for choice in self._kills.due(stack.endpoint.faults.requests):
                     stack.emulator.kill_function(choice)
             left_in_queue = traffic.settle(options.settle_seconds)
+        self._forget_unlike(traffic.tally)
         return Outcome(traffic.tally, stack.endpoint.invocations, left_in_queue, self._disturbance())
 
     def _make_messages(self) -> list[Message]:
@@ -100,6 +102,18 @@ class Exchange:
             message if message.poison else replace(message, result=result(message.body, message.file))
             for message in sent
         ]
+
+    def _forget_unlike(self, tally: Tally) -> None:
+        """Forget the expected result of each message that ended at a pipeline with another container.
+
+        What is known is the first container's. The other's answer depends on what the pipelines before it made of the
+        message: to know that here, each of them would have to be told apart from its own result.
+        """
+        serving = self._stack.serving
+        for id_, scored in tally.scored.items():
+            if id_ in tally.sent and serving.containers[scored.pipeline] is not serving.container:
+                sent = tally.sent[id_]
+                tally.sent[id_] = replace(sent, message=replace(sent.message, expected=None, result=UNKNOWN))
 
     def _read_failures(self) -> None:
         """Remember the function's last error. Raises LocalRunError for one that will not go away."""

@@ -84,7 +84,7 @@ class LocalRun:
             stack.chain,
             deployment,
             deployment.template.stack,
-            stack.serving.container.name,
+            stack.serving.names,
             options.seed,
             options.command(),
         )

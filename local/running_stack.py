@@ -1,10 +1,12 @@
 """A stack that runs locally: a model behind an endpoint, MiniStack, the control plane, and the template's resources."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Self
 
 from local.asynchronous import AsyncConfiguration, AsyncEndpoint
 from local.aws import Aws
+from local.containers import Container
 from local.control_plane import ControlPlane, Durations
 from local.deploy import Deployment
 from local.display import Display
@@ -64,7 +66,7 @@ class RunningStack:
         with self._display.step("Serve the model") as remarks:
             faults = FaultInjector(self._options.faults, self._options.seed)
             self.endpoint = cleanup.enter_context(EndpointServer(self.serving.container, faults))
-            remarks.append(f"{self.serving.container.name}, {self.endpoint.url}")
+            remarks.append(f"{self.serving.names}, {self.endpoint.url}")
 
     def _start_the_control_plane(self, cleanup: contextlib.ExitStack) -> None:
         with self._display.step("Control plane") as remarks:
@@ -119,8 +121,17 @@ class RunningStack:
             endpoints=endpoints if names else {pipeline.settings.endpoint_name for pipeline in self.chain.pipelines},
             authorize=self.permissions.denial_of_inference,
         )
+        self.endpoint.containers = containers_of(self.chain, self.serving)
         self.deployment.create(only=is_mapping)
         self._display.resources(self.deployment)
+
+
+def containers_of(chain: DeployedChain, serving: Serving) -> Mapping[tuple[str, str], Container]:
+    """Return the container of each pipeline by the names of its endpoint and inference component."""
+    return {
+        (pipeline.settings.endpoint_name, pipeline.settings.inference_component_name): serving.containers[pipeline.name]
+        for pipeline in chain.pipelines
+    }
 
 
 def make_asynchronous(endpoint: EndpointServer, aws: Aws, deployment: Deployed, pipeline: DeployedPipeline) -> int:

@@ -35,6 +35,8 @@ class Scored:
 
     at: float
     result: Any
+    pipeline: str = ""
+    """The pipeline that it is the result of."""
 
     @property
     def label(self) -> str:

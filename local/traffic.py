@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -133,7 +134,8 @@ class Traffic:
         for id_, scored in read_results(body, at, pipeline.place, goes_on):
             with self._changed:
                 self.tally.ends[pipeline.name] += 1
-                self._count(id_, is_first=self.tally.add_scored(id_, scored))
+                own = replace(scored, pipeline=pipeline.name)
+                self._count(id_, is_first=self.tally.add_scored(id_, own))
 
     def _take_dead_letter(self, pipeline: DeployedPipeline, message: "MessageTypeDef", at: float) -> None:
         id_, dead_letter = read_dead_letter(message, at, pipeline.place)

@@ -17,7 +17,7 @@ from local.outcome import Outcome
 from local.permissions import ChainPermissions
 from local.pipeline import DeployedChain
 from local.refusal import require_runnable
-from local.running_stack import make_asynchronous
+from local.running_stack import containers_of, make_asynchronous
 from local.serving import Serving, serving_of
 from local.template import MAPPING, Attributes, Block, Template
 from rehearsal.world import World
@@ -105,6 +105,7 @@ def _put_model(world: World, applied: Applied, chain: DeployedChain, serving: Se
     own = {applied.resolved(block)["name"] for block in applied.template.of_type("aws_sagemaker_endpoint")}
     elsewhere = {pipeline.settings.endpoint_name for pipeline in chain.pipelines} - own
     world.endpoint.container = serving.container
+    world.endpoint.containers = containers_of(chain, serving)
     world.endpoint.asynchronous = None
     world.endpoint.invocations.clear()
     world.endpoint.account = Account(

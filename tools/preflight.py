@@ -4,6 +4,7 @@
 is missing is told in one line, where cdktf-cli would end in a stack trace.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ import botocore.session
 from botocore.exceptions import BotoCoreError
 
 STACKS = Path("cdktf.out/stacks")
+MANIFEST = Path("cdktf.out/manifest.json")
 # cdktf-cli, which runs next, prints the warnings of the stacks that it finds there; an app with this leaves them to it.
 RUN_BY_CLI = {"CDKTF_CONTINUE_SYNTH_ON_ERROR_ANNOTATIONS": "true"}
 # Terraform without colours: a headline, an empty line, a paragraph.
@@ -43,8 +45,9 @@ def synthesis_problem(stack: str) -> str | None:
     app = subprocess.run(command, env={**os.environ, **RUN_BY_CLI}, stdout=subprocess.DEVNULL, check=False)
     if app.returncode:
         return "the stacks could not be synthesized; the reason is above"
-    if not (STACKS / stack).is_dir():
-        names = sorted(path.name for path in STACKS.iterdir())
+    # Not the folders: one may be left of another app.
+    names = sorted(json.loads(MANIFEST.read_bytes())["stacks"])
+    if stack not in names:
         return f"there is no stack {stack}; STACK is one of {', '.join(names)}"
     return None
 

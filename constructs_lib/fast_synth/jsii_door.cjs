@@ -49,3 +49,9 @@ process.exit = (code) => {
   if (working.size === 0) exit(code);
   for (const worker of working) worker.once("exit", () => working.size === 0 && exit(code));
 };
+
+// 3. A terminal's Ctrl-C goes to every process there. jsii ends Node then, and Python finds a broken pipe when it tells
+// Node to end, at its own exit. So Node takes no notice, jsii's own listener included: it ends when Python closes its input.
+const on = process.on.bind(process);
+on("SIGINT", () => {});
+process.on = (event, listener) => (event === "SIGINT" ? process : on(event, listener));

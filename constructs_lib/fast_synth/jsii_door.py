@@ -12,6 +12,7 @@ Each half leaves things as they are where they do not fit (other layout, package
 imported; it must be open before the first `import cdktf`, which starts Node. It holds for CDK Terrain (`cdktn`) alike.
 
 Where Node starts, the door also says so if there is none, and gives it a cache where the usual one can't be written to.
+The preloaded file also has Node leave Ctrl-C to Python.
 """
 
 import importlib

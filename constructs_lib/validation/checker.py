@@ -18,6 +18,8 @@ from constructs_lib.validation.relations import RELATIONS
 if TYPE_CHECKING:
     from constructs import Construct
 
+# Of a value, and of what is wrong in a mapping or tuple, a message shows no more.
+SHOWN_CHARACTERS, SHOWN_END, SHOWN_ITEMS = 80, 20, 5
 ALL_RELATIONS = {**RELATIONS, **ENDPOINT_RELATIONS}
 # Lists that Terraform may fill: they go into the plan as they are. Other lists are gone through item by item.
 LIST_REFERENCES: dict[type, tuple[str, ...]] = {
@@ -41,7 +43,7 @@ class Violation:
     """Whether the value can't even be put in relation to others."""
 
     def __str__(self) -> str:
-        return f"{self.path} {self.property} = {self.value!r}: must be {self.bound} ({self.reason})"
+        return f"{self.path} {self.property} = {_cut(self.value)}: must be {self.bound} ({self.reason})"
 
 
 class SettingsError(ValueError):
@@ -180,13 +182,34 @@ def _items(name: str, value: object) -> list[tuple[str, object]]:
     return [(name, value)]
 
 
+def _cut(value: object) -> str:
+    """Return what a message shows of a value: all of a large one would hide the reason.
+
+    Of a long text that is beginning and end, since a name often is too long for what is put behind it.
+    """
+    text, end = repr(value), SHOWN_END if isinstance(value, str) else 0
+    if len(text) <= SHOWN_CHARACTERS:
+        return text
+    return f"{text[: SHOWN_CHARACTERS - end - 1]}…{text[len(text) - end :]}"
+
+
 def _type_reason(value: object, expected: Any) -> str:
-    kinds = {get_origin(option) for option in (expected, *get_args(expected))}
-    if isinstance(value, Mapping) and Mapping in kinds:
-        return "its keys or values are of another type"
-    if isinstance(value, tuple) and tuple in kinds:
-        return "an item is of another type"
-    return f"it is of type {type(value).__name__}"
+    """Return of what type the value is, or what in it is of another type: keys, values or items."""
+    options = {get_origin(option): option for option in (expected, *get_args(expected))}
+    wrong: list[str] = []
+    if isinstance(value, Mapping) and Mapping in options:
+        key_type, value_type = get_args(options[Mapping])
+        for key, item in value.items():
+            if not isinstance(key, key_type):
+                wrong.append(f"the key {_cut(key)} is of type {type(key).__name__}")
+            elif value_type is not Any and not isinstance(item, value_type):
+                wrong.append(f"{_cut(key)} is of type {type(item).__name__}")
+    elif isinstance(value, tuple) and tuple in options:
+        item_type = get_args(options[tuple])[0]
+        odd = ((place, item) for place, item in enumerate(value) if not _has_type(item, item_type))
+        wrong = [f"item {place} is of type {type(item).__name__}" for place, item in odd]
+    more = [f"{len(wrong) - SHOWN_ITEMS} more"] if len(wrong) > SHOWN_ITEMS else []
+    return ", ".join([*wrong[:SHOWN_ITEMS], *more]) or f"it is of type {type(value).__name__}"
 
 
 def _has_type(value: object, expected: Any) -> bool:

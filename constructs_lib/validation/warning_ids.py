@@ -20,6 +20,7 @@ WARNINGS: Mapping[str, str] = {
     "request-over-api-model": "a request may be larger than the API model of InvokeEndpoint admits",
     "session-without-routing": "sessions have no effect, since the endpoint does not route by prefix",
     "timeout-below-cold-start": "the function gives up before a cold serverless container answers",
+    "unknown-region": "the region is none that AWS's SDKs know",
     "unknown-task": "the task is none of those that transformers, or AWS's containers, know",
     "visibility-below-advice": "the visibility timeout is shorter than Lambda advises",
     "volume-key-unused": "the instances keep data on local storage, which the volume key does not encrypt",

@@ -23,6 +23,7 @@ from constructs_lib.validation.limits import (
     REAL_TIME_PAYLOAD_BYTES,
 )
 from constructs_lib.validation.references import is_unresolved
+from constructs_lib.validation.regions import unknown_region
 from constructs_lib.validation.relations import DEFAULT_FILTERS
 from constructs_lib.validation.served_models import tight_models
 from constructs_lib.validation.warning_ids import SettingsWarning
@@ -48,9 +49,14 @@ def pipeline_warnings(settings: PipelineSettings, region: str) -> Iterator[Setti
 
     `settings` have every derived default filled in; of a region that is a Terraform reference nothing is known.
     """
-    for warning in (*chain_warnings(settings), *endpoint_warnings(settings, region)):
+    for warning in (*_region_warnings(region), *chain_warnings(settings), *endpoint_warnings(settings, region)):
         if warning.id not in settings.acknowledged:
             yield warning
+
+
+def _region_warnings(region: str) -> Iterator[SettingsWarning]:
+    if why := unknown_region(region):
+        yield SettingsWarning("unknown-region", why)
 
 
 def chain_warnings(settings: PipelineSettings) -> Iterator[SettingsWarning]:

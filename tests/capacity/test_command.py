@@ -77,11 +77,23 @@ def test_an_app_or_template_that_is_not_there_gets_one_line(capsys: pytest.Captu
     assert capsys.readouterr().err == "error: absent.json: No such file or directory\n"
 
 
+def test_without_a_folder_the_brief_line_is_of_the_app_and_of_none_that_was_synthesized_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CDKTF_OUTDIR", str(tmp_path / "left"))
+    (tmp_path / "left").mkdir()
+    (tmp_path / "left" / "manifest.json").write_text('{"stacks": {"left": {"synthesizedStackPath": "left.json"}}}')
+    assert main(["--brief", "--app", "examples.fifo_per_group", "--report", str(tmp_path / "report")]) == 0
+    assert [row.split("  at most ")[0] for row in capsys.readouterr().out.splitlines()[1:]] == ["chat/moderation"]
+    assert main(["--brief", "--synthesized", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path}/none/manifest.json: No such file or directory\n"
+
+
 def test_the_brief_line_reads_what_is_synthesized(tmp_path: Path) -> None:
     environment = {**os.environ, "CDKTF_OUTDIR": str(tmp_path)}
     subprocess.run([sys.executable, "main.py"], cwd=ROOT, env=environment, check=True, capture_output=True)
     run = subprocess.run(
-        [sys.executable, "-m", "capacity", "--brief"],
+        [sys.executable, "-m", "capacity", "--brief", "--synthesized", str(tmp_path)],
         cwd=ROOT,
         env=environment,
         check=False,

@@ -14,6 +14,17 @@ ROOT = Path(__file__).parents[2]
 IMPORTS = "from dataclasses import replace\nfrom constructs_lib import *\n"
 
 
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command in the current folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "constructs_lib", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the file of an app in the current folder."""
@@ -47,12 +58,45 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "  dev region = 'mars': must be an AWS region such as eu-central-1 (AWS regions)\n"
             "  dev pipelines = {}: must be one or more pipelines (an empty stack deploys nothing)",
         ),
-        ("synthesized = True", None),
+        (
+            "add_stacks(None, {})",
+            "1 setting is out of bounds:\n  app stacks = {}: must be one or more stacks (an empty app deploys nothing)",
+        ),
     ],
 )
 def test_a_mistake_in_settings_is_told_in_words(app: Path, line: str, problem: str | None) -> None:
     app.write_text(f"{IMPORTS}{line}\n")
     assert main("stacks_of_mine") == problem
+
+
+def manifest_of(*stacks: str) -> str:
+    """Return the lines of an app that writes what cdktf's App does."""
+    return (
+        "import json, pathlib\n"
+        "pathlib.Path('cdktf.out').mkdir(exist_ok=True)\n"
+        f"pathlib.Path('cdktf.out/manifest.json').write_text(json.dumps({{'stacks': {dict.fromkeys(stacks)}}}))\n"
+    )
+
+
+@pytest.mark.parametrize("lines", [manifest_of("dev"), f"{manifest_of('dev')}raise SystemExit(0)\n"])
+def test_an_app_that_synthesizes_is_all_right(app: Path, lines: str) -> None:
+    app.write_text(lines)
+    assert main("stacks_of_mine") is None
+    assert main("stacks_of_mine") is None, "it did so the second time, over what the first has left"
+
+
+@pytest.mark.parametrize("lines", ["", "STACKS = {}\n", manifest_of(), "raise SystemExit\n"])
+def test_an_app_that_synthesizes_nothing_is_told_what_it_lacks(app: Path, lines: str) -> None:
+    app.write_text(lines)
+    lacks = (
+        "nothing was synthesized: end stacks_of_mine with "
+        'if __name__ == "__main__": synthesize({"dev": StackSettings(…)})'
+    )
+    assert main("stacks_of_mine") == lacks
+    app.write_text(manifest_of("left"))
+    assert main("stacks_of_mine") is None
+    app.write_text(lines)
+    assert main("stacks_of_mine") == lacks, "the stacks that lie there are another app's"
 
 
 def test_the_place_is_that_in_the_app_s_own_module_that_made_them(app: Path) -> None:
@@ -93,7 +137,7 @@ def test_a_module_that_is_not_there(app: Path, name: str) -> None:
             "2 settings are out of bounds:\n"
             "  dev region = 'mars': must be an AWS region such as eu-central-1 (AWS regions)\n"
             "  dev pipelines = {'a': None}: must be a mapping of text to PipelineSettings "
-            "(its keys or values are of another type)",
+            "('a' is of type NoneType)",
         ),
     ],
 )
@@ -110,7 +154,7 @@ def test_what_a_package_lacks_is_not_taken_for_the_app(app: Path) -> None:
 
 def test_an_app_in_a_package_imports_from_its_side(app: Path) -> None:
     package(app, "NAME = 'mine'\n").write_text("import sys\nfrom . import NAME\nassert sys.argv == [__file__]\n")
-    assert main("folder_of_mine.stacks") is None
+    assert str(main("folder_of_mine.stacks")).startswith("nothing was synthesized"), "it ran to its end"
 
 
 def package(app: Path, content: str) -> Path:
@@ -120,6 +164,60 @@ def package(app: Path, content: str) -> Path:
     (folder / "__init__.py").write_text(content)
     (folder / "stacks.py").write_text("")
     return folder / "stacks.py"
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (
+            "from constructs_lib import InstancesCapacity\n",
+            "stacks_of_mine.py:1: constructs_lib has no InstancesCapacity; did you mean InstanceCapacity?",
+        ),
+        (
+            "import constructs_lib\nconstructs_lib.PipelineSetting\n",
+            "stacks_of_mine.py:2: constructs_lib has no PipelineSetting; did you mean PipelineSettings?",
+        ),
+        (
+            "from constructs_lib.codecs import Records\n",
+            "stacks_of_mine.py:1: constructs_lib.codecs has no Records; did you mean Record?",
+        ),
+        (
+            "import constructs_libs\n",
+            "stacks_of_mine.py:1: there is no module constructs_libs; did you mean constructs_lib?",
+        ),
+        ("from constructs_lib.stacks import x\n", "stacks_of_mine.py:1: there is no module constructs_lib.stacks"),
+        ("from constructs_lib import Nothing\n", "stacks_of_mine.py:1: constructs_lib has no Nothing"),
+        ("x = (1,\n", "stacks_of_mine.py:1: '(' was never closed"),
+        ("if True:\nx = 1\n", "stacks_of_mine.py:2: expected an indented block after 'if' statement on line 1"),
+    ],
+)
+def test_a_name_or_line_of_python_that_is_wrong_is_told_in_one(app: Path, lines: str, problem: str) -> None:
+    app.write_text(lines)
+    assert main("stacks_of_mine") == problem
+
+
+@pytest.mark.parametrize(
+    ("lines", "exception"),
+    [
+        ("import boto4\n", ImportError),
+        ("from os import paths\n", ImportError),
+        ("None.x\n", AttributeError),
+        ("compile('x = (', 'text', 'exec')\n", SyntaxError),
+    ],
+)
+def test_what_is_not_the_library_s_is_python_s_to_tell(app: Path, lines: str, exception: type[Exception]) -> None:
+    app.write_text(lines)
+    with pytest.raises(exception):
+        main("stacks_of_mine")
+
+
+def test_a_traceback_begins_in_the_app(app: Path) -> None:
+    app.write_text("def load():\n    return {}['x']\n\n\nload()\n")
+    ran = run("stacks_of_mine")
+    assert ran.returncode == 1
+    assert ran.stderr.splitlines()[1].strip() == f'File "{app}", line 5, in <module>'
+    assert ran.stderr.splitlines()[-1] == "KeyError: 'x'"
+    assert "runpy" not in ran.stderr
 
 
 def test_any_other_mistake_keeps_its_traceback(app: Path) -> None:
@@ -133,14 +231,8 @@ def test_any_other_mistake_keeps_its_traceback(app: Path) -> None:
 
 def test_the_command_ends_with_status_2_and_one_line(app: Path) -> None:
     app.write_text(f"{IMPORTS}PipelineSettings(endpoints=1)\n")
-    for command in (["-m", "constructs_lib", "stacks_of_mine"], ["-m", "constructs_lib"]):
-        ran = subprocess.run(
-            [sys.executable, *command],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    for arguments in (["stacks_of_mine"], []):
+        ran = run(*arguments)
         assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1)
 
 

@@ -103,7 +103,7 @@ def test_without_a_queue_there_is_nothing_to_follow(
         synth_in_plain_stack(lambda stack: ModelEndpoint(stack, "scorer", name="scorer", settings=settings))
     assert str(raised.value) == (
         "1 setting is out of bounds:\n"
-        f"  plain/scorer/autoscaling queue_scaling = {scaling!r}: must be None without queue_name "
+        f"  plain/scorer/autoscaling queue_scaling = {repr(scaling)[:79]}…: must be None without queue_name "
         "(there is no queue to watch)"
     )
 

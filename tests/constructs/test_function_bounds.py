@@ -33,11 +33,11 @@ LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
         ),
         (
             {"function": FunctionSettings(timeout_seconds=90, layers=(LAYER,) * 6)},
-            f"dev/language function.layers = {(LAYER,) * 6}: must be at most 5 layers (Lambda Layers)",
+            f"dev/language function.layers = {repr((LAYER,) * 6)[:79]}…: must be at most 5 layers (Lambda Layers)",
         ),
         (
             {"function": FunctionSettings(layers=(1,))},  # type: ignore[arg-type]
-            "dev/language function.layers = (1,): must be a tuple of text (an item is of another type)",
+            "dev/language function.layers = (1,): must be a tuple of text (item 0 is of type int)",
         ),
         (
             {"function": FunctionSettings(memory_mib=(512,))},  # type: ignore[arg-type]
@@ -49,8 +49,8 @@ LAYER = "arn:aws:lambda:eu-central-1:123456789012:layer:codecs:3"
         ),
         (
             {"inference": InferenceSettings(parameters={1: 2})},  # type: ignore[dict-item]
-            "dev/language inference.parameters = {1: 2}: must be a mapping of text to JSON values (its keys or values "
-            "are of another type)",
+            "dev/language inference.parameters = {1: 2}: must be a mapping of text to JSON values (the key 1 "
+            "is of type int)",
         ),
     ],
 )

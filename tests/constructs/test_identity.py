@@ -95,7 +95,7 @@ OWN = "(the handler's events and dead letters)"
         ),
         (
             {"results": ResultsSettings(keep_members=tuple(f"m{number}" for number in range(21)))},
-            f"keep_members = {tuple(f'm{number}' for number in range(21))}: must be at most 20 names {OWN}",
+            f"keep_members = {repr(tuple(f'm{number}' for number in range(21)))[:79]}…: must be at most 20 names {OWN}",
         ),
         (
             {"results": ResultsSettings(keep_members=("",))},

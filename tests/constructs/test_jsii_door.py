@@ -33,6 +33,24 @@ def fast(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return _synth(tmp_path_factory.mktemp("fast"))
 
 
+def test_ctrl_c_which_node_gets_too_is_python_s_to_answer(tmp_path: Path) -> None:
+    program = (
+        "import constructs_lib, cdktf, os, signal, sys, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it\n"
+        f"cdktf.App(outdir={str(tmp_path)!r})\n"
+        "try:\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    time.sleep(10)\n"
+        "except KeyboardInterrupt:\n"
+        "    time.sleep(0.2)  # Node would be gone by then\n"
+        "    sys.exit('interrupted')\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    assert (ran.returncode, ran.stderr) == (1, "interrupted\n")
+
+
 def test_the_slow_way_synthesizes_the_same(fast: dict[str, bytes], tmp_path: Path) -> None:
     assert set(fast) == {"dev", "prod"}
     assert _synth(tmp_path, CONSTRUCTS_LIB_FAST_SYNTH="0") == fast

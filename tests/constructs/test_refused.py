@@ -92,7 +92,7 @@ CHARACTERS = "letters, digits, spaces and _.:/=+-@"
             ["tags = 'aws:owner': must be a key that does not begin with aws: (reserved for AWS)"],
         ),
         ({"": "x"}, ["tags = '': must be a key of 1 to 128 characters (AWS tags)"]),
-        ({"k" * 129: "x"}, [f"tags = '{'k' * 129}': must be a key of 1 to 128 characters (AWS tags)"]),
+        ({"k" * 129: "x"}, [f"tags = '{'k' * 58}…{'k' * 19}': must be a key of 1 to 128 characters (AWS tags)"]),
         ({"team": "x" * 300}, ["tags.team = '300 characters': must be at most 256 characters (AWS tags)"]),
         ({"team": "a, b"}, [f"tags.team = 'a, b': must be {CHARACTERS} (AWS tags)"]),
         ({"team!": "ml"}, [f"tags = 'team!': must be a key of {CHARACTERS} (AWS tags)"]),
@@ -286,8 +286,9 @@ def test_a_choice_that_there_is_none_of_is_answered_with_the_one_that_was_meant(
 
 @pytest.mark.parametrize("name", [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:company", "arn:aws-cn:x", "x" * 256])
 def test_an_alarm_goes_by_its_name(name: str) -> None:
+    shown = repr(name) if len(name) < 79 else f"'{name[:58]}…{name[-19:]}'"
     assert refused(on_instances(deployment=Deployment(rollback_alarm_names=("company", name)))) == [
-        f"endpoint.deployment.rollback_alarm_names[1] = '{name}': must be names of alarms, 1 to 255 characters, not "
+        f"endpoint.deployment.rollback_alarm_names[1] = {shown}: must be names of alarms, 1 to 255 characters, not "
         "ARNs (SageMaker AlarmName)"
     ]
 

@@ -15,12 +15,15 @@ from constructs_lib import (
     PipelineSettings,
     QueueSettings,
     ResultsSettings,
+    ServerlessCapacity,
     ServicePrincipal,
     StackSettings,
 )
 from constructs_lib.stack import check_stack
+from constructs_lib.validation.derived import derive
 from constructs_lib.validation.limits import LONGEST_REGION
-from constructs_lib.validation.regions import partition
+from constructs_lib.validation.regions import REGIONS, partition, unknown_region
+from constructs_lib.validation.warnings import pipeline_warnings
 
 import botocore
 import pytest
@@ -32,6 +35,12 @@ KEY = "arn:aws:kms:us-east-1:123456789012:key/0f6ab3ea-8a1c-4b2b-9d0c-51ad2d9cc3
 LAYER = "arn:aws:lambda:us-east-1:123456789012:layer:codec:1"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/scorer:1"
+
+
+ENDPOINT = EndpointSettings(
+    model=HuggingFaceModel(model_id="owner/model", task="text-classification"),
+    capacity=ServerlessCapacity(memory_mib=4096, max_concurrency=4),
+)
 
 
 def _said(pipeline: PipelineSettings, region: str = "eu-central-1") -> list[str]:
@@ -104,6 +113,29 @@ def test_of_a_reference_no_region_is_known(pipeline_settings: PipelineSettings) 
         assert _said(replace(pipeline_settings, results=ResultsSettings(kms_key_arn=key))) == []
 
 
+@pytest.mark.parametrize(
+    ("region", "meant"),
+    [
+        ("eu-centrl-1", "; did you mean eu-central-1?"),
+        ("us-eats-1", "; did you mean us-east-1?"),
+        ("us-gov-wst-1", "; did you mean us-gov-west-1?"),
+        ("xy-moon-7", ""),
+    ],
+)
+def test_a_region_that_nobody_knows_is_said_and_can_be_acknowledged(region: str, meant: str) -> None:
+    assert _said(PipelineSettings(endpoint=ENDPOINT), region) == [], "a new region must be possible"
+    said = f"the stack's region is {region}: AWS's SDKs know none of this name{meant} [unknown-region]"
+    settings = derive(PipelineSettings(endpoint=ENDPOINT, function=FunctionSettings(timeout_seconds=75)))
+    assert [str(warning) for warning in pipeline_warnings(settings, region)] == [said]
+    known = replace(settings, acknowledged={"unknown-region": "it opened last week"})
+    assert [*pipeline_warnings(known, region)] == []
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-isof-south-1", "${var.region}"])
+def test_a_region_that_is_known_or_terraform_s_to_know_is_not(region: str) -> None:
+    assert unknown_region(region) is None
+
+
 def test_partitions_are_those_of_the_sdk() -> None:
     text = (Path(botocore.__file__).parent / "data" / "partitions.json").read_text(encoding="utf-8")
     regions = {
@@ -113,6 +145,7 @@ def test_partitions_are_those_of_the_sdk() -> None:
         if not name.endswith("-global")
     }
     assert {name: partition(name) for name in regions} == regions
+    assert tuple(sorted(regions)) == REGIONS
     assert len(LONGEST_REGION) == max(map(len, regions))
     assert {found["id"] for found in json.loads(text)["partitions"]} == {found for found, _ in regions.values()}
 

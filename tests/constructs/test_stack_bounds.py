@@ -150,3 +150,58 @@ def test_what_is_no_stack_is_named(stacks: Any, text: str) -> None:
     with pytest.raises(SettingsError) as raised:
         add_stacks(Testing.app(), stacks)
     assert str(raised.value) == f"1 setting is out of bounds:\n  {text}"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("list", "it is of type list"),
+        ("dict", "'toxic' is of type dict"),
+        ("key", "the key 7 is of type int"),
+        (
+            "many",
+            ", ".join([*(f"'{number}' is of type int" for number in range(5)), "4 more"]),
+        ),
+    ],
+)
+def test_of_a_wrong_container_the_reason_is_seen_and_what_is_wrong_in_it(
+    pipeline_settings: PipelineSettings, value: str, reason: str
+) -> None:
+    given: dict[str, Any] = {
+        "list": [pipeline_settings, pipeline_settings],
+        "dict": {"fine": pipeline_settings, "toxic": {"endpoint": 1}},
+        "key": {"fine": pipeline_settings, 7: pipeline_settings},
+        "many": {"fine": pipeline_settings, **{str(number): number for number in range(9)}},
+    }
+    (said,) = check_stack("dev", StackSettings(region="eu-central-1", pipelines=given[value]))
+    shown = repr(given[value])[:79]
+    assert str(said) == f"dev pipelines = {shown}…: must be a mapping of text to PipelineSettings ({reason})"
+
+
+@pytest.mark.parametrize(
+    ("stacks", "place", "bound"),
+    [
+        (lambda stack: [stack], "app stacks", "a mapping of names to StackSettings (it is of type list)"),
+        (
+            lambda stack: {"forum": stack.pipelines["language"]},
+            "forum settings",
+            "StackSettings (it is of type PipelineSettings)",
+        ),
+    ],
+)
+def test_what_is_no_mapping_of_stacks_is_not_shown_whole(
+    pipeline_settings: PipelineSettings, stacks: Callable[[StackSettings], Any], place: str, bound: str
+) -> None:
+    given = stacks(stack_of(language=pipeline_settings))
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), given)
+    shown = repr(given if isinstance(given, list) else given["forum"])[:79]
+    assert str(raised.value) == f"1 setting is out of bounds:\n  {place} = {shown}…: must be {bound}"
+
+
+def test_no_stack_at_all_is_a_mistake() -> None:
+    with pytest.raises(SettingsError) as raised:
+        add_stacks(Testing.app(), {})
+    assert str(raised.value).splitlines()[1:] == [
+        "  app stacks = {}: must be one or more stacks (an empty app deploys nothing)"
+    ]

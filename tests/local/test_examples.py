@@ -171,7 +171,9 @@ def test_results_that_go_nowhere_are_refused(run_locally: RunLocally, tmp_path: 
     ("arguments", "message"),
     [
         (["--app", "examples.none"], "there is no module examples.none"),
-        (["--app", "constructs_lib.validation.limits"], "constructs_lib.validation.limits synthesizes no stacks"),
+        (["--app", "constructs_lib.validation.limits"], "constructs_lib.validation.limits did not synthesize: "
+            "nothing was synthesized: end constructs_lib.validation.limits with "
+            'if __name__ == "__main__": synthesize({"dev": StackSettings(…)})'),
         (["--app", "examples.fifo_per_group", "--stack", "x"], "there is no stack x; examples.fifo_per_group has chat"),
         (["--pipeline", "topic"], "there is no pipeline topic; the stack dev has language"),
     ],

@@ -89,7 +89,13 @@ def app(bare: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
     return write
 
 
-MAKES_TWO = "from pathlib import Path\nfor s in 'dev', 'prod':\n    Path('cdktf.out/stacks', s).mkdir(parents=True)\n"
+# beside the stack of another app, which was synthesized before
+MAKES_TWO = """import json
+from pathlib import Path
+for name in "dev", "prod", "left":
+    Path("cdktf.out/stacks", name).mkdir(parents=True)
+Path("cdktf.out/manifest.json").write_text(json.dumps({"stacks": {"dev": {}, "prod": {}}}))
+"""
 
 
 def test_an_app_leaves_its_warnings_to_cdktf_cli_which_runs_next(
@@ -112,6 +118,7 @@ def test_settings_that_are_wrong_are_one_line(app: Callable[[str], None], capfd:
     [
         (MAKES_TWO, "dev", None),
         (MAKES_TWO, "staging", "there is no stack staging; STACK is one of dev, prod"),
+        (MAKES_TWO, "left", "there is no stack left; STACK is one of dev, prod"),
         ("raise SystemExit('wrong')", "dev", "the stacks could not be synthesized; the reason is above"),
     ],
 )
@@ -182,9 +189,11 @@ def test_without_terraform_make_says_what_is_needed() -> None:
     )
 
 
-def _synth(app: str, cdktf: str) -> subprocess.CompletedProcess[str]:
+def _synth(app: str, cdktf: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `make synth` as where all is installed, with a command in the place of cdktf-cli."""
-    return _make("-o", "node_modules/.ready", "-o", ".venv/.ready", "synth", f"APP={app}", f"CDKTF={cdktf}")
+    return _make(
+        "-o", "node_modules/.ready", "-o", ".venv/.ready", "synth", f"APP={app}", f"CDKTF={cdktf}", **variables
+    )
 
 
 def test_a_misspelt_setting_is_one_line_of_make_synth() -> None:
@@ -195,8 +204,16 @@ def test_a_misspelt_setting_is_one_line_of_make_synth() -> None:
     assert end.startswith("make: *** ")
 
 
-def test_if_cdktf_alone_fails_make_synth_says_what_it_said() -> None:
-    made = _synth("this", "sh -c 'echo a dozen lines; echo of cdktf >&2; exit 1'")
+def test_an_app_that_synthesizes_nothing_shows_none_of_another_one_s_stacks(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"stacks": {"left": {}}}')
+    app = f"sh -c '{shlex.quote(sys.executable)} -m constructs_lib this'"
+    made = _synth("this", app, CDKTF_OUTDIR=str(tmp_path))
+    assert (made.returncode, made.stdout) == (2, "")
+    assert made.stderr.startswith("nothing was synthesized: end this with ")
+
+
+def test_if_cdktf_alone_fails_make_synth_says_what_it_said(tmp_path: Path) -> None:
+    made = _synth("main", "sh -c 'echo a dozen lines; echo of cdktf >&2; exit 1'", CDKTF_OUTDIR=str(tmp_path))
     assert (made.returncode, made.stdout) == (2, "")
     assert made.stderr.startswith("a dozen lines\nof cdktf\nmake: *** ")
 
