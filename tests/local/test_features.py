@@ -59,7 +59,7 @@ def test_an_alias_a_network_filters_pollers_keys_and_lists_of_results_do_not_sto
     )
     done = run_locally("--template", _synthesize(tmp_path / "out", source), "--count", 40, "--poison", 0.1)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"aws_lambda_alias +live$", done.stdout, re.MULTILINE)
+    assert re.search(r"aws_lambda_alias\s+live$", done.stdout, re.MULTILINE)
     assert "aws_lambda_provisioned_concurrency_config" in done.stdout
     for argument in ("filter_criteria", "provisioned_poller_config", "vpc_config", "kms_master_key_id"):
         assert argument in done.stdout

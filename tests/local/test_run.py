@@ -49,7 +49,7 @@ def test_a_run_scores_every_good_message_and_dead_letters_the_rest(run_locally: 
     assert re.search(r"^ *messages/s +[\d,]+$", done.stdout, re.MULTILINE)
     assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
     assert "not created here" not in done.stdout
-    assert "aws_sagemaker_endpoint                dev-language" in done.stdout
+    assert re.search(r"aws_sagemaker_endpoint\s+dev-language$", done.stdout, re.MULTILINE)
 
     page = (tmp_path / "report" / "report.html").read_text()
     assert References(page).found == []
