@@ -189,8 +189,7 @@ def _wait(load: Load, service: float, share: float | None) -> float:
 def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads: Sequence[Load]) -> Latency:
     pollers, most = first_invocations(work), most_invocations(work)[0]
     window = work.pipeline.source.window_seconds
-    span = min(window, one.records / (rate / pollers)) if window else 0.0
-    gathering = span * (one.records + 1) / (2 * one.records)  # its first message waits for all of it
+    span, gathering = gathering_seconds(window, one.records, rate / pollers)
     cycle = one.seconds + work.profile.between
     batches = rate / one.records
     running = max(pollers, min(most, math.ceil(batches * cycle)))
@@ -210,6 +209,15 @@ def _latency(work: Work, rate: float, one: Invocation, at_endpoint: float, loads
         later_tail = max((_wait(load, service, 0.95) for load in loads), default=0.0) + service
     p95 = (span if one.records < 2 else 0.95 * span) + tail + one.seconds + later_tail
     return Latency(gathering, waiting, one.seconds, at_endpoint, later, p95)
+
+
+def gathering_seconds(window: float, records: float, rate: float) -> tuple[float, float]:
+    """Return how long a poller to which so many messages come a second gathers a batch, and a message's mean wait.
+
+    The first message waits for all of it.
+    """
+    span = min(window, records / rate) if window else 0.0
+    return span, span * (records + 1) / (2 * records)
 
 
 def _wait_for_a_window(window: float, cycle: float, pollers: int) -> tuple[float, float]:

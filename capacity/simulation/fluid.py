@@ -9,6 +9,7 @@ from capacity.simulation.function import Batches
 from capacity.simulation.pollers import Pollers
 from capacity.simulation.queue import FluidQueue
 from capacity.simulation.scaling import START_SECONDS, Fleet, Seen
+from capacity.steady import gathering_seconds
 from capacity.work import Work
 
 NAMES = (
@@ -94,9 +95,7 @@ class _Run:
 
     def _gathering(self, flowing: float, place: int) -> float:
         window = self._work.pipeline.source.window_seconds
-        if not window or not flowing:
-            return 0.0
-        return min(window, self._batches.sizes[place] * self._pollers.now / flowing) / 2
+        return gathering_seconds(window, self._batches.sizes[place], flowing / self._pollers.now)[1] if flowing else 0.0
 
     def _throttle(self, second: int, flowing: float, in_flight: float, *, is_full: bool) -> float:
         """Return the messages that a serverless endpoint refuses; dead-letter those on their last receive."""

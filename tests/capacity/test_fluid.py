@@ -119,3 +119,9 @@ def test_after_a_burst_pollers_go_again_and_batches_are_as_before(window: int) -
     assert burst.concurrency.max() > 2 * quiet.concurrency.max(), "the burst added no pollers"
     assert burst.batch[-1] == pytest.approx(quiet.batch[-1])
     assert burst.concurrency[-1] == pytest.approx(quiet.concurrency[-1])
+
+
+def test_a_message_that_comes_alone_waits_for_the_whole_window() -> None:
+    given = work(source=Source(batch_size=100, window_seconds=2, maximum_concurrency=16))
+    course = Fluid(given).run(parse_arrivals("0.1", 0.5))
+    assert course.percentile(0.5) == pytest.approx(2 + 0.0205)
