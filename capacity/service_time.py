@@ -26,12 +26,12 @@ MAX_SECONDS = 3600.0
 
 def duration(text: str, what: str) -> float:
     """Return the seconds of a duration such as `20ms`, `1.5s` or `2h`. Raises UsageError that names it."""
-    match = DURATION.fullmatch(text.strip())
-    if match is None and NUMBER.fullmatch(text.strip()):
-        raise UsageError(f"{what} {text!r} has no unit; is it {text.strip()}ms or {text.strip()}s?")
-    if match is None:
-        raise UsageError(f"{what} {text!r} is not a duration such as 20ms, 1.5s or 2h")
-    return float(match[1]) * SECONDS[match[2]]
+    bare = text.strip()
+    if match := DURATION.fullmatch(bare):
+        return float(match[1]) * SECONDS[match[2]]
+    if NUMBER.fullmatch(bare):
+        raise UsageError(f"{what} {text!r} has no unit; is it {bare}ms or {bare}s?")
+    raise UsageError(f"{what} {text!r} is not a duration such as 20ms, 1.5s or 2h")
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class InferencePipeline(Construct):
             raise SettingsError(check_pipeline(self.node.path, name, settings))
         self._claim_name(name)
         self.settings = derive(settings)
-        for warning in pipeline_warnings(self.settings, DeployTarget.of(self).region):
+        self.warnings = list(pipeline_warnings(self.settings, DeployTarget.of(self).region))
+        for warning in self.warnings:
             Annotations.of(self).add_warning(str(warning))
         self.queue = self._make_queue(f"{name}-work")
         self.results = self._make_results(f"{name}-results", results_queue)

@@ -16,7 +16,6 @@ from constructs_lib.validation.checker import SettingsError, Violation, check
 from constructs_lib.validation.feeds import feed_violations, in_order
 from constructs_lib.validation.pipeline_checks import check_pipeline, region_violations
 from constructs_lib.validation.warning_ids import SettingsWarning
-from constructs_lib.validation.warnings import pipeline_warnings
 
 from cdktf import App, LocalBackend, S3Backend
 from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderAssumeRole, AwsProviderDefaultTags
@@ -163,7 +162,7 @@ def _warnings(stacks: Mapping[str, InferenceStack]) -> Iterator[tuple[str, Setti
     """Yield the warnings of all pipelines, each with its pipeline's path: what cdktf's manifest has for cdktf-cli."""
     for id_, stack in stacks.items():
         for name, pipeline in stack.pipelines.items():
-            for warning in pipeline_warnings(pipeline.settings, stack.region):
+            for warning in pipeline.warnings:
                 yield f"{id_}/{name}", warning
 
 

@@ -81,7 +81,7 @@ def serving_of(template: Template, options: Options, samples: Sequence[Sample]) 
 
 @dataclass(frozen=True)
 class _Served:
-    """What a pipeline's container goes by."""
+    """Settings that a pipeline's container goes by."""
 
     shape: Sequence[tuple[str, str]]
     """The settings that tell what requests and answers look like."""

@@ -46,8 +46,7 @@ class Changing:
         courses[change.course](change)
         if change.course != "refused":
             self._life.plan_nothing(f"{change.name}: second plan")
-        if change.course not in ("refused", "reverted"):
-            self._settings = after
+            self._settings = change.back(self._settings) if change.back else after
 
     def _after(self, change: StackChange) -> StackSettings | None:
         """Put the changed stack into the folder; return its settings, None if there is nothing to change."""
@@ -87,8 +86,7 @@ class Changing:
         self._fails(f"{change.name}: apply, rolled back", "SageMaker rolled the update back")
         self._put_back(f"{change.name}: as it was", self._settings)
         self._fails(f"{change.name}: apply, names in use", "SageMaker must refuse names that are in use")
-        self._settings = change.back(self._settings)
-        self._put_back(f"{change.name}: as it was, by other names", self._settings)
+        self._put_back(f"{change.name}: as it was, by other names", change.back(self._settings))
         self._life.apply(f"{change.name}: apply back")
 
     def _put_back(self, step_name: str, settings: StackSettings) -> None:

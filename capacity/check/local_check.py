@@ -64,12 +64,12 @@ SETTINGS = (Setting(0.2, 0.01, 2, 300), Setting(0.5, 0.02, 5, 400), Setting(0.05
 
 @dataclass(frozen=True)
 class Run:
-    """What a local run did; seconds from the first message sent."""
+    """The course of a local run; seconds from the first message sent."""
 
     sent: Sequence[float]
-    """When each message was sent, sorted; those of one call have one moment."""
+    """The moment at which each message was sent, sorted; those of one call have one."""
     done: Sequence[float]
-    """When each result came back, sorted."""
+    """The moment at which each result came back, sorted."""
     latencies: Sequence[float]
 
     @property

@@ -73,7 +73,7 @@ def test_messages_that_wait_share_a_batch_and_its_requests_go_side_by_side() -> 
 
 @pytest.mark.parametrize(("goes_on", "longest"), [(False, 60.0), (True, 2.0)])
 def test_messages_that_go_on_leave_none_to_wait_for_a_window(goes_on: bool, longest: float) -> None:
-    """Where the next would have filled the batch; those that end do wait for their window."""
+    """The next would have filled the batch; those that end do wait for their window."""
     given = work("10ms", source=Source(batch_size=3, window_seconds=60), endpoint=MANY_PLACES, result_sink="none")
     run = Discrete(given, [0.0, 1.0, 2.0, 3.0, 4.0], pollers=1, warm_up=0, goes_on=goes_on).run()
     assert run.batches == [3, 2]

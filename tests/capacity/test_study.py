@@ -1,4 +1,4 @@
-"""What breaks first, what is better, and the page; each on a pipeline where the answer can be told beforehand."""
+"""The part that breaks first, advice, and the page; each on a pipeline where the answer can be told beforehand."""
 
 import json
 import re

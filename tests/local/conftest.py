@@ -1,4 +1,5 @@
 import atexit
+import contextlib
 import functools
 import json
 import os
@@ -7,19 +8,40 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from local.emulator import ACCOUNT, PROJECT
+from local.endpoint import EndpointServer
+
+if TYPE_CHECKING:
+    from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 Document = dict[str, Any]
 RunLocally = Callable[..., "subprocess.CompletedProcess[str]"]
 
 # A bad message that is alone in its batch is only believed to be bad on its last receive, after pauses that grow.
 TIMEOUT_SECONDS = 240
+
+
+@contextlib.contextmanager
+def runtime_client(server: EndpointServer) -> "Iterator[SageMakerRuntimeClient]":
+    """Yield a client of an endpoint, which tries each request once."""
+    client = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=server.url,
+        region_name="eu-central-1",
+        aws_access_key_id="key",
+        aws_secret_access_key="secret",
+        config=Config(retries={"total_max_attempts": 1}, proxies={}),
+    )
+    with contextlib.closing(client):
+        yield client
 
 
 @functools.cache

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 
 from local.asynchronous import MAX_INPUT_BYTES, AsyncConfiguration, AsyncEndpoint
 from local.endpoint import Account, EndpointServer
+from tests.local.conftest import runtime_client
 
 SECONDS = 10
 
@@ -74,16 +73,8 @@ def client(storage: Storage) -> Iterator[Any]:
     with EndpointServer(Upper()) as server:
         server.account = Account("123456789012", "eu-central-1", {"calls"}, authorize=lambda: None)
         server.asynchronous = AsyncEndpoint(storage, configuration, server.ask)  # type: ignore[arg-type]
-        client = boto3.client(
-            "sagemaker-runtime",
-            endpoint_url=server.url,
-            region_name="eu-central-1",
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
-        )
-        yield client
-        client.close()
+        with runtime_client(server) as client:
+            yield client
 
 
 def refusal(call: Any, **arguments: Any) -> str:

@@ -1,4 +1,4 @@
-"""What comes out of a chain belongs to the message that was sent into it."""
+"""A result of a chain belongs to the message that was sent into it, and ends where no follower takes it."""
 
 import json
 from collections.abc import Iterator, Mapping

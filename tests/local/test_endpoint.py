@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from handler.codecs import Payload, codec_for
@@ -20,6 +18,7 @@ from local.endpoint import Account, EndpointServer
 from local.faults import FaultInjector, InjectedFault
 from local.model import RefusedError
 from tests.handler.codecs import make_codec
+from tests.local.conftest import runtime_client
 
 if TYPE_CHECKING:
     from types_boto3_sagemaker_runtime import SageMakerRuntimeClient
@@ -43,16 +42,8 @@ def endpoint(container: Container) -> Iterator[EndpointServer]:
 
 @pytest.fixture
 def client(endpoint: EndpointServer) -> "Iterator[SageMakerRuntimeClient]":
-    client = boto3.client(
-        "sagemaker-runtime",
-        endpoint_url=endpoint.url,
-        region_name="eu-central-1",
-        aws_access_key_id="key",
-        aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}, proxies={}),
-    )
-    yield client
-    client.close()
+    with runtime_client(endpoint) as client:
+        yield client
 
 
 def invoke(client: "SageMakerRuntimeClient", request: object, name: str = "language") -> Any:

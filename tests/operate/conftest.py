@@ -204,7 +204,7 @@ def control_plane(
 
 @dataclass(frozen=True)
 class Said:
-    """What a command printed, and its exit status."""
+    """The output of a command, and its exit status."""
 
     status: int
     out: str

@@ -1,4 +1,4 @@
-"""Which deployed pipelines messages are sent through, and what is read from Terraform's state for it."""
+"""Deployed pipelines that messages are sent through, and what is read from Terraform's state for it."""
 
 import json
 from dataclasses import replace
